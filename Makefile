@@ -1,0 +1,40 @@
+# Needs Python 3.11 or newer and make; everything else lands in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+COMMAND := $(BIN)/intercom-warehouse
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test sync lint lock
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+install: .venv/installed  ## make .venv with the command in it
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "intercom-warehouse needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --quiet --disable-pip-version-check install uv
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps -e .
+	@touch $@
+
+demo: install  ## three weeks of a made-up workspace, synced day by day, then a query
+	@$(COMMAND) demo
+
+test: install  ## all tests, offline
+	@$(BIN)/python -m pytest -n auto
+
+sync: install  ## sync the workspace configured in .dlt/
+	@$(COMMAND) sync
+
+lint: install  ## ruff, mypy --strict, sqruff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/sqruff lint sql
+
+lock: install  ## renew requirements.lock: hashed, for every platform, holding no address
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-annotate --no-header --extra dev --python-version 3.11 pyproject.toml -o requirements.lock
