@@ -1,0 +1,300 @@
+"""HTTP to Intercom: requests, retries, errors. Knows nothing of dlt.
+
+One call goes through `Intercom._call`: it waits for its turn, sends, reads the body, decodes it and only then counts as
+answered, since an empty or cut 200 is seen nowhere earlier.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+import msgspec
+import stamina
+
+from .pacing import Pacer, seconds_until
+from .records import Me, Page, Segment, SegmentList
+
+BASE_URLS = {
+    "us": "https://api.intercom.io",
+    "eu": "https://api.eu.intercom.io",
+    "au": "https://api.au.intercom.io",
+}
+PAGE_SIZE = 150
+"""Contacts a page, Intercom's maximum."""
+LANES = 24
+"""Calls under way at once; httpcore looks at all its connections for every call, more would cost more than they bring."""
+TIMEOUT_SECONDS = 60.0
+
+Record = TypeVar("Record")
+JSON = dict[str, Any]
+
+
+class IntercomError(Exception):
+    """Base of what goes wrong between us and Intercom; the message ends with what to do next."""
+
+
+class Refused(IntercomError):
+    """Intercom understood and said no (token, scope, plan, version): trying again will not help."""
+
+
+class Unavailable(IntercomError):
+    """Intercom or the network did not answer properly, retries included: try again later."""
+
+
+class Unreadable(IntercomError):
+    """Intercom answered in a shape that this release does not know: it needs a newer release."""
+
+
+class _TryAgain(Exception):
+    """One attempt failed in a way that may pass. `wait_seconds` is what Intercom asked for, if it did."""
+
+    def __init__(self, what: str, *, wait_seconds: float | None = None) -> None:
+        super().__init__(what)
+        self.wait_seconds = wait_seconds
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often a call is tried, and how long is waited between: exponential, with jitter, in seconds."""
+
+    attempts: int = 8
+    wait_initial: float = 0.5
+    wait_max: float = 20.0
+    wait_jitter: float = 1.0
+
+
+PATIENT = Retries()
+"""Outlasts an outage of about a minute."""
+
+
+@dataclass
+class Usage:
+    """What was spent: calls answered by path, bytes received. `answered_at`: Intercom's clock at its first answer."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    bytes_received: int = 0
+    answered_at: float | None = None
+
+
+class Intercom:
+    """One workspace's API. An asynchronous context manager; bound to the event loop it was entered in.
+
+    Args:
+        token: an access token of the workspace; never shown by anything here.
+        version: the `Intercom-Version` sent with each call.
+        pacer, usage: may be handed from one client to the next, to go on at the pace and with the sums already known.
+        transport: replaces the network, for a workspace that lives in this process.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        version: str = "Preview",
+        pacer: Pacer | None = None,
+        usage: Usage | None = None,
+        retries: Retries = PATIENT,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.pacer = pacer or Pacer()
+        self.usage = usage or Usage()
+        self._version = version
+        self._retries = retries
+        self._lanes = asyncio.Semaphore(LANES)
+        self._http = httpx.AsyncClient(
+            base_url=self.base_url,
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Accept": "application/json",
+                "Intercom-Version": version,
+            },
+            timeout=TIMEOUT_SECONDS,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=LANES),
+            transport=transport,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, error, trace)
+
+    async def me(self) -> Me:
+        """The workspace that the token belongs to."""
+        return await self._get("/me", Me)
+
+    async def segments(self) -> list[Segment]:
+        """All segments, with Intercom's own member counts. Intercom does not page this endpoint."""
+        return (await self._get("/segments?include_count=true", SegmentList)).segments
+
+    async def segment_exists(self, segment_id: str) -> bool | None:
+        """Whether a segment can be found by its id; null where Intercom's answer settles neither."""
+        try:
+            response = await self._call("GET", f"/segments/{segment_id}", expected=(200, 404))
+        except Refused:
+            return None
+        return {200: True, 404: False}.get(response.status_code)
+
+    async def search(self, query: JSON, *, sort: JSON, page: type[Page[Record]], pagination: JSON) -> Page[Record]:
+        """One page of `POST /contacts/search`, decoded as `page`. It only reads, so it is retried like a GET."""
+        body = {"query": query, "sort": sort, "pagination": pagination}
+        return decode((await self._call("POST", "/contacts/search", json=body)).content, page)
+
+    async def _get(self, path: str, shape: type[Record]) -> Record:
+        return decode((await self._call("GET", path)).content, shape)
+
+    async def _call(
+        self, method: str, path: str, *, json: JSON | None = None, expected: tuple[int, ...] = (200,)
+    ) -> httpx.Response:
+        """Sends until an answer of an expected status came whole, or until trying again is pointless."""
+        what = f"{method} {path.partition('?')[0]}"
+        try:
+            async for attempt in stamina.retry_context(
+                on=_backoff,
+                attempts=self._retries.attempts,
+                timeout=None,
+                wait_initial=self._retries.wait_initial,
+                wait_max=self._retries.wait_max,
+                wait_jitter=self._retries.wait_jitter,
+            ):
+                with attempt:
+                    response = await self._send(method, path, json)
+                    return _checked(response, what, expected)
+        except _TryAgain as error:
+            raise Unavailable(
+                f"{what} at {self.base_url} failed {self._retries.attempts} times, at last with: {error}. Nothing was "
+                "changed; run the command again later. status.intercom.com tells whether Intercom has an outage."
+            ) from None
+        raise AssertionError("the retry loop ends by returning or raising")
+
+    async def _send(self, method: str, path: str, json: JSON | None) -> httpx.Response:
+        headers: Mapping[str, str] | None = None
+        async with self._lanes:
+            await self.pacer.wait()
+            try:
+                response = await self._http.request(method, path, json=json)
+                headers = response.headers
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                raise _TryAgain(_cause(error)) from None
+            finally:
+                self.pacer.learn(headers)
+        self._count(path, response)
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            self.pacer.wait_for_next_window()
+        return response
+
+    def _count(self, path: str, response: httpx.Response) -> None:
+        self.usage.calls[path.partition("?")[0]] += 1
+        self.usage.bytes_received += len(response.content)
+        if self.usage.answered_at is None and "date" in response.headers:
+            self.usage.answered_at = parsedate_to_datetime(response.headers["date"]).timestamp()
+
+
+def _backoff(error: Exception) -> bool | float:
+    if not isinstance(error, _TryAgain):
+        return False
+    return True if error.wait_seconds is None else error.wait_seconds
+
+
+def _checked(response: httpx.Response, what: str, expected: tuple[int, ...]) -> httpx.Response:
+    status = response.status_code
+    if status in expected and _is_json(response):
+        return response
+    if status in (429, 500, 502, 503, 504) or not _is_json(response):
+        raise _TryAgain(_in_intercoms_words(response), wait_seconds=_asked_wait(response))
+    raise Refused(f"Intercom refused {what}: {_in_intercoms_words(response)}. {_next_step(status, response)}")
+
+
+def decode(sent: bytes, shape: type[Record]) -> Record:
+    """JSON as a record.
+
+    Raises:
+        Unreadable: it has another shape; the message names the place and the types, never a value.
+    """
+    try:
+        return msgspec.json.decode(sent, type=shape)
+    except msgspec.ValidationError as error:
+        raise Unreadable(
+            f"Intercom's answer has a shape that this release cannot read: {error}. Nothing was changed. Look for a "
+            "newer release, or report this message."
+        ) from None
+
+
+def _is_json(response: httpx.Response) -> bool:
+    try:
+        msgspec.json.decode(response.content, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return False
+    return bool(response.content)
+
+
+def _asked_wait(response: httpx.Response) -> float | None:
+    """Seconds Intercom asked to wait: `Retry-After` if sent, else, after a 429, to the end of the quota's window."""
+    headers = response.headers
+    if (asked := headers.get("retry-after", "")).isdigit():
+        return min(float(asked), 120.0)
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS and "x-ratelimit-reset" in headers:
+        return seconds_until(int(headers["x-ratelimit-reset"]), headers)
+    return None
+
+
+class _Fault(msgspec.Struct):
+    code: str
+    message: str | None = None
+
+
+class _Faults(msgspec.Struct):
+    errors: list[_Fault]
+
+
+def _faults(response: httpx.Response) -> list[_Fault]:
+    try:
+        return msgspec.json.decode(response.content, type=_Faults).errors
+    except msgspec.MsgspecError:
+        return []
+
+
+def _in_intercoms_words(response: httpx.Response) -> str:
+    """The status and Intercom's error codes; never the body, which may hold a contact's data."""
+    said = "; ".join(f"{f.code} ({f.message})" if f.message else f.code for f in _faults(response))
+    if not said:
+        said = "an empty body" if not response.content else "a body that is not Intercom's JSON"
+    return f"HTTP {response.status_code}, {said}, request {_request_id(response)}"
+
+
+def _request_id(response: httpx.Response) -> str:
+    return str(response.headers.get("x-request-id", "without an id"))
+
+
+def _next_step(status: int, response: httpx.Response) -> str:
+    if any(fault.code == "intercom_version_invalid" for fault in _faults(response)):
+        return "Set SOURCES__INTERCOM__API_VERSION to a version that Intercom knows, such as Preview."
+    if status == httpx.codes.UNAUTHORIZED:
+        return (
+            "Check SOURCES__INTERCOM__ACCESS_TOKEN: copy the access token from your app in Intercom's Developer Hub "
+            "(Configure, Authentication), and make sure the region is the workspace's own."
+        )
+    if status == httpx.codes.FORBIDDEN:
+        return "Give the app the permission to read users and companies in Intercom's Developer Hub, or check the plan."
+    return "This is not expected: report it together with the request id."
+
+
+def _cause(error: Exception) -> str:
+    """What a network error was, without what was sent."""
+    kinds = {
+        httpx.ConnectError: "no connection could be made",
+        httpx.TimeoutException: "no answer in time",
+        httpx.RemoteProtocolError: "the answer was cut off",
+    }
+    words = next((words for kind, words in kinds.items() if isinstance(error, kind)), "the connection failed")
+    return f"{words} ({type(error).__name__}: {error})" if str(error) else f"{words} ({type(error).__name__})"

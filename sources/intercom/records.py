@@ -1,0 +1,282 @@
+"""What Intercom sends, as typed records, and the raw tables they become.
+
+Field names are Intercom's own; times are its epoch seconds. Nested values stay JSON text (`msgspec.Raw`), and whatever
+a record does not name is kept in `_extra`. Renaming and typing happens later, in `sql/staging`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import pyarrow as pa
+from msgspec import UNSET, Raw, UnsetType
+
+Record = TypeVar("Record")
+
+
+class App(msgspec.Struct):
+    """The workspace that a token belongs to, as `GET /me` tells it."""
+
+    id_code: str
+    region: str = "US"
+    timezone: str = "UTC"
+    name: str | None = None
+
+
+class Me(msgspec.Struct):
+    """`GET /me`: the admin behind the token, of whom only the workspace matters."""
+
+    app: App
+
+
+class Segment(msgspec.Struct, kw_only=True):
+    """A segment's definition. `count` is Intercom's own figure, null where it was not given."""
+
+    id: str
+    name: str = ""
+    person_type: str | None = None
+    created_at: int | None = None
+    updated_at: int = 0
+    count: int | None = None
+
+
+class SegmentList(msgspec.Struct):
+    """`GET /segments`: the whole list; Intercom does not page it."""
+
+    segments: list[Segment]
+
+
+class Cursor(msgspec.Struct):
+    """Where the next page of a search starts."""
+
+    starting_after: str
+
+
+class Pages(msgspec.Struct):
+    """The paging part of a search answer; the last page has no `next`."""
+
+    next: Cursor | None = None
+
+
+class Page(msgspec.Struct, Generic[Record]):
+    """One page of a contact search; `total_count` counts all pages."""
+
+    data: list[Record]
+    total_count: int
+    pages: Pages | None = None
+
+    @property
+    def next_cursor(self) -> str | None:
+        """The cursor of the page after this one, null on the last page."""
+        return self.pages.next.starting_after if self.pages and self.pages.next else None
+
+
+class ContactId(msgspec.Struct):
+    """A contact of whom only the presence matters: decoding the other 50 fields would cost twenty times more."""
+
+    id: str
+
+
+class ContactStamp(msgspec.Struct):
+    """A contact and when it last changed."""
+
+    id: str
+    updated_at: int = 0
+
+
+class Contact(msgspec.Struct, kw_only=True):
+    """A contact, one field per documented field; see "Contacts" in Intercom's reference."""
+
+    id: str
+    external_id: str | None = None
+    role: str | None = None
+    email: str | None = None
+    email_domain: str | None = None
+    phone: str | None = None
+    formatted_phone: str | None = None
+    name: str | None = None
+    owner_id: str | int | None = None  # a number up to version 2.15, text from 2.16 on; seen mixed
+    has_hard_bounced: bool | None = None
+    marked_email_as_spam: bool | None = None
+    unsubscribed_from_emails: bool | None = None
+    enabled_push_messaging: bool | None = None
+    created_at: int | None = None
+    updated_at: int | None = None
+    signed_up_at: int | None = None
+    last_seen_at: int | None = None
+    last_replied_at: int | None = None
+    last_contacted_at: int | None = None
+    last_email_opened_at: int | None = None
+    last_email_clicked_at: int | None = None
+    language_override: str | None = None
+    browser: str | None = None
+    browser_version: str | None = None
+    browser_language: str | None = None
+    os: str | None = None
+    android_app_name: str | None = None
+    android_app_version: str | None = None
+    android_device: str | None = None
+    android_os_version: str | None = None
+    android_sdk_version: str | None = None
+    android_last_seen_at: int | None = None
+    ios_app_name: str | None = None
+    ios_app_version: str | None = None
+    ios_device: str | None = None
+    ios_os_version: str | None = None
+    ios_sdk_version: str | None = None
+    ios_last_seen_at: int | None = None
+    utm_campaign: str | None = None
+    utm_content: str | None = None
+    utm_medium: str | None = None
+    utm_source: str | None = None
+    utm_term: str | None = None
+    referrer: str | None = None
+    avatar: Raw | UnsetType = UNSET
+    custom_attributes: Raw | UnsetType = UNSET
+    tags: Raw | UnsetType = UNSET
+    notes: Raw | UnsetType = UNSET
+    companies: Raw | UnsetType = UNSET
+    opted_out_subscription_types: Raw | UnsetType = UNSET
+    opted_in_subscription_types: Raw | UnsetType = UNSET
+    location: Raw | UnsetType = UNSET
+    social_profiles: Raw | UnsetType = UNSET
+
+
+# said by the table itself or by every row alike: not worth a column, and no surprise either
+_IMPLIED = {"type", "workspace_id"}
+
+_TEXT, _WHOLE, _TRUTH, _MOMENT = pa.string(), pa.int64(), pa.bool_(), pa.timestamp("us", tz="UTC")
+
+
+def _arrow_type(annotation: Any) -> pa.DataType:
+    if annotation in (int | None, int):
+        return _WHOLE
+    return _TRUTH if annotation == bool | None else _TEXT
+
+
+_CONTACT_TYPES = {field.name: _arrow_type(field.type) for field in msgspec.structs.fields(Contact)}
+NESTED_CONTACT_FIELDS = tuple(f.name for f in msgspec.structs.fields(Contact) if f.type == Raw | UnsetType)
+
+
+def _schema(columns: dict[str, pa.DataType], *, key: tuple[str, ...]) -> pa.Schema:
+    """An Arrow schema whose key is never null: dlt compares that with its own hints."""
+    return pa.schema([pa.field(name, kind, nullable=name not in key) for name, kind in columns.items()])
+
+
+CONTACTS_KEY = ("workspace_id", "id")
+CONTACTS = _schema({"workspace_id": _TEXT, **_CONTACT_TYPES, "_extra": _TEXT}, key=CONTACTS_KEY)
+
+SEGMENTS_KEY = ("workspace_id", "segment_id", "updated_at")
+SEGMENTS = _schema(
+    {
+        "workspace_id": _TEXT,
+        "segment_id": _TEXT,
+        "name": _TEXT,
+        "person_type": _TEXT,
+        "created_at": _WHOLE,
+        "updated_at": _WHOLE,
+        "observed_at": _MOMENT,
+        "run_id": _TEXT,
+    },
+    key=SEGMENTS_KEY,
+)
+
+MEMBERSHIP_CHANGES_KEY = ("workspace_id", "segment_id", "contact_id", "observed_at")
+MEMBERSHIP_CHANGES = _schema(
+    {
+        "workspace_id": _TEXT,
+        "segment_id": _TEXT,
+        "contact_id": _TEXT,
+        "is_member": _TRUTH,
+        "observed_at": _MOMENT,
+        "seen_by": _TEXT,
+        "run_id": _TEXT,
+    },
+    key=MEMBERSHIP_CHANGES_KEY,
+)
+
+SEGMENT_SCANS_KEY = ("workspace_id", "run_id", "segment_id")
+SEGMENT_SCANS = _schema(
+    {
+        "workspace_id": _TEXT,
+        "segment_id": _TEXT,
+        "run_id": _TEXT,
+        "how": _TEXT,
+        "status": _TEXT,
+        "problem": _TEXT,
+        "started_at": _MOMENT,
+        "observed_at": _MOMENT,
+        "count": _WHOLE,
+        "total_count": _WHOLE,
+        "fetched": _WHOLE,
+        "members": _WHOLE,
+    },
+    key=SEGMENT_SCANS_KEY,
+)
+
+CONTACT_REMOVALS_KEY = ("workspace_id", "contact_id", "status", "observed_at")
+CONTACT_REMOVALS = _schema(
+    {
+        "workspace_id": _TEXT,
+        "contact_id": _TEXT,
+        "status": _TEXT,
+        "observed_at": _MOMENT,
+        "happened_at": _WHOLE,
+        "merged_into_contact_id": _TEXT,
+        "run_id": _TEXT,
+    },
+    key=CONTACT_REMOVALS_KEY,
+)
+
+RUNS_KEY = ("workspace_id", "run_id")
+RUNS = _schema(
+    {
+        "workspace_id": _TEXT,
+        "run_id": _TEXT,
+        "pipeline_name": _TEXT,
+        "command": _TEXT,
+        "started_at": _MOMENT,
+        "ended_at": _MOMENT,
+        "outcome": _TEXT,
+        "exit_code": _WHOLE,
+        "api_calls": _WHOLE,
+        "problem": _TEXT,
+    },
+    key=RUNS_KEY,
+)
+
+
+def contacts_table(workspace_id: str, contacts: Sequence[tuple[Contact, dict[str, Raw]]]) -> pa.Table:
+    """The raw rows of contacts, each given with all that Intercom sent of it (for `_extra`)."""
+    columns: dict[str, Any] = {"workspace_id": [workspace_id] * len(contacts)}
+    for name in _CONTACT_TYPES:
+        read = _READ.get(name, _as_it_is)
+        columns[name] = [read(getattr(contact, name)) for contact, _ in contacts]
+    columns["_extra"] = [_extra(sent) for _, sent in contacts]
+    return pa.table(columns, schema=CONTACTS)
+
+
+def rows_table(schema: pa.Schema, rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """Rows as a table of one of the schemas above; a column that a row leaves out is null."""
+    return pa.Table.from_pylist(list(rows), schema=schema)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _json_text(value: Raw | UnsetType) -> str | None:
+    text = None if value is UNSET else bytes(value).decode()
+    return None if text == "null" else text
+
+
+def _as_text(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _extra(sent: dict[str, Raw]) -> str | None:
+    surprises = {name: value for name, value in sent.items() if name not in _CONTACT_TYPES and name not in _IMPLIED}
+    return msgspec.json.encode(surprises).decode() if surprises else None
+
+
+_READ: dict[str, Callable[[Any], Any]] = {"owner_id": _as_text} | dict.fromkeys(NESTED_CONTACT_FIELDS, _json_text)
