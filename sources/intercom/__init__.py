@@ -109,8 +109,7 @@ async def segments(reading: Reading) -> AsyncIterator[pa.Table]:
     would be older than the cursor when it appears, and never be written.
     """
     dlt.current.source_state()["workspace_id"] = reading.workspace_id  # binds the pipeline's name to this workspace
-    if versions := await reading.new_versions():
-        yield _stamped(reading, SEGMENTS, versions)
+    yield _stamped(reading, SEGMENTS, await reading.new_versions())
 
 
 @dlt.resource(selected=False)

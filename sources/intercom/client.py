@@ -27,7 +27,7 @@ BASE_URLS = {
 PAGE_SIZE = 150
 """Contacts a page, Intercom's maximum."""
 LANES = 24
-"""Calls under way at once; httpcore looks at all its connections for every call, more would cost more than they bring."""
+"""Calls under way at once; more cost more than they bring, since httpcore looks at all its connections every time."""
 TIMEOUT_SECONDS = 60.0
 
 Record = TypeVar("Record")

@@ -29,12 +29,17 @@ class Pacer:
         self._now = monotonic
         self._turn = asyncio.Lock()
         self._next_at = 0.0
-        self._limit: float | None = None
+        self._limit: int | None = None
         self._remaining = 0.0
         self._reset = 0
         self._window_ends_at = 0.0
         self._mine = 0
         self._in_flight = 0
+
+    @property
+    def quota(self) -> str:
+        """The workspace's quota, in words."""
+        return "not told" if self._limit is None else f"{self._limit:,} calls every {WINDOW_SECONDS} s"
 
     async def wait(self) -> None:
         """Returns when it is time for the next call; every `wait` is followed by one `learn`."""

@@ -78,6 +78,11 @@ class Reading:
                 self._listed = await client.segments()
             return self._listed
 
+    @property
+    def segments_listed(self) -> int:
+        """Segments in the list; 0 until it is read."""
+        return len(self._listed or ())
+
     async def new_versions(self) -> list[dict[str, Any]]:
         """Segment definitions not loaded yet, as rows of `segments`."""
         listed = await self.segments()
@@ -113,7 +118,7 @@ class Reading:
                 self.high_water_mark = min(self._newest.updated_at, int(said_at))
 
     async def contacts(self, cursor: int | None) -> AsyncIterator[pa.Table]:
-        """Contacts updated after the cursor, or all of them, as tables of at least 3,000 rows (the last one less)."""
+        """Contacts updated after the cursor, or all, in tables of at least 3,000 rows and a last, smaller one."""
 
         async def produce(queue: "asyncio.Queue[pa.Table | None]") -> None:
             async with self._client_in_use() as client:
@@ -125,8 +130,7 @@ class Reading:
                     if len(rows) >= ROWS_A_TABLE:
                         await queue.put(self._table(rows))
                         rows = []
-                if rows:
-                    await queue.put(self._table(rows))
+                await queue.put(self._table(rows))
             self._contacts_finished.set()
 
         async for table in _produced(produce):
@@ -141,9 +145,12 @@ class Reading:
         return contacts_table(self.workspace_id, rows)
 
     async def scans(self) -> AsyncIterator[list[Scan]]:
-        """A scan of every segment, those that vanished from the list included, in batches."""
+        """A scan of every segment, those that vanished from the list included.
 
-        async def produce(queue: "asyncio.Queue[list[Scan] | None]") -> None:
+        They come in batches of at least 3,000 changes, and a last one that may be empty: with it, the tables exist.
+        """
+
+        async def produce(queue: "asyncio.Queue[Scan | None]") -> None:
             async with self._client_in_use() as client:
                 listed = await self.segments()
                 await self._take_mark()
@@ -152,15 +159,15 @@ class Reading:
                 await self._scan_all(sweeper, listed, queue)
             self._scans_finished.set()
 
-        async for scans in _produced(produce):
-            yield scans
+        batch: list[Scan] = []
+        async for scan in _produced(produce):
+            batch.append(scan)
+            if sum(len(one.joins) + len(one.leaves) for one in batch) >= ROWS_A_TABLE:
+                yield batch
+                batch = []
+        yield batch
 
-    async def _scan_all(
-        self,
-        sweeper: Sweeper,
-        listed: list[Segment],
-        queue: "asyncio.Queue[list[Scan] | None]",
-    ) -> None:
+    async def _scan_all(self, sweeper: Sweeper, listed: list[Segment], queue: "asyncio.Queue[Scan | None]") -> None:
         alive = {key: segment for key, segment in self._remembered.items() if segment.how != "deleted"}
         listed_ids = {segment.id for segment in listed}
         missing = [segment for key, segment in alive.items() if key not in listed_ids]
@@ -170,7 +177,7 @@ class Reading:
         async def scan(segment_id: str, look: Callable[[set[str]], Awaitable[Scan]]) -> None:
             async with in_flight:
                 known = await asyncio.to_thread(self.memory.members, segment_id)
-                await queue.put([self._done(await look(known))])
+                await queue.put(self._done(await look(known)))
 
         async with asyncio.TaskGroup() as group:
             for segment in sorted(listed, key=lambda one: -(one.count or 0)):

@@ -13,6 +13,7 @@ from .records import ContactId, ContactStamp, Page
 
 Record = TypeVar("Record")
 
+BY_CREATION = {"field": "created_at", "order": "ascending"}
 QUESTION_SIZE = PAGE_SIZE - 1
 """Ids in one question by name: with its control the answer still fits on one page."""
 
@@ -48,7 +49,7 @@ async def pages(client: Intercom, query: JSON, page: type[Page[Record]]) -> Asyn
     while True:
         answer = await client.search(
             query,
-            sort={"field": "created_at", "order": "ascending"},
+            sort=BY_CREATION,
             page=page,
             pagination={"per_page": PAGE_SIZE, "starting_after": cursor},
         )
@@ -72,6 +73,17 @@ async def newest(client: Intercom) -> ContactStamp | None:
         pagination={"per_page": 1},
     )
     return answer.data[0] if answer.data else None
+
+
+async def count(client: Intercom, query: JSON) -> int:
+    """How many contacts a query finds: one call."""
+    answer = await client.search(
+        query,
+        sort=BY_CREATION,
+        page=Page[ContactId],
+        pagination={"per_page": 1},
+    )
+    return answer.total_count
 
 
 @dataclass
@@ -125,7 +137,7 @@ async def _ask_part(client: Intercom, ids: Sequence[str], *, control: str | None
     asked = {*ids, control} if control else set(ids)
     page = await client.search(
         among(asked, segment_id=segment_id),
-        sort={"field": "created_at", "order": "ascending"},
+        sort=BY_CREATION,
         page=Page[ContactId],
         pagination={"per_page": PAGE_SIZE},
     )

@@ -1,0 +1,96 @@
+"""What a person sees: progress on standard error, results on standard output."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.spinner import Spinner
+
+from sources.intercom.reading import Reading
+
+from .models import Build
+from .sync import Outcome
+from .warehouse import Warehouse
+
+results = Console()
+progress = Console(stderr=True)
+
+PROBLEMS = {
+    "shrunk": "would lose too many members at once: believed if the next run finds the same, or with --accept-shrink",
+    "list_shrunk": "is missing from a list that lost too many at once: asked about if the next run finds the same",
+    "not_listed": "is missing from the list, but Intercom does not say that it is deleted",
+    "does_not_add_up": "showed other members than Intercom counted, twice",
+}
+"""What `segment_scans.problem` says, in words."""
+
+
+def say(step: str) -> None:
+    """Tells a step of a run as it begins."""
+    progress.print(f"[dim]·[/dim] {escape(step)}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def watch(reading: Reading) -> Iterator[None]:
+    """A moving line with what has been read; only on a terminal."""
+    if not progress.is_terminal:
+        yield
+        return
+    spinner = Spinner("dots")
+
+    def line() -> Spinner:
+        spinner.update(text=reading_line(reading))
+        return spinner
+
+    with Live(get_renderable=line, console=progress, refresh_per_second=8, transient=True):
+        yield
+    say(reading_line(reading))
+
+
+def reading_line(reading: Reading) -> str:
+    """What has been read so far."""
+    scans = reading.scans_done
+    members = sum(scan.members for scan in scans)
+    return (
+        f"{reading.contacts_read:,} contacts, {len(scans)} of {reading.segments_listed} segments, {members:,} members"
+    )
+
+
+def show(outcome: Outcome, warehouse: Warehouse) -> None:
+    """The result of a sync, for people."""
+    rows = {
+        "workspace": f"{outcome.workspace_id}: {outcome.segments} segments, {outcome.members:,} memberships",
+        "changed": f"{outcome.joins:,} joined, {outcome.leaves:,} left, {outcome.contacts_read:,} contacts read, "
+        f"{outcome.contacts_gone:,} gone",
+        "cost": f"{outcome.api_calls:,} calls, {outcome.megabytes:,.1f} MB, {outcome.seconds:.1f} s",
+        "query": str(warehouse.published),
+    }
+    for name, value in rows.items():
+        results.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
+    for segment_id, problem in outcome.incomplete.items():
+        words = f"incomplete: segment {segment_id} {PROBLEMS.get(problem, problem)}. Nobody left it in this run."
+        results.print(escape(words), style="yellow", highlight=False, soft_wrap=True)
+    show_warnings(outcome.warnings)
+
+
+def show_build(built: Build) -> None:
+    """The result of a build, for people."""
+    results.print(f"{len(built.models)} models built in {built.seconds:.1f} s, all checks done", highlight=False)
+    show_warnings(str(fault) for fault in built.faults)
+
+
+def show_check(name: str, found: str) -> None:
+    """One thing that is as it has to be."""
+    results.print(f"[green]ok[/green] [bold]{name:<10}[/bold] {escape(found)}", highlight=False, soft_wrap=True)
+
+
+def show_warnings(warnings: Iterable[str]) -> None:
+    """Checks that are no errors, but worth a look."""
+    for warning in warnings:
+        results.print(escape(f"check: {warning}"), style="yellow", highlight=False, soft_wrap=True)
+
+
+def show_problem(words: str) -> None:
+    """An error, as one paragraph."""
+    progress.print(escape(words), style="red", highlight=False)

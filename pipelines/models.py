@@ -1,0 +1,271 @@
+"""Turns what was loaded into marts: builds the models in `sql/`, describes them, and checks the result.
+
+A model is a file with one select in DuckDB's dialect. What it selects from decides the order: `raw.<table>` is a loaded
+table, a bare name another model. All of a build happens in one transaction: a reader sees the marts of the last
+good run until those of this one are there and their checks hold.
+"""
+
+import re
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import sqlglot
+import yaml
+from dlt.destinations.exceptions import DatabaseException
+from dlt.destinations.sql_client import SqlClientBase
+from sqlglot import exp
+from sqlglot.optimizer.scope import traverse_scope
+
+from pipelines.errors import Misconfigured, ModelsFailed
+
+SQL = Path(__file__).parent.parent / "sql"
+LAYERS = ("staging", "intermediate", "marts")
+WRITTEN_IN = "duckdb"  # the dialect of the files, whatever the destination
+RAW = "raw"  # stands in the files for the schema of the loaded tables
+NEXT_STEP = (
+    "The raw tables are loaded and the marts stayed as they were; once the cause is mended, the next run, or "
+    "`intercom-warehouse models`, rebuilds them."
+)
+
+Materialized = Literal["table", "view"]
+Severity = Literal["error", "warn"]
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """One select, and the models it reads."""
+
+    name: str
+    path: Path
+    select: exp.Query
+    reads: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Model(SqlFile):
+    """A file of `sql/staging`, `sql/intermediate` or `sql/marts`, with its entry in the `schema.yml` beside it."""
+
+    materialized: Materialized
+    description: str
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Check(SqlFile):
+    """A file of `sql/checks`, named as the sentence that should hold; every row it returns is a fault."""
+
+    severity: Severity
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A check that did not hold: how many rows it returned, and one of them. Ids and numbers, no personal data."""
+
+    check: str
+    severity: Severity
+    rows: int
+    example: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        example = ", ".join(f"{column}={value}" for column, value in self.example.items())
+        return f"{self.check} (rows: {self.rows}; one of them: {example})"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What was built, in order, and the warnings: an error-level fault is an exception instead."""
+
+    models: tuple[str, ...]
+    faults: tuple[Fault, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the loaded tables are, where the marts go, and in which dialect to say so."""
+
+    raw: str
+    marts: str
+    dialect: str = WRITTEN_IN
+
+    def identifier(self, name: str) -> str:
+        """A name, quoted."""
+        return exp.to_identifier(name, quoted=True).sql(self.dialect, copy=False)
+
+    def relation(self, name: str) -> str:
+        """A table or view in the marts' schema."""
+        return f"{self.identifier(self.marts)}.{self.identifier(name)}"
+
+    def literal(self, text: str) -> str:
+        """A string, escaped."""
+        return exp.Literal.string(text).sql(self.dialect, copy=False)
+
+    def select(self, query: exp.Query) -> str:
+        """The query for this destination, every source with its schema."""
+        placed = query.copy()
+        for table in _sources(placed):
+            table.set("db", exp.to_identifier(self.raw if table.db == RAW else self.marts, quoted=True))
+        # Postgres will want `as not materialized` on the import CTEs: without, it joins them without statistics.
+        return placed.sql(self.dialect, comments=False, copy=False)
+
+
+def build(
+    client: SqlClientBase[Any],
+    *,
+    raw: str,
+    marts: str,
+    dialect: str = WRITTEN_IN,
+    select: Collection[str] | None = None,
+    folder: Path = SQL,
+) -> Build:
+    """Builds all models, or those named in `select` and whatever is downstream of them, then runs their checks.
+
+    `client` is open and in no transaction. Nothing is dropped, except a model that turns from view into table or back.
+    Raises ModelsFailed, with everything rolled back, when a model fails or an error-level check returns rows.
+    """
+    started = time.monotonic()
+    place = Place(raw, marts, dialect)
+    models = load_models(folder) if select is None else _downstream(load_models(folder), select)
+    names = tuple(model.name for model in models)
+    checks = [check for check in load_checks(folder) if not check.reads.isdisjoint(names)]
+    with client.begin_transaction():
+        _create(client, models, place)
+        faults = tuple(_faults(client, checks, place))
+        if errors := [str(fault) for fault in faults if fault.severity == "error"]:
+            raise ModelsFailed(f"What was built contradicts itself: {'; '.join(errors)}. {NEXT_STEP}")
+    return Build(names, faults, time.monotonic() - started)
+
+
+def run_checks(client: SqlClientBase[Any], *, raw: str, marts: str, dialect: str = WRITTEN_IN) -> tuple[Fault, ...]:
+    """The faults of the marts as they are, errors first; changes nothing."""
+    return tuple(_faults(client, load_checks(), Place(raw, marts, dialect)))
+
+
+@cache
+def load_models(folder: Path = SQL) -> tuple[Model, ...]:
+    """All models, each after those it reads. Read once a process: the files do not change under a run."""
+    models = {model.name: model for layer in LAYERS for model in _models_in(folder / layer)}
+    _refuse_strangers(models.values(), models)
+    order = TopologicalSorter({model.name: model.reads for model in models.values()})
+    return tuple(models[name] for name in order.static_order())
+
+
+@cache
+def load_checks(folder: Path = SQL) -> tuple[Check, ...]:
+    """All checks, errors first, then by name. Read once a process."""
+    checks = [_check(path) for path in (folder / "checks").glob("*.sql")]
+    _refuse_strangers(checks, {model.name for model in load_models(folder)})
+    return tuple(sorted(checks, key=lambda check: (check.severity, check.name)))
+
+
+def _models_in(layer: Path) -> Iterator[Model]:
+    described = yaml.safe_load((layer / "schema.yml").read_text(encoding="utf-8"))["models"]
+    entries = {entry["name"]: entry for entry in described}
+    for path in sorted(layer.glob("*.sql")):
+        if path.stem not in entries:
+            raise ModelsFailed(f"{path} has no entry in the schema.yml beside it. {NEXT_STEP}")
+        entry = entries[path.stem]
+        columns = {column["name"]: column["description"] for column in entry["columns"]}
+        select, reads = _parse(path)
+        yield Model(path.stem, path, select, reads, entry["config"]["materialized"], entry["description"], columns)
+
+
+def _check(path: Path) -> Check:
+    severity = re.match(r"-- severity: (error|warn)\n", path.read_text(encoding="utf-8"))
+    if severity is None:
+        raise ModelsFailed(f"{path} has to begin with `-- severity: error` or `-- severity: warn`. {NEXT_STEP}")
+    return Check(path.stem, path, *_parse(path), cast("Severity", severity[1]))
+
+
+def _parse(path: Path) -> tuple[exp.Query, frozenset[str]]:
+    query = sqlglot.parse_one(path.read_text(encoding="utf-8"), dialect=WRITTEN_IN)
+    if not isinstance(query, exp.Query):
+        raise ModelsFailed(f"{path} is not one select. {NEXT_STEP}")
+    reads = (table.sql(WRITTEN_IN) for table in _sources(query) if table.db != RAW)
+    return query, frozenset(reads)
+
+
+def _sources(query: exp.Query) -> list[exp.Table]:
+    """What a query reads apart from its own CTEs: only scopes tell `segments` from the CTE of that name."""
+    scopes = traverse_scope(query)
+    return [source for scope in scopes for source in scope.sources.values() if isinstance(source, exp.Table)]
+
+
+def _refuse_strangers(files: Iterable[SqlFile], models: Collection[str]) -> None:
+    for file in files:
+        if strangers := file.reads.difference(models):
+            raise ModelsFailed(
+                f"{file.path} reads {', '.join(sorted(strangers))}: neither a model nor {RAW}.<table>. {NEXT_STEP}"
+            )
+
+
+def _downstream(models: tuple[Model, ...], names: Collection[str]) -> tuple[Model, ...]:
+    if unknown := set(names).difference(model.name for model in models):
+        known = ", ".join(sorted(model.name for model in models))
+        raise Misconfigured(f"No model is called {', '.join(sorted(unknown))}. There are: {known}.")
+    due = set(names)
+    for model in models:
+        if not model.reads.isdisjoint(due):
+            due.add(model.name)
+    return tuple(model for model in models if model.name in due)
+
+
+def _create(client: SqlClientBase[Any], models: Iterable[Model], place: Place) -> None:
+    client.execute_sql(f"create schema if not exists {place.identifier(place.marts)}")
+    kinds = _kinds(client, place)
+    for model in models:
+        statements = [*_creation(model, kinds.get(model.name), place), *_comments(model, place)]
+        try:
+            client.execute_many(statements)
+        except DatabaseException as error:
+            raise ModelsFailed(f"The model {model.name} could not be built: {_words(error)} {NEXT_STEP}") from error
+
+
+def _kinds(client: SqlClientBase[Any], place: Place) -> dict[str, Materialized]:
+    """What is in the marts' schema already, and whether it is a table or a view."""
+    rows = client.execute_sql(
+        "select table_name, case when table_type = 'VIEW' then 'view' else 'table' end "
+        "from information_schema.tables where table_catalog = current_database() and table_schema = %s",
+        place.marts,
+    )
+    return {row[0]: row[1] for row in rows or []}
+
+
+def _creation(model: Model, present: Materialized | None, place: Place) -> Iterator[str]:
+    # Postgres knows no `create or replace table`, and wants an `analyze` after each: both belong here.
+    name = place.relation(model.name)
+    if present not in (None, model.materialized):
+        yield f"drop {present} {name}"
+    yield f"create or replace {model.materialized} {name} as {place.select(model.select)}"
+
+
+def _comments(model: Model, place: Place) -> Iterator[str]:
+    """Written with every build, since replacing a table or view drops them."""
+    name = place.relation(model.name)
+    yield f"comment on {model.materialized} {name} is {place.literal(model.description)}"
+    for column, description in model.columns.items():
+        yield f"comment on column {name}.{place.identifier(column)} is {place.literal(description)}"
+
+
+def _faults(client: SqlClientBase[Any], checks: Iterable[Check], place: Place) -> Iterator[Fault]:
+    for check in checks:
+        faults = place.select(check.select)
+        rows = f"select count(*) over (), faults.* from ({faults}) as faults limit 1"  # noqa: S608 (our own files)
+        try:
+            with client.execute_query(rows) as cursor:
+                names = [column[0] for column in cursor.description or ()]
+                row = cursor.fetchone()
+        except DatabaseException as error:
+            raise ModelsFailed(f"The check {check.name} could not be run: {_words(error)} {NEXT_STEP}") from error
+        if row:
+            yield Fault(check.name, check.severity, row[0], dict(zip(names[1:], row[1:], strict=True)))
+
+
+def _words(error: DatabaseException) -> str:
+    """What the database said, without DuckDB's excerpt of the statement and on one line."""
+    return " ".join(str(error).partition("LINE 1:")[0].split())

@@ -1,0 +1,140 @@
+"""What can be configured, resolved by dlt: environment, then `.dlt/secrets.toml`, then `.dlt/config.toml`.
+
+Defaults, with their reasons, live in `.dlt/config.toml` alone; it is found from the project's root, whatever the
+current folder.
+"""
+
+from pathlib import Path
+from typing import TypeVar
+
+import dlt
+from dlt.common.configuration import configspec, resolve_configuration
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
+from dlt.common.configuration.specs import BaseConfiguration
+from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
+from dlt.common.runtime.run_context import switch_context
+from dlt.common.typing import TSecretStrValue
+
+from sources.intercom.client import BASE_URLS
+
+from .errors import Misconfigured
+
+ROOT = Path(__file__).parent.parent
+DEFAULT_WORKSPACE = "intercom"
+DEMO_WORKSPACE = "demo"
+EXACT_VERSIONS = ("Preview", "2.17")
+"""Versions whose search matches times by the second; the earlier ones match them by the workspace's calendar day."""
+DAY_VERSIONS = tuple(f"2.{minor}" for minor in range(17))
+
+Settings = TypeVar("Settings", bound=BaseConfiguration)
+
+
+@configspec
+class IntercomSettings(BaseConfiguration):
+    """Section `[sources.intercom]`; `.dlt/config.toml` tells what each means. `overlap` is in seconds."""
+
+    access_token: TSecretStrValue = None  # type: ignore[assignment]  # dlt's way of saying "required"
+    region: str = None  # type: ignore[assignment]
+    api_version: str = None  # type: ignore[assignment]
+    rate_limit_share: float = None  # type: ignore[assignment]
+    overlap: int = None  # type: ignore[assignment]
+    max_shrink: float = None  # type: ignore[assignment]
+    base_url: str | None = None
+
+    def on_resolved(self) -> None:
+        """Checks what can be checked without asking Intercom."""
+        self.access_token = self.access_token.strip()
+        self.region = self.region.lower()
+        self.api_version = _version(self.api_version)
+        if self.region not in BASE_URLS:
+            raise Misconfigured(
+                f"There is no Intercom region {self.region!r}: set SOURCES__INTERCOM__REGION to us, eu or au."
+            )
+        for name in ("rate_limit_share", "max_shrink"):
+            if not 0 < getattr(self, name) <= 1:
+                raise Misconfigured(
+                    f"{name} is a part of a whole: set it between 0 and 1, not to {getattr(self, name)}."
+                )
+        if self.overlap < 0:
+            raise Misconfigured(f"overlap is a number of seconds: set it to 0 or more, not to {self.overlap}.")
+
+    @property
+    def url(self) -> str:
+        """The API's base address: `base_url` where given, else the region's."""
+        return self.base_url or BASE_URLS[self.region]
+
+
+@configspec
+class WarehouseSettings(BaseConfiguration):
+    """Section `[warehouse]`."""
+
+    data_dir: str = None  # type: ignore[assignment]
+
+    @property
+    def folder(self) -> Path:
+        """The data folder; a relative one starts at the project's root."""
+        return ROOT / self.data_dir
+
+
+def use_project_config() -> None:
+    """Makes dlt look for `.dlt` in the project's root instead of the current folder."""
+    switch_context(str(ROOT))
+
+
+def intercom_settings(workspace: str = DEFAULT_WORKSPACE) -> IntercomSettings:
+    """The settings of a workspace: one with a name of its own has a section, and a token, of its own.
+
+    Raises:
+        Misconfigured: something is missing or cannot be.
+    """
+    if workspace != DEFAULT_WORKSPACE and not dlt.secrets.get(f"{workspace}.sources.intercom.access_token"):
+        raise Misconfigured(_no_token(f"{workspace}.sources.intercom"))
+    return _resolved(IntercomSettings(), ("sources", "intercom"), workspace)
+
+
+def sandbox_settings(token: str) -> IntercomSettings:
+    """The project's defaults for a workspace that lives in this process, whatever is configured for a real one."""
+    settings = _resolved(IntercomSettings(access_token=token), ("sources", "intercom"))
+    settings.access_token, settings.base_url, settings.region = token, "http://sandbox.invalid", "us"
+    return settings
+
+
+def warehouse_settings() -> WarehouseSettings:
+    """Where the warehouse is."""
+    return _resolved(WarehouseSettings(), ("warehouse",))
+
+
+def _resolved(settings: Settings, sections: tuple[str, ...], workspace: str | None = None) -> Settings:
+    try:
+        with Container().injectable_context(ConfigSectionContext(pipeline_name=workspace, sections=sections)):
+            return resolve_configuration(settings, sections=sections)
+    except ConfigFieldMissingException as error:
+        missing = ", ".join(error.fields)
+        section = ".".join(sections)
+        raise Misconfigured(
+            _no_token(section)
+            if "access_token" in error.fields
+            else f"Section [{section}] lacks {missing}: set it in .dlt/config.toml, which comes with the project."
+        ) from None
+    except ConfigurationException as error:
+        raise Misconfigured(f"Section [{'.'.join(sections)}] cannot be read: {type(error).__name__}. {error}") from None
+
+
+def _no_token(section: str) -> str:
+    variable = f"{section}.access_token".replace(".", "__").upper()
+    return (
+        f"There is no access token. Set the environment variable {variable}, or put access_token under [{section}] in "
+        ".dlt/secrets.toml (.dlt/secrets.toml.example shows how). The token is in Intercom's Developer Hub: your app, "
+        "Configure, Authentication."
+    )
+
+
+def _version(asked: str) -> str:
+    version = "Preview" if asked.lower() in ("preview", "unstable") else asked
+    if version in DAY_VERSIONS:
+        raise Misconfigured(
+            f"Version {version} of Intercom's API searches by whole days, which this release cannot read without "
+            f"losing changes: set SOURCES__INTERCOM__API_VERSION to one of {', '.join(EXACT_VERSIONS)}."
+        )
+    return version

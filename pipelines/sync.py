@@ -1,0 +1,324 @@
+"""One sync: finish what is pending, read Intercom, load, build the models, publish.
+
+Nothing is written before the token's workspace is known to be the pipeline's own. A run is one load package, so that
+contacts, changes, scans and the cursor arrive together or not at all.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import dlt
+import httpx
+
+from sources.intercom import intercom
+from sources.intercom.client import PATIENT, Intercom, IntercomError, Refused, Retries, Unavailable, Usage
+from sources.intercom.memberships import Guard
+from sources.intercom.pacing import Pacer
+from sources.intercom.reading import Reading
+from sources.intercom.records import App
+
+from . import journal
+from .errors import ExitCode, Misconfigured, WarehouseError
+from .memory import RawMemory, remembering
+from .models import Build, build
+from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, IntercomSettings
+from .warehouse import MARTS, RAW, Warehouse, busy, is_lock
+
+Clock = Callable[[], datetime]
+Say = Callable[[str], None]
+Watch = Callable[[Reading], AbstractContextManager[object]]
+
+
+def utc_now() -> datetime:
+    """The clock of a real run."""
+    return datetime.now(UTC)
+
+
+def silently(_: str) -> None:
+    """Says nothing."""
+
+
+def unwatched(_: Reading) -> AbstractContextManager[object]:
+    """Shows nothing while Intercom is read."""
+    return nullcontext()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a sync found, changed and cost. `incomplete`: segments (by id) that closed no membership, and why."""
+
+    run_id: str
+    workspace_id: str
+    exit_code: ExitCode
+    contacts_read: int
+    contacts_gone: int
+    segments: int
+    members: int
+    joins: int
+    leaves: int
+    incomplete: dict[str, str]
+    warnings: tuple[str, ...]
+    api_calls: int
+    megabytes: float
+    seconds: float
+
+
+@dataclass
+class Sync:
+    """A sync of one workspace, with everything it is made of; `run` does it.
+
+    Args:
+        workspace: its name here, and its pipeline's; the name of its own section where it is not the default.
+        full: read every contact instead of those changed, and ask for those no longer found.
+        accept_shrink: believe a collapse at first sight.
+        clock: tells `observed_at`; the demo moves it.
+        transport: replaces the network, for a workspace that lives in this process.
+        say: told each step as it begins.
+        watch: entered while Intercom is read, given what is being read.
+    """
+
+    warehouse: Warehouse
+    settings: IntercomSettings
+    workspace: str = DEFAULT_WORKSPACE
+    full: bool = False
+    accept_shrink: bool = False
+    clock: Clock = utc_now
+    transport: httpx.AsyncBaseTransport | None = None
+    retries: Retries = PATIENT
+    say: Say = silently
+    watch: Watch = unwatched
+    usage: Usage = field(default_factory=Usage)
+
+    def __post_init__(self) -> None:
+        self._pacer = Pacer(self.settings.rate_limit_share)
+        self._began = time.monotonic()
+
+    def run(self) -> Outcome:
+        """Syncs, and writes the run into the journal however it ends.
+
+        Raises:
+            WarehouseError, IntercomError: the marts and the published copy are as they were.
+        """
+        check_purpose(self.warehouse, self.workspace)
+        with self.warehouse.held(), self._journaled() as run:
+            pipeline = self.warehouse.pipeline(self.workspace)
+            app = self._introduce(pipeline)
+            run.workspace_id = app.id_code
+            self._finish_pending(pipeline)
+            reading = self._load(pipeline, app.id_code, run.run_id)
+            self.say("Building the models and checking them")
+            built = build_models(pipeline)
+            self.say(f"Publishing {self.warehouse.published.name}")
+            self.warehouse.publish()
+            outcome = self._outcome(reading, built)
+            run.exit_code = int(outcome.exit_code)
+            return outcome
+
+    @contextmanager
+    def _journaled(self) -> Iterator[journal.Run]:
+        run = journal.start(self.workspace, "sync --full" if self.full else "sync", self.clock())
+        try:
+            with plain_errors(self.warehouse):
+                yield run
+            run.end(self.clock(), ExitCode(run.exit_code or 0))
+        except BaseException as error:
+            run.end(self.clock(), exit_code_of(error), str(error) if is_ours(error) else type(error).__name__)
+            raise
+        finally:
+            run.api_calls = self.usage.calls.total()
+            journal.append(self.warehouse.journal, run)
+
+    def _introduce(self, pipeline: dlt.Pipeline) -> App:
+        self.say(f"Asking {self.settings.url} whose token this is")
+        app = asyncio.run(introduce(self._connect))
+        if not pipeline.has_pending_data:  # else it might be dropped: what is pending is newer than the destination
+            pipeline.sync_destination()
+        check_identity(app, self.settings, pipeline)
+        return app
+
+    def _connect(self) -> Intercom:
+        return connection(self.settings, self._pacer, self.usage, retries=self.retries, transport=self.transport)
+
+    def _finish_pending(self, pipeline: dlt.Pipeline) -> None:
+        if pipeline.has_pending_data:
+            self.say("Loading what an interrupted run had read")
+            pipeline.normalize()
+            pipeline.load()
+
+    def _load(self, pipeline: dlt.Pipeline, workspace_id: str, run_id: str) -> Reading:
+        with remembering(pipeline, workspace_id) as memory:
+            check_clock(self.clock(), memory)
+            reading = self._reading(memory, workspace_id, run_id)
+            source = intercom(reading, overlap=self.settings.overlap)
+            source.resources.add(journal.runs(self.warehouse.journal, workspace_id, memory, self.workspace))
+            self.say("Reading segments, contacts and memberships")
+            with self.watch(reading):
+                pipeline.extract(source)
+        self.say("Loading")
+        pipeline.normalize()
+        pipeline.load()
+        return reading
+
+    def _reading(self, memory: RawMemory, workspace_id: str, run_id: str) -> Reading:
+        return Reading(
+            self._connect,
+            workspace_id=workspace_id,
+            run_id=run_id,
+            memory=memory,
+            clock=self.clock,
+            guard=Guard(self.settings.max_shrink, accept=self.accept_shrink),
+            full=self.full,
+        )
+
+    def _outcome(self, reading: Reading, built: Build) -> Outcome:
+        scans = reading.scans_done
+        incomplete = {scan.segment_id: str(scan.problem) for scan in scans if scan.status == "incomplete"}
+        return Outcome(
+            run_id=reading.run_id,
+            workspace_id=reading.workspace_id,
+            exit_code=ExitCode.INCOMPLETE if incomplete else ExitCode.DONE,
+            contacts_read=reading.contacts_read,
+            contacts_gone=len(reading.gone),
+            segments=len(scans),
+            members=sum(scan.members for scan in scans),
+            joins=sum(len(scan.joins) for scan in scans),
+            leaves=sum(len(scan.leaves) for scan in scans),
+            incomplete=incomplete,
+            warnings=tuple(str(fault) for fault in built.faults),
+            api_calls=self.usage.calls.total(),
+            megabytes=round(self.usage.bytes_received / 1e6, 1),
+            seconds=round(time.monotonic() - self._began, 1),
+        )
+
+
+def connection(
+    settings: IntercomSettings,
+    pacer: Pacer,
+    usage: Usage,
+    *,
+    retries: Retries = PATIENT,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Intercom:
+    """A client for the configured workspace."""
+    return Intercom(
+        settings.url,
+        settings.access_token,
+        version=settings.api_version,
+        pacer=pacer,
+        usage=usage,
+        retries=retries,
+        transport=transport,
+    )
+
+
+async def introduce(connect: Callable[[], Intercom]) -> App:
+    """The workspace behind the token."""
+    async with connect() as client:
+        return (await client.me()).app
+
+
+def check_identity(app: App, settings: IntercomSettings, pipeline: dlt.Pipeline) -> None:
+    """Stops a run that would write another workspace's rows.
+
+    Raises:
+        Misconfigured: the token's region or workspace is another than configured.
+    """
+    if app.region.lower() != settings.region:
+        raise Misconfigured(
+            f"The token's workspace lives in Intercom's region {app.region.lower()}, but {settings.region} is "
+            f"configured. Nothing was written. Set SOURCES__INTERCOM__REGION to {app.region.lower()}."
+        )
+    bound = bound_workspace(pipeline)
+    if bound not in (None, app.id_code):
+        raise Misconfigured(
+            f"The pipeline {pipeline.pipeline_name} loads workspace {bound}, but the token belongs to {app.id_code}. "
+            "Nothing was written. Use the other workspace's token, or sync this one under a name of its own: "
+            "--workspace NAME."
+        )
+
+
+def bound_workspace(pipeline: dlt.Pipeline) -> str | None:
+    """The workspace that a pipeline's name belongs to since its first sync."""
+    sources: dict[str, Any] = pipeline.state.get("sources") or {}
+    workspace_id: str | None = sources.get("intercom", {}).get("workspace_id")
+    return workspace_id
+
+
+def check_purpose(warehouse: Warehouse, workspace: str) -> None:
+    """Keeps made-up data and a real workspace's apart.
+
+    Raises:
+        Misconfigured: a real workspace would be loaded into the demo's warehouse.
+    """
+    if warehouse.is_demo and workspace != DEMO_WORKSPACE:
+        raise Misconfigured(
+            f"{warehouse.folder} holds the demo's made-up data. Delete that folder, or set WAREHOUSE__DATA_DIR to "
+            "another, then sync again."
+        )
+
+
+def check_clock(now: datetime, memory: RawMemory) -> None:
+    """Stops a run whose observations would lie before those already logged.
+
+    Raises:
+        Misconfigured: the clock is behind the log.
+    """
+    newest = memory.newest_observation()
+    if newest is not None and now <= newest:
+        raise Misconfigured(
+            f"This host's clock says {now:%Y-%m-%d %H:%M:%S} UTC, but the warehouse was last written at "
+            f"{newest.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC. Nothing was written: set the clock right and run again."
+        )
+
+
+def build_models(pipeline: dlt.Pipeline, select: list[str] | None = None) -> Build:
+    """Builds the models, or only some and what follows from them, and runs the checks.
+
+    Raises:
+        ModelsFailed: the marts are as they were.
+    """
+    with pipeline.sql_client() as client:
+        return build(client, raw=RAW, marts=MARTS, select=select)
+
+
+@contextmanager
+def plain_errors(warehouse: Warehouse) -> Iterator[None]:
+    """Raises the error a person can act on in place of the layers that dlt and asyncio wrap around it."""
+    try:
+        yield
+    except Exception as error:
+        for cause in causes(error):
+            if is_ours(cause):
+                raise cause from None
+            if is_lock(cause):
+                raise busy(warehouse.file, cause) from None
+        raise
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, what it was raised from, and the members of groups, outermost first."""
+    yield error
+    if isinstance(error, BaseExceptionGroup):
+        for member in error.exceptions:
+            yield from causes(member)
+    if inner := error.__cause__ or error.__context__:
+        yield from causes(inner)
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether an error's words are ours: readable, and free of secrets and personal data."""
+    return isinstance(error, WarehouseError | IntercomError)
+
+
+def exit_code_of(error: BaseException) -> ExitCode:
+    """The exit code that an error leads to."""
+    if isinstance(error, WarehouseError):
+        return error.exit_code
+    if isinstance(error, Refused):
+        return ExitCode.REFUSED
+    return ExitCode.UNAVAILABLE if isinstance(error, Unavailable) else ExitCode.UNEXPECTED

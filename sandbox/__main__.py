@@ -1,0 +1,36 @@
+"""Serves a sandbox on this machine: `python -m sandbox --help`."""
+
+from typing import Annotated
+
+import typer
+
+from sandbox.app import create_app
+from sandbox.server import address, listen, server
+from sandbox.workspace import BEARER, Workspace
+
+
+def main(
+    contacts: Annotated[int, typer.Option(min=0, help="How many contacts to make up.")] = 5000,
+    segments: Annotated[int, typer.Option(min=0, help="How many segments; 25 have hand-picked rules.")] = 25,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8080,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same people, with the same ids.")] = 0,
+    token: Annotated[str, typer.Option(help="The access token to accept; any other one gets 401.")] = BEARER,
+    limit: Annotated[int, typer.Option(min=1, help="Calls allowed in 10 seconds, as in Intercom's headers.")] = 1666,
+    latency: Annotated[float, typer.Option(min=0, help="Seconds every answer waits, to feel like a network.")] = 0.0,
+) -> None:
+    """Serve a made-up Intercom workspace on this machine, and say how to sync from it.
+
+    It answers as Intercom's API does in version Preview: /me, /segments, /contacts and contact search, with
+    access token, rate limit and errors. Nothing leaves this machine and nothing is kept when it stops (Ctrl+C).
+    """
+    workspace = Workspace(contacts=contacts, segments=segments, seed=seed, token=token)
+    listener = listen(port)
+    typer.echo(f"{contacts} contacts in {len(workspace.segments)} segments at {address(listener)}\n")
+    typer.echo("In another terminal, point intercom-warehouse at it:\n")
+    typer.echo(f"    export SOURCES__INTERCOM__BASE_URL={address(listener)}")
+    typer.echo(f"    export SOURCES__INTERCOM__ACCESS_TOKEN={token}")
+    server(create_app(workspace, limit=limit, latency=latency)).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    typer.run(main)

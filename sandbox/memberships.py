@@ -1,0 +1,83 @@
+"""Who is in which segment now, kept up to date without asking everybody again.
+
+For each segment a roll remembers its members, when time alone will next change each contact's answer, and how
+far it has read the list of contacts that were touched. Bringing a roll up to date costs what has changed since.
+"""
+
+from collections.abc import Mapping
+from heapq import heappop, heappush
+from itertools import count
+from threading import Lock
+
+from sandbox.contacts import Contact
+from sandbox.rules import Rule
+
+
+class Roll:
+    """The members of one rule. `stamp` changes whenever they do, and is never used twice."""
+
+    def __init__(self, rule: Rule, contacts: Mapping[str, Contact], touched: list[str], stamps: "count[int]") -> None:
+        self.rule = rule
+        self.members: set[str] = set()
+        self.stamp = next(stamps)
+        self._contacts = contacts
+        self._stamps = stamps
+        self._touched = touched
+        self._read = 0
+        self._due: dict[str, int] = {}
+        self._agenda: list[tuple[int, str]] = []
+
+    def call(self, now: int) -> None:
+        """Brings the members up to `now`, which must not lie before the last call."""
+        read, self._read = self._read, len(self._touched)
+        for contact_id in set(self._touched[read : self._read]):
+            self._place(contact_id, now)
+        while self._agenda and self._agenda[0][0] <= now:
+            moment, contact_id = heappop(self._agenda)
+            if self._due.get(contact_id) == moment:
+                self._place(contact_id, now)
+
+    def fill(self, now: int) -> None:
+        """Asks every contact, once, when the roll is new."""
+        self._read = len(self._touched)
+        for contact_id in list(self._contacts):
+            self._place(contact_id, now)
+
+    def _place(self, contact_id: str, now: int) -> None:
+        contact = self._contacts.get(contact_id)
+        is_member = contact is not None and self.rule.holds(contact, now)
+        if is_member != (contact_id in self.members):
+            (self.members.add if is_member else self.members.remove)(contact_id)
+            self.stamp = next(self._stamps)
+        due = self.rule.next_change(contact, now) if contact else None
+        if due is None:
+            self._due.pop(contact_id, None)
+        elif due != self._due.get(contact_id):
+            self._due[contact_id] = due
+            heappush(self._agenda, (due, contact_id))
+
+
+class Memberships:
+    """The rolls of all segments; `touch` a contact after every change of it."""
+
+    def __init__(self, contacts: Mapping[str, Contact]) -> None:
+        self._contacts = contacts
+        self._touched: list[str] = []
+        self._stamps = count(1)
+        self._rolls: dict[str, Roll] = {}
+        # A served workspace is asked by its server's thread and by whoever moves it.
+        self._calling = Lock()
+
+    def touch(self, contact_id: str) -> None:
+        """Notes that the contact was made, changed or deleted."""
+        self._touched.append(contact_id)
+
+    def roll(self, segment_id: str, rule: Rule, now: int) -> Roll:
+        """The segment's roll as of `now`; another rule than before starts it afresh."""
+        with self._calling:
+            roll = self._rolls.get(segment_id)
+            if roll is None or roll.rule is not rule:
+                roll = self._rolls[segment_id] = Roll(rule, self._contacts, self._touched, self._stamps)
+                roll.fill(now)
+            roll.call(now)
+            return roll

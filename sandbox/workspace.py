@@ -1,0 +1,195 @@
+"""An Intercom workspace in memory: contacts, segments as rules, a clock, and the truth about every past moment."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from random import Random
+from types import MappingProxyType
+from typing import Any
+
+from sandbox import life
+from sandbox.clock import Clock
+from sandbox.contacts import Contact
+from sandbox.faults import Faults
+from sandbox.history import History
+from sandbox.memberships import Memberships, Roll
+from sandbox.people import made_up_contact, population
+from sandbox.rules import DAY_SECONDS, Rule
+from sandbox.segments import Outline, Segment, outlines
+
+# Opens a workspace that nobody gave a token of its own.
+BEARER = "sandbox-token"
+
+
+class Workspace:
+    """Made-up contacts in made-up segments, the same ones (and the same ids) for the same `seed`.
+
+    `start` is where the clock begins; from there it runs as `monotonic` does, real seconds unless told
+    otherwise. Only changes of a contact move its `updated_at`; time passing moves members, nothing else.
+    """
+
+    def __init__(
+        self,
+        *,
+        contacts: int = 5000,
+        segments: int = 25,
+        seed: int = 0,
+        workspace_id: str = "sandbox",
+        region: str = "US",
+        timezone: str = "America/Los_Angeles",
+        start: datetime | None = None,
+        token: str = BEARER,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.workspace_id = workspace_id
+        self.region = region
+        self.timezone = timezone
+        self.token = token
+        self.calls: Counter[str] = Counter()
+        self.refused = 0
+        self.faults = Faults()
+        self.revision = 0
+        self._clock = Clock(start, monotonic=monotonic)
+        self._random = Random(seed)
+        self._contacts: History[Contact] = History()
+        self._segments: History[Segment] = History()
+        self._memberships = Memberships(self._contacts.present)
+        self._settle(contacts, segments)
+
+    @property
+    def contacts(self) -> Mapping[str, Contact]:
+        """The contacts that are there now, by id."""
+        return MappingProxyType(self._contacts.present)
+
+    @property
+    def segments(self) -> Mapping[str, Segment]:
+        """The segments that are there now, by id, in the order they were made."""
+        return MappingProxyType(self._segments.present)
+
+    def now(self) -> datetime:
+        """The present on the workspace's clock, in UTC."""
+        return self._clock.now()
+
+    def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
+        """Moves the clock and nothing else: whoever enters or leaves a segment by it does so by age alone."""
+        self._clock.advance(timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds))
+
+    def live(self, *, days: float = 1, churn: float = 0.01, silent: float = 0.1) -> None:
+        """Lets `days` pass with changes spread over them, a share `churn` of the contacts being changed a day.
+
+        `silent` is the share of people seen again whose updated_at stays where it was.
+        """
+        life.live(self, self._random, days=days, churn=churn, silent=silent)
+
+    def members(self, segment_id: str, at: datetime | None = None) -> set[str]:
+        """Ids of the contacts in a segment, now or `at` a moment since the workspace began; empty if unknown."""
+        if at is not None:
+            return self._members_at(self._segments.at(at).get(segment_id), self._contacts.at(at), at)
+        segment = self.segments.get(segment_id)
+        return set(self.roll(segment).members) if segment else set()
+
+    def pairs(self, at: datetime | None = None) -> set[tuple[str, str]]:
+        """Every (segment_id, contact_id), now or `at` a moment since the workspace began."""
+        if at is None:
+            return {(segment, contact) for segment in list(self.segments) for contact in self.members(segment)}
+        contacts, segments = self._contacts.at(at), self._segments.at(at)
+        return {
+            (segment_id, contact)
+            for segment_id, segment in segments.items()
+            for contact in self._members_at(segment, contacts, at)
+        }
+
+    def roll(self, segment: Segment) -> Roll:
+        """Who is in the segment now, not to be changed by the caller, with a stamp that moves when they do."""
+        return self._memberships.roll(segment.id, segment.rule, self._clock.second())
+
+    def sign_up(self, *, role: str = "user", **attributes: Any) -> str:
+        """A new contact, made up except for `attributes`, without tags; answers its id."""
+        contact_id = attributes.pop("id", None) or self._new_id()
+        second = self._clock.second()
+        contact = made_up_contact(
+            self._random,
+            contact_id,
+            workspace_id=self.workspace_id,
+            role=role,
+            created_at=second,
+            now=second,
+        )
+        self._record(contact_id, contact.updated(attributes))
+        return contact_id
+
+    def update(self, contact_id: str, **attributes: Any) -> None:
+        """Changes attributes and `updated_at`; `custom_attributes` and `location` only as far as given."""
+        changed = {"updated_at": self._clock.second(), **attributes}
+        self._record(contact_id, self.contacts[contact_id].updated(changed))
+
+    def see(self, contact_id: str) -> None:
+        """A visit that moves `last_seen_at` alone: Intercom does not say that it moves `updated_at`."""
+        self._record(contact_id, self.contacts[contact_id].updated({"last_seen_at": self._clock.second()}))
+
+    def delete(self, contact_id: str) -> None:
+        """Deletes for good: the contact is in no answer any more."""
+        if contact_id not in self.contacts:
+            raise KeyError(contact_id)
+        self._record(contact_id, None)
+
+    def tag(self, contact_id: str, name: str) -> None:
+        """Adds a tag, which moves `updated_at`."""
+        contact = self.contacts[contact_id]
+        self._record(contact_id, contact.tagged(contact.tags | {name}, updated_at=self._clock.second()))
+
+    def untag(self, contact_id: str, name: str) -> None:
+        """Takes a tag away, which moves `updated_at`."""
+        contact = self.contacts[contact_id]
+        self._record(contact_id, contact.tagged(contact.tags - {name}, updated_at=self._clock.second()))
+
+    def make_segment(self, name: str, rule: Rule, person_type: str = "user") -> str:
+        """A new segment; answers its id."""
+        return self._found_segment(Outline(name, rule, person_type), self._clock.second())
+
+    def rename_segment(self, segment_id: str, name: str) -> None:
+        """Changes the name and `updated_at`; the members stay."""
+        self._redefine(segment_id, name=name)
+
+    def edit_segment(self, segment_id: str, rule: Rule) -> None:
+        """Changes the rule and `updated_at`, and so the members, all at once."""
+        self._redefine(segment_id, rule=rule)
+
+    def delete_segment(self, segment_id: str) -> None:
+        """Deletes without a trace, as Intercom does."""
+        if segment_id not in self.segments:
+            raise KeyError(segment_id)
+        self._segments.record(segment_id, None, self.now())
+
+    def _settle(self, contacts: int, segments: int) -> None:
+        ids = [self._new_id() for _ in range(contacts)]
+        for contact in population(self._random, ids, workspace_id=self.workspace_id, now=self._clock.second()):
+            self._record(contact.id, contact)
+        for age, outline in enumerate(outlines(segments), start=1):
+            self._found_segment(outline, self._clock.second() - age * 13 * DAY_SECONDS)
+
+    def _found_segment(self, outline: Outline, created_at: int) -> str:
+        name, rule, person_type = outline.name, outline.rule, outline.person_type
+        segment = Segment(self._new_id(), name, person_type, created_at, created_at, rule)
+        self._segments.record(segment.id, segment, self.now())
+        return segment.id
+
+    def _new_id(self) -> str:
+        return f"{self._random.getrandbits(96):024x}"
+
+    def _record(self, contact_id: str, contact: Contact | None) -> None:
+        self._contacts.record(contact_id, contact, self.now())
+        self._memberships.touch(contact_id)
+        self.revision += 1
+
+    def _redefine(self, segment_id: str, **changes: Any) -> None:
+        segment = replace(self.segments[segment_id], updated_at=self._clock.second(), **changes)
+        self._segments.record(segment_id, segment, self.now())
+
+    def _members_at(self, segment: Segment | None, contacts: Mapping[str, Contact], at: datetime) -> set[str]:
+        second = int(at.timestamp())
+        if segment is None:
+            return set()
+        return {contact.id for contact in contacts.values() if segment.rule.holds(contact, second)}

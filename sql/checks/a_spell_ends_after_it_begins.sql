@@ -1,0 +1,27 @@
+-- severity: error
+-- One row per spell without a length: an observation was written twice, or lies in the past.
+
+with
+
+memberships as (
+
+    select * from segment_memberships
+
+),
+
+final as (
+
+    select
+        workspace_id,
+        segment_id,
+        contact_id,
+        spell_number,
+        entered_at,
+        left_at
+
+    from memberships
+    where left_at <= entered_at
+
+)
+
+select * from final

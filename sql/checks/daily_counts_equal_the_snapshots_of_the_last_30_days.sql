@@ -1,0 +1,82 @@
+-- severity: error
+-- One row per day and segment whose size is not the number of contacts in its snapshot.
+-- The 30 days end with the last observed one; no model reads the clock.
+
+with
+
+segment_days as (
+
+    select * from segment_daily
+
+),
+
+snapshots as (
+
+    select * from segment_membership_snapshots
+
+),
+
+last_days as (
+
+    select
+        workspace_id,
+        max(observed_on) as last_observed_on
+
+    from segment_days
+    group by workspace_id
+
+),
+
+recent_days as (
+
+    select
+        segment_days.workspace_id,
+        segment_days.segment_id,
+        segment_days.observed_on,
+        segment_days.member_count
+
+    from segment_days
+    -- inner: every day has its workspace's last day
+    inner join last_days
+        on segment_days.workspace_id = last_days.workspace_id
+    where date_diff('day', segment_days.observed_on, last_days.last_observed_on) < 30
+
+),
+
+snapshot_counts as (
+
+    select
+        snapshots.workspace_id,
+        snapshots.segment_id,
+        snapshots.observed_on,
+        count(*) as snapshot_count
+
+    from snapshots
+    -- inner: the recent days only
+    inner join last_days
+        on snapshots.workspace_id = last_days.workspace_id
+    where date_diff('day', snapshots.observed_on, last_days.last_observed_on) < 30
+    group by snapshots.workspace_id, snapshots.segment_id, snapshots.observed_on
+
+),
+
+final as (
+
+    select
+        recent_days.workspace_id,
+        recent_days.segment_id,
+        recent_days.observed_on,
+        recent_days.member_count,
+        coalesce(snapshot_counts.snapshot_count, 0) as snapshot_count
+
+    from recent_days
+    left join snapshot_counts
+        on
+            recent_days.workspace_id = snapshot_counts.workspace_id
+            and recent_days.segment_id = snapshot_counts.segment_id
+            and recent_days.observed_on = snapshot_counts.observed_on
+    where recent_days.member_count <> coalesce(snapshot_counts.snapshot_count, 0)
+
+)
+
+select * from final

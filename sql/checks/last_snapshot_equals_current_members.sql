@@ -1,0 +1,111 @@
+-- severity: error
+-- One row per contact that is in a segment's last snapshot or in the segment now, but not in both.
+-- Only for segments whose newest scan was whole: after another one the log may be ahead of the last snapshot.
+
+with
+
+scans as (
+
+    select * from int_scans
+
+),
+
+segment_days as (
+
+    select * from segment_daily
+
+),
+
+snapshots as (
+
+    select * from segment_membership_snapshots
+
+),
+
+members as (
+
+    select * from current_segment_members
+
+),
+
+whole_segments as (
+
+    select
+        workspace_id,
+        segment_id
+
+    from scans
+    where
+        is_newest
+        and is_known
+
+),
+
+last_days as (
+
+    select
+        segment_days.workspace_id,
+        segment_days.segment_id,
+        max(segment_days.observed_on) as observed_on
+
+    from segment_days
+    -- inner: only segments whose newest scan was whole
+    inner join whole_segments
+        on
+            segment_days.workspace_id = whole_segments.workspace_id
+            and segment_days.segment_id = whole_segments.segment_id
+    group by segment_days.workspace_id, segment_days.segment_id
+
+),
+
+sides as (
+
+    select
+        snapshots.workspace_id,
+        snapshots.segment_id,
+        snapshots.contact_id,
+        1 as in_snapshot,
+        0 as in_members
+
+    from snapshots
+    -- inner: the last day only
+    inner join last_days
+        on
+            snapshots.workspace_id = last_days.workspace_id
+            and snapshots.segment_id = last_days.segment_id
+            and snapshots.observed_on = last_days.observed_on
+
+    union all
+
+    select
+        members.workspace_id,
+        members.segment_id,
+        members.contact_id,
+        0 as in_snapshot,
+        1 as in_members
+
+    from members
+    -- inner: only segments whose newest scan was whole
+    inner join whole_segments
+        on
+            members.workspace_id = whole_segments.workspace_id
+            and members.segment_id = whole_segments.segment_id
+
+),
+
+final as (
+
+    select
+        workspace_id,
+        segment_id,
+        contact_id,
+        max(in_snapshot) = 1 as is_in_snapshot,
+        max(in_members) = 1 as is_member
+
+    from sides
+    group by workspace_id, segment_id, contact_id
+    having max(in_snapshot) <> max(in_members)
+
+)
+
+select * from final

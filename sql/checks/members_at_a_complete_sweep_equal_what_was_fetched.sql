@@ -1,0 +1,31 @@
+-- severity: error
+-- One row per complete reading of a segment that saw another number of contacts than the log holds after it.
+-- What was fetched is counted apart from the log: the one witness against lost, doubled or shifted changes.
+
+with
+
+scans as (
+
+    select * from int_scans
+
+),
+
+final as (
+
+    select
+        workspace_id,
+        segment_id,
+        run_id,
+        observed_at,
+        fetched_count,
+        logged_count
+
+    from scans
+    where
+        status = 'complete'
+        and how in ('sweep', 'per_contact')
+        and fetched_count <> logged_count
+
+)
+
+select * from final

@@ -1,0 +1,26 @@
+-- severity: error
+-- One row per segment that is gone and still has members.
+
+with
+
+segments as (
+
+    select * from segments
+
+),
+
+final as (
+
+    select
+        workspace_id,
+        segment_id,
+        member_count
+
+    from segments
+    where
+        is_deleted
+        and member_count > 0
+
+)
+
+select * from final

@@ -1,0 +1,49 @@
+-- severity: error
+-- One row per spell that begins before, or at the very moment at which, the one before it ends.
+-- Touching spells are a doubled row or a leave that did not happen, never a rejoin.
+
+with
+
+memberships as (
+
+    select * from segment_memberships
+
+),
+
+followed as (
+
+    select
+        workspace_id,
+        segment_id,
+        contact_id,
+        spell_number,
+        entered_at,
+        left_at,
+
+        lead(entered_at) over (
+            partition by workspace_id, segment_id, contact_id
+            order by entered_at, spell_number
+        ) as next_entered_at
+
+    from memberships
+
+),
+
+final as (
+
+    select
+        workspace_id,
+        segment_id,
+        contact_id,
+        spell_number,
+        left_at,
+        next_entered_at
+
+    from followed
+    where
+        next_entered_at is not null
+        and (left_at is null or next_entered_at <= left_at)
+
+)
+
+select * from final

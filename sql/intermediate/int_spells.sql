@@ -1,0 +1,114 @@
+-- one row per contact, segment and spell, with the windows in which it began and ended
+-- A spell is [entered_at, left_at), in observations; why it began and ended is decided in segment_memberships.
+
+with
+
+changes as (
+
+    select * from stg_membership_changes
+
+),
+
+scans as (
+
+    select * from int_scans
+
+),
+
+numbered as (
+
+    select
+        workspace_id,
+        segment_id,
+        contact_id,
+        is_member,
+        observed_at as entered_at,
+        observed_on as entered_on,
+
+        lead(observed_at) over (
+            partition by workspace_id, segment_id, contact_id
+            order by observed_at asc, is_member desc
+        ) as left_at,
+
+        lead(observed_on) over (
+            partition by workspace_id, segment_id, contact_id
+            order by observed_at asc, is_member desc
+        ) as left_on,
+
+        cast(sum(case when is_member then 1 else 0 end) over (
+            partition by workspace_id, segment_id, contact_id
+            order by observed_at asc, is_member desc
+            rows between unbounded preceding and current row
+        ) as bigint) as spell_number
+
+    from changes
+
+),
+
+bounded as (
+
+    select
+        numbered.workspace_id,
+        numbered.segment_id,
+        numbered.contact_id,
+        numbered.spell_number,
+        numbered.entered_at,
+        numbered.entered_on,
+        numbered.left_at,
+        numbered.left_on,
+        entry_scans.complete_after as complete_before_entry,
+        entry_scans.edited_at as edited_before_entry,
+        exit_scans.edited_at as edited_before_exit,
+        coalesce(exit_scans.how = 'deleted', false) as is_segment_deleted,
+
+        -- whoever was there before the first complete reading was found, not seen to join; who comes back is no find
+        numbered.spell_number = 1
+        and numbered.entered_at <= coalesce(entry_scans.first_complete_at, numbered.entered_at) as is_baseline,
+
+        -- present when the scan that found it began, so it cannot have left before that
+        case
+            when numbered.left_at is null then null
+            when exit_scans.complete_after > entry_scans.started_at then exit_scans.complete_after
+            else entry_scans.started_at
+        end as left_after
+
+    from numbered
+    left join scans as entry_scans
+        on
+            numbered.workspace_id = entry_scans.workspace_id
+            and numbered.segment_id = entry_scans.segment_id
+            and numbered.entered_at = entry_scans.observed_at
+    left join scans as exit_scans
+        on
+            numbered.workspace_id = exit_scans.workspace_id
+            and numbered.segment_id = exit_scans.segment_id
+            and numbered.left_at = exit_scans.observed_at
+    where numbered.is_member
+
+),
+
+final as (
+
+    select
+        workspace_id,
+        segment_id,
+        contact_id,
+        spell_number,
+        entered_at,
+        case when is_baseline then null else complete_before_entry end as entered_after,
+        entered_on,
+        left_at,
+        left_after,
+        left_on,
+        is_baseline,
+        is_segment_deleted,
+
+        -- Intercom tells an edit to the second: one in the second in which a window begins lies in it
+        coalesce(edited_before_entry >= date_trunc('second', complete_before_entry), false) as is_entry_after_edit,
+        coalesce(edited_before_exit >= date_trunc('second', left_after), false) as is_exit_after_edit
+
+    from bounded
+
+)
+
+select * from final

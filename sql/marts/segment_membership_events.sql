@@ -1,0 +1,45 @@
+-- one row per entry into and exit from a segment
+-- Entries with reason baseline are what was found at first, not joins.
+
+with
+
+memberships as (
+
+    select * from segment_memberships
+
+),
+
+final as (
+
+    select
+        workspace_id,
+        segment_id,
+        contact_id,
+        'entered' as event,
+        entered_at as occurred_at,
+        entered_after as occurred_after,
+        entered_on as occurred_on,
+        enter_reason as reason,
+        spell_number
+
+    from memberships
+
+    union all
+
+    select
+        workspace_id,
+        segment_id,
+        contact_id,
+        'left' as event,
+        left_at as occurred_at,
+        left_after as occurred_after,
+        left_on as occurred_on,
+        leave_reason as reason,
+        spell_number
+
+    from memberships
+    where not is_current
+
+)
+
+select * from final

@@ -1,0 +1,183 @@
+-- one row per contact, segment and spell: when it began, when it ended, and why
+-- Times are of observations: the true moment lies in (entered_after, entered_at] and in (left_after, left_at].
+
+with
+
+spells as (
+
+    select * from int_spells
+
+),
+
+removals as (
+
+    select * from int_contact_removals
+
+),
+
+-- merging and deleting are final, so only later ones are excluded; archiving, blocking and vanishing are not, so
+-- they count only within the window of the leave. happened_at is cut to the second, and so is the window's start.
+removals_of_spells as (
+
+    select
+        spells.workspace_id,
+        spells.segment_id,
+        spells.contact_id,
+        spells.spell_number,
+        removals.status,
+        removals.merged_into_contact_id,
+        removals.observed_at <= spells.left_at
+        or coalesce(removals.happened_at <= spells.left_at, false) as is_before_leave,
+        (removals.observed_at > spells.left_after and removals.observed_at <= spells.left_at)
+        or coalesce(
+            removals.happened_at >= date_trunc('second', spells.left_after)
+            and removals.happened_at <= spells.left_at,
+            false
+        ) as is_in_window
+
+    from spells
+    -- inner: most contacts are never removed
+    inner join removals
+        on
+            spells.workspace_id = removals.workspace_id
+            and spells.contact_id = removals.contact_id
+    where spells.left_at is not null
+
+),
+
+removed_spells as (
+
+    select
+        workspace_id,
+        segment_id,
+        contact_id,
+        spell_number,
+        max(case when status = 'merged' and is_before_leave then 1 else 0 end) = 1 as is_merged,
+        max(case when status = 'deleted' and is_before_leave then 1 else 0 end) = 1 as is_deleted,
+        max(case when status in ('archived', 'blocked') and is_in_window then 1 else 0 end) = 1 as is_archived,
+        max(case when status = 'unknown' and is_in_window then 1 else 0 end) = 1 as is_unknown,
+        max(case when status = 'merged' and is_before_leave then merged_into_contact_id end) as merged_into_contact_id
+
+    from removals_of_spells
+    group by workspace_id, segment_id, contact_id, spell_number
+
+),
+
+ended_by_merge as (
+
+    select
+        spells.workspace_id,
+        spells.segment_id,
+        spells.left_after,
+        spells.left_at,
+        removed_spells.merged_into_contact_id
+
+    from removed_spells
+    -- inner: every removed spell is a spell
+    inner join spells
+        on
+            removed_spells.workspace_id = spells.workspace_id
+            and removed_spells.segment_id = spells.segment_id
+            and removed_spells.contact_id = spells.contact_id
+            and removed_spells.spell_number = spells.spell_number
+    where
+        removed_spells.is_merged
+        and not spells.is_segment_deleted
+
+),
+
+-- the two windows overlap: one merge moved the one contact out and the other in, though not always in one run
+begun_by_merge as (
+
+    select distinct
+        spells.workspace_id,
+        spells.segment_id,
+        spells.contact_id,
+        spells.spell_number
+
+    from spells
+    -- inner: only the targets of merges
+    inner join ended_by_merge
+        on
+            spells.workspace_id = ended_by_merge.workspace_id
+            and spells.segment_id = ended_by_merge.segment_id
+            and spells.contact_id = ended_by_merge.merged_into_contact_id
+            and spells.entered_at > ended_by_merge.left_after
+            and (spells.entered_after is null or spells.entered_after < ended_by_merge.left_at)
+
+),
+
+reasoned as (
+
+    select
+        spells.workspace_id,
+        spells.segment_id,
+        spells.contact_id,
+        spells.spell_number,
+        spells.is_baseline,
+        spells.entered_at,
+        spells.entered_after,
+        spells.entered_on,
+        spells.left_at,
+        spells.left_after,
+        spells.left_on,
+        removed_spells.merged_into_contact_id,
+
+        case
+            when spells.is_baseline then 'baseline'
+            when begun_by_merge.contact_id is not null then 'merge'
+            when spells.is_entry_after_edit then 'segment_edited'
+            else 'joined'
+        end as enter_reason,
+
+        case
+            when spells.left_at is null then null
+            when spells.is_segment_deleted then 'segment_deleted'
+            when removed_spells.is_merged then 'contact_merged'
+            when removed_spells.is_deleted then 'contact_deleted'
+            when removed_spells.is_archived then 'contact_archived'
+            when removed_spells.is_unknown then 'unknown'
+            when spells.is_exit_after_edit then 'segment_edited'
+            else 'left'
+        end as leave_reason
+
+    from spells
+    left join removed_spells
+        on
+            spells.workspace_id = removed_spells.workspace_id
+            and spells.segment_id = removed_spells.segment_id
+            and spells.contact_id = removed_spells.contact_id
+            and spells.spell_number = removed_spells.spell_number
+    left join begun_by_merge
+        on
+            spells.workspace_id = begun_by_merge.workspace_id
+            and spells.segment_id = begun_by_merge.segment_id
+            and spells.contact_id = begun_by_merge.contact_id
+            and spells.spell_number = begun_by_merge.spell_number
+
+),
+
+final as (
+
+    select
+        workspace_id,
+        segment_id,
+        contact_id,
+        spell_number,
+        entered_at,
+        left_at,
+        entered_after,
+        left_after,
+        entered_on,
+        left_on,
+        left_at is null as is_current,
+        is_baseline,
+        enter_reason,
+        leave_reason,
+        case when leave_reason = 'contact_merged' then merged_into_contact_id end as merged_into_contact_id
+
+    from reasoned
+
+)
+
+select * from final

@@ -1,0 +1,31 @@
+-- one row per segment and version of its definition
+
+with
+
+source as (
+
+    select * from raw.segments
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        workspace_id,
+        segment_id,
+
+        -- attributes: Intercom's interface calls leads what its API calls contacts
+        name,
+        case when person_type = 'contact' then 'lead' else person_type end as person_type,
+
+        -- timestamps: epoch seconds to UTC
+        to_timestamp(created_at) as created_at,
+        to_timestamp(updated_at) as updated_at,
+        observed_at
+
+    from source
+
+)
+
+select * from renamed

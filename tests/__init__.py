@@ -1,0 +1,1 @@
+"""Claims about intercom-warehouse, each a test."""

@@ -1,0 +1,862 @@
+"""The sandbox keeps what Intercom's API promises, and knows the truth about every moment."""
+
+import asyncio
+import base64
+import email.utils
+import operator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sandbox import Workspace, create_app, serving
+from sandbox.gate import Quota
+from sandbox.rules import All, Attribute, Everyone, Nobody, OlderThan, Rule, Tagged, Within
+from sandbox.rules import Any as AnyOf
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND = int(START.timestamp())
+DAY = 86_400
+HEADERS = {"Authorization": "Bearer sandbox-token", "Intercom-Version": "Preview"}
+
+
+def standing(**options: Any) -> Workspace:
+    """A small workspace whose clock only moves when told to."""
+    usual: dict[str, Any] = {"contacts": 40, "segments": 8, "start": START, "monotonic": lambda: 0.0}
+    return Workspace(**usual | options)
+
+
+class Client:
+    """Asks a workspace in process, one call at a time."""
+
+    def __init__(self, workspace: Workspace, *, limit: int = 100_000, headers: dict[str, str] | None = None) -> None:
+        self._transport = httpx.ASGITransport(create_app(workspace, limit=limit))
+        self._headers = HEADERS if headers is None else headers
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return asyncio.run(self._ask(method, path, **options))
+
+    def get(self, path: str, **params: Any) -> Any:
+        answer = self.ask("GET", path, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def search(self, query: Any, **options: Any) -> Any:
+        answer = self.ask("POST", "/contacts/search", json={"query": query, **options})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def refusal(self, query: Any, **options: Any) -> tuple[int, str]:
+        answer = self.ask("POST", "/contacts/search", json={"query": query, **options})
+        return answer.status_code, code(answer)
+
+    def pages(self, query: Any, *, per_page: int = 10, **options: Any) -> Iterator[Any]:
+        cursor = None
+        while True:
+            pagination = {"per_page": per_page, "starting_after": cursor}
+            yield (page := self.search(query, pagination=pagination, **options))
+            if "next" not in page["pages"]:
+                return
+            cursor = page["pages"]["next"]["starting_after"]
+
+    async def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async with httpx.AsyncClient(transport=self._transport, base_url="http://sandbox") as client:
+            return await client.request(method, path, **{"headers": self._headers} | options)
+
+
+def code(answer: httpx.Response) -> str:
+    envelope = answer.json()
+    assert envelope["type"] == "error.list"
+    assert envelope["request_id"] == answer.headers["x-request-id"]
+    return str(envelope["errors"][0]["code"])
+
+
+def ids(page: Any) -> list[str]:
+    return [contact["id"] for contact in page["data"]]
+
+
+def named(workspace: Workspace, name: str) -> str:
+    return next(segment.id for segment in workspace.segments.values() if segment.name == name)
+
+
+def nested(sign: str, part: dict[str, Any]) -> dict[str, Any]:
+    return {"operator": sign, "value": [part]}
+
+
+def in_segment(segment_id: str) -> dict[str, str]:
+    return {"field": "segment_id", "operator": "=", "value": segment_id}
+
+
+# A workspace: rules, clock, truth
+
+
+def test_a_contact_ages_out_of_new_without_being_updated() -> None:
+    workspace = standing()
+    new = named(workspace, "New")
+    contact_id = workspace.sign_up()
+    before = workspace.contacts[contact_id].attributes["updated_at"]
+
+    workspace.advance(days=30, seconds=-1)
+    assert contact_id in workspace.members(new)
+    workspace.advance(seconds=1)
+
+    assert contact_id not in workspace.members(new)
+    assert workspace.contacts[contact_id].attributes["updated_at"] == before
+
+
+def test_a_contact_slips_away_and_then_is_gone_from_there_too() -> None:
+    workspace = standing()
+    slipping = named(workspace, "Slipping Away")
+    contact_id = workspace.sign_up(last_seen_at=SECOND)
+
+    seen = []
+    for _ in range(7):
+        seen.append(contact_id in workspace.members(slipping))
+        workspace.advance(days=10)
+
+    assert seen == [False, False, False, True, True, True, False]
+
+
+def test_a_date_in_the_future_is_within_no_days_until_it_comes() -> None:
+    workspace = standing()
+    soon = workspace.make_segment("Soon", Within("signed_up_at", 1))
+    contact_id = workspace.sign_up(signed_up_at=SECOND + 100)
+
+    assert contact_id not in workspace.members(soon)
+    workspace.advance(seconds=100)
+
+    assert contact_id in workspace.members(soon)
+
+
+@pytest.mark.parametrize(
+    ("rule", "holds"),
+    [
+        (Everyone(), True),
+        (Nobody(), False),
+        (Attribute("name", "=", "Ann"), True),
+        (Attribute("phone", "=", None), True),
+        (Attribute("location.city", "!=", "Berlin"), True),
+        (Attribute("custom_attributes.plan", "IN", ("pro", "team")), True),
+        (Attribute("custom_attributes.seats", ">", 3), False),
+        (Attribute("custom_attributes.unheard_of", ">", 3), False),
+        (Tagged("vip"), True),
+        (Tagged("beta"), False),
+        (OlderThan("last_seen_at", 0), True),
+        (OlderThan("last_replied_at", 0), False),
+        (All((Everyone(), Tagged("beta"))), False),
+        (AnyOf((Nobody(), Tagged("vip"))), True),
+    ],
+)
+def test_a_rule_decides_who_is_in_a_segment(rule: Rule, holds: bool) -> None:
+    workspace = standing(contacts=0)
+    contact_id = workspace.sign_up(
+        name="Ann", phone=None, last_replied_at=None, last_seen_at=SECOND, location={"city": "Cork"}
+    )
+    workspace.update(contact_id, custom_attributes={"plan": "pro", "seats": 3})
+    workspace.tag(contact_id, "vip")
+
+    segment_id = workspace.make_segment("Some", rule)
+
+    assert (contact_id in workspace.members(segment_id)) == holds
+
+
+def test_nested_attributes_are_updated_as_far_as_given() -> None:
+    workspace = standing()
+    contact_id = workspace.sign_up(location={"city": "Cork", "country": "Ireland"})
+
+    workspace.update(contact_id, location={"city": "Dublin"}, name="Ann")
+
+    contact = workspace.contacts[contact_id]
+    assert (contact.value("location.city"), contact.value("location.country")) == ("Dublin", "Ireland")
+
+
+def test_a_tag_moves_updated_at_and_is_listed_with_ten_others_at_most() -> None:
+    workspace = standing()
+    contact_id = workspace.sign_up()
+    workspace.advance(days=1)
+
+    for number in range(12):
+        workspace.tag(contact_id, f"tag {number}")
+    workspace.untag(contact_id, "tag 3")
+
+    attributes = workspace.contacts[contact_id].attributes
+    assert attributes["updated_at"] == SECOND + DAY
+    assert (len(attributes["tags"]["data"]), attributes["tags"]["total_count"]) == (10, 11)
+    assert attributes["tags"]["has_more"]
+
+
+def test_a_silent_visit_moves_last_seen_at_alone() -> None:
+    workspace = standing()
+    contact_id = workspace.sign_up()
+    workspace.advance(days=20)
+
+    workspace.see(contact_id)
+
+    attributes = workspace.contacts[contact_id].attributes
+    assert (attributes["last_seen_at"], attributes["updated_at"]) == (SECOND + 20 * DAY, SECOND)
+    assert contact_id in workspace.members(named(workspace, "Active"))
+
+
+def test_the_past_is_told_as_it_was_recorded() -> None:
+    workspace = standing(contacts=300, segments=25)
+
+    recorded = {}
+    for _ in range(12):
+        recorded[workspace.now()] = workspace.pairs()
+        workspace.live(days=3, churn=0.05)
+
+    assert {moment: workspace.pairs(at=moment) for moment in recorded} == recorded
+    assert len(set(map(frozenset, recorded.values()))) == 12
+
+
+def test_members_kept_up_to_date_are_those_that_a_fresh_count_finds() -> None:
+    watched, unwatched = standing(contacts=300, segments=25), standing(contacts=300, segments=25)
+
+    for _ in range(20):
+        watched.pairs()
+        for workspace in (watched, unwatched):
+            workspace.live(days=2, churn=0.05)
+
+    assert watched.pairs() == unwatched.pairs()
+
+
+def test_life_is_the_same_for_the_same_seed_and_calls() -> None:
+    one, same, other = standing(), standing(workspace_id="elsewhere"), standing(seed=1)
+    for workspace in (one, same, other):
+        workspace.live(days=10, churn=0.1)
+
+    assert list(one.contacts) == list(same.contacts)
+    assert one.pairs() == same.pairs()
+    assert not one.pairs() & other.pairs()
+
+
+def test_life_makes_renames_edits_and_deletes_segments_but_not_the_first_ones() -> None:
+    workspace = standing(contacts=10, segments=10)
+    before = dict(workspace.segments)
+
+    workspace.live(days=100, churn=0.1)
+
+    names = {segment.name for segment in workspace.segments.values()}
+    assert {"Active", "New", "Slipping Away", "Everyone", "Customers on the Moon"} <= names
+    assert set(workspace.segments) - set(before)
+    assert any(workspace.segments.get(key) != segment for key, segment in before.items())
+
+
+def test_a_default_workspace_is_a_realistic_mix() -> None:
+    workspace = Workspace(start=START, contacts=2000)
+
+    sizes = sorted(len(workspace.members(segment_id)) for segment_id in workspace.segments)
+    ruled_by_time = "Within|OlderThan"
+    timed = [
+        segment
+        for segment in workspace.segments.values()
+        if any(kind in repr(segment.rule) for kind in ruled_by_time.split("|"))
+    ]
+    encoded = [len(contact.json) for contact in workspace.contacts.values()]
+
+    assert (sizes[0], sizes[-1]) == (0, 2000)
+    assert 1 <= sizes[1] < 50
+    assert len(timed) >= len(workspace.segments) / 3
+    assert 1800 < sum(encoded) / len(encoded) < 2700
+
+
+def test_ids_have_24_hexadecimal_digits() -> None:
+    workspace = standing()
+
+    assert all(len(key) == 24 and int(key, 16) for key in [*workspace.contacts, *workspace.segments])
+
+
+def test_the_clock_cannot_be_turned_back() -> None:
+    with pytest.raises(ValueError, match="forward"):
+        standing().advance(days=-1)
+
+
+# Who and what is told
+
+
+def test_me_tells_the_workspace_its_region_and_timezone() -> None:
+    workspace = standing(workspace_id="acme", region="EU", timezone="Europe/Berlin")
+
+    app = Client(workspace).get("/me")["app"]
+
+    assert (app["id_code"], app["region"], app["timezone"]) == ("acme", "EU", "Europe/Berlin")
+
+
+def test_segments_carry_a_count_only_when_asked_for() -> None:
+    workspace = standing()
+    client = Client(workspace)
+
+    plain, counted = client.get("/segments"), client.get("/segments", include_count="true")
+
+    assert plain["type"] == "segment.list"
+    assert not any("count" in segment for segment in plain["segments"])
+    assert {segment["id"]: segment["count"] for segment in counted["segments"]} == {
+        segment_id: len(workspace.members(segment_id)) for segment_id in workspace.segments
+    }
+
+
+def test_an_edited_or_renamed_segment_moves_its_updated_at() -> None:
+    workspace = standing()
+    client = Client(workspace)
+    segment_id = named(workspace, "Paying")
+    workspace.advance(days=1)
+
+    workspace.rename_segment(segment_id, "Customers")
+    workspace.edit_segment(segment_id, Nobody())
+
+    assert client.get(f"/segments/{segment_id}") == {
+        "type": "segment",
+        "id": segment_id,
+        "name": "Customers",
+        "created_at": workspace.segments[segment_id].created_at,
+        "updated_at": SECOND + DAY,
+        "person_type": "user",
+    }
+    assert client.search(in_segment(segment_id))["data"] == []
+
+
+def test_a_deleted_segment_is_gone_from_everywhere() -> None:
+    workspace = standing()
+    client = Client(workspace)
+    segment_id = named(workspace, "Everyone")
+
+    workspace.delete_segment(segment_id)
+
+    assert client.ask("GET", f"/segments/{segment_id}").json()["errors"] == [
+        {"code": "not_found", "message": "Resource Not Found"}
+    ]
+    assert segment_id not in {segment["id"] for segment in client.get("/segments")["segments"]}
+    assert client.search(in_segment(segment_id))["total_count"] == 0
+
+
+def test_a_contact_can_be_asked_for_with_its_segments() -> None:
+    workspace = standing()
+    client = Client(workspace)
+    contact_id = next(iter(workspace.contacts))
+
+    contact = client.get(f"/contacts/{contact_id}")
+    segments = client.get(f"/contacts/{contact_id}/segments")
+
+    assert contact == workspace.contacts[contact_id].attributes
+    assert segments["type"] == "list"
+    assert {(segment["id"], contact_id) for segment in segments["data"]} == {
+        pair for pair in workspace.pairs() if pair[1] == contact_id
+    }
+
+
+@pytest.mark.parametrize("path", ["/contacts/{}", "/contacts/{}/segments"])
+def test_a_deleted_contact_is_not_found(path: str) -> None:
+    workspace = standing()
+    contact_id = workspace.sign_up()
+    workspace.delete(contact_id)
+
+    answer = Client(workspace).ask("GET", path.format(contact_id))
+
+    assert answer.status_code == 404
+    assert answer.json()["errors"] == [{"code": "not_found", "message": "User Not Found"}]
+
+
+def test_the_list_of_contacts_has_ten_a_page_and_150_at_most() -> None:
+    workspace = standing(contacts=200)
+    client = Client(workspace)
+
+    pages = [client.get("/contacts")["pages"], client.get("/contacts", per_page=999)["pages"]]
+
+    assert [page["per_page"] for page in pages] == [10, 150]
+    assert [page["total_pages"] for page in pages] == [20, 2]
+
+
+def test_the_list_of_contacts_is_complete() -> None:
+    workspace = standing()
+    client = Client(workspace)
+
+    found, page = [], client.get("/contacts", per_page=7)
+    found += ids(page)
+    while "next" in page["pages"]:
+        page = client.get("/contacts", per_page=7, starting_after=page["pages"]["next"]["starting_after"])
+        found += ids(page)
+
+    assert sorted(found) == sorted(workspace.contacts)
+
+
+def test_calls_are_counted_by_kind() -> None:
+    workspace = standing()
+    client = Client(workspace)
+    contact_id = next(iter(workspace.contacts))
+
+    for path in ("/me", "/segments", "/contacts", f"/contacts/{contact_id}", f"/contacts/{contact_id}/segments"):
+        client.get(path)
+    client.get(f"/segments/{next(iter(workspace.segments))}")
+    client.search(in_segment("none"))
+
+    kinds = ("me", "segments", "segment", "contacts", "contact", "contact_segments", "search")
+    assert workspace.calls == dict.fromkeys(kinds, 1)
+
+
+# Headers, token, quota, version
+
+
+def test_every_answer_carries_quota_request_id_and_the_workspaces_date() -> None:
+    workspace = standing()
+    workspace.advance(days=10)
+
+    answer = Client(workspace, limit=83).ask("GET", "/nowhere")
+
+    assert answer.status_code == 404
+    assert code(answer) == "not_found"
+    assert answer.headers["x-ratelimit-limit"] == "83"
+    assert answer.headers["x-ratelimit-remaining"] == "82"
+    now = SECOND + 10 * DAY
+    assert now < int(answer.headers["x-ratelimit-reset"]) <= now + 10
+    assert email.utils.parsedate_to_datetime(answer.headers["date"]).timestamp() == now
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer wrong", "Basic sandbox-token"])
+def test_without_the_token_nothing_is_told_not_even_the_quota(authorization: str) -> None:
+    headers = {"Authorization": authorization, "Intercom-Version": "Preview"}
+
+    answer = Client(standing(), headers=headers).ask("GET", "/me")
+
+    assert answer.status_code == 401
+    assert answer.json()["errors"] == [{"code": "unauthorized", "message": "Access Token Invalid"}]
+    assert not [name for name in answer.headers if name.startswith("x-ratelimit")]
+
+
+def test_a_used_up_quota_is_429_and_counted() -> None:
+    workspace = standing()
+    client = Client(workspace, limit=2)
+
+    answers = [client.ask("GET", "/me") for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["1", "0", "0", "0"]
+    assert answers[2].json()["errors"] == [
+        {"code": "rate_limit_exceeded", "message": "Exceeded rate limit of 2 in 10_seconds"}
+    ]
+    assert (workspace.calls["me"], workspace.refused) == (2, 2)
+
+
+def test_the_quota_is_whole_again_in_the_next_window() -> None:
+    seconds = iter([0.0, 1.0, 9.5, 10.0])
+    quota = Quota(2, monotonic=lambda: next(seconds))
+
+    left = [quota.spend() for _ in range(3)]
+
+    assert [(allowance.remaining, allowance.seconds_left) for allowance in left] == [(1, 9.0), (0, 0.5), (1, 10.0)]
+
+
+@pytest.mark.parametrize("version", [None, "2.16", "preview", "Unstable", ""])
+def test_only_versions_that_compare_to_the_second_are_served(version: str | None) -> None:
+    headers = {"Authorization": "Bearer sandbox-token"} | ({} if version is None else {"Intercom-Version": version})
+
+    answer = Client(standing(), headers=headers).ask("GET", "/me")
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [
+        {"code": "intercom_version_invalid", "message": "The requested version could not be found"}
+    ]
+
+
+def test_another_method_is_not_found() -> None:
+    answer = Client(standing()).ask("DELETE", "/me")
+
+    assert (answer.status_code, code(answer)) == (404, "not_found")
+
+
+def test_a_served_workspace_answers_with_one_date() -> None:
+    with serving(create_app(standing())) as base_url:
+        answer = httpx.get(f"{base_url}/me", headers=HEADERS)
+
+    assert answer.status_code == 200
+    assert answer.headers.get_list("date") == ["Sun, 01 Mar 2026 12:00:00 GMT"]
+
+
+def test_the_module_says_how_to_point_a_sync_at_it() -> None:
+    command = [sys.executable, "-m", "sandbox", "--contacts", "5", "--segments", "2", "--port", "0"]
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout
+        lines = [running.stdout.readline() for _ in range(6)]
+        running.terminate()
+
+    assert lines[0].startswith("5 contacts in 2 segments at http://127.0.0.1:")
+    assert "SOURCES__INTERCOM__BASE_URL=http://127.0.0.1:" in lines[4]
+    assert "SOURCES__INTERCOM__ACCESS_TOKEN=sandbox-token" in lines[5]
+
+
+# Search
+
+
+def test_a_search_answers_as_intercom_does() -> None:
+    workspace = standing(contacts=3, segments=4)
+
+    page = Client(workspace).search(
+        in_segment(named(workspace, "Everyone")),
+        sort={"field": "id", "order": "ascending"},
+        pagination={"per_page": 2},
+    )
+
+    following = page["pages"]["next"].pop("starting_after")
+    second = sorted(workspace.contacts)[1]
+    assert msgspec.json.decode(base64.b64decode(following)) == [second, second, 2]
+    assert page == {
+        "type": "list",
+        "data": [workspace.contacts[contact_id].attributes for contact_id in sorted(workspace.contacts)[:2]],
+        "total_count": 3,
+        "pages": {"type": "pages", "next": {"page": 2}, "page": 1, "per_page": 2, "total_pages": 2},
+    }
+
+
+def test_without_a_sort_the_latest_update_comes_first() -> None:
+    workspace = standing()
+    contact_id = list(workspace.contacts)[20]
+    workspace.advance(seconds=1)
+    workspace.update(contact_id, name="Ann")
+
+    page = Client(workspace).search({"field": "created_at", "operator": ">", "value": 0})
+
+    updates = [contact["updated_at"] for contact in page["data"]]
+    assert ids(page)[0] == contact_id
+    assert updates == sorted(updates, reverse=True)
+
+
+def test_the_page_size_is_50_unless_asked_for_and_150_at_most() -> None:
+    client = Client(standing(contacts=200))
+    query = {"field": "created_at", "operator": ">", "value": 0}
+
+    sizes = [len(client.search(query, pagination=asked)["data"]) for asked in ({}, {"per_page": 500})]
+
+    assert sizes == [50, 150]
+
+
+def test_a_cursor_in_the_query_string_of_a_search_is_ignored() -> None:
+    client = Client(standing())
+    query = {"field": "created_at", "operator": ">", "value": 0}
+    first = client.search(query, pagination={"per_page": 5})
+
+    cursor = first["pages"]["next"]["starting_after"]
+    body = {"query": query, "pagination": {"per_page": 5}}
+    again = client.ask("POST", "/contacts/search", params={"starting_after": cursor}, json=body)
+
+    assert again.json() == first
+
+
+def test_a_contact_touched_while_paging_from_the_latest_on_is_missed() -> None:
+    workspace = standing(segments=4)
+    everyone = in_segment(named(workspace, "Everyone"))
+    pages = Client(workspace).pages(everyone, sort={"field": "updated_at", "order": "descending"})
+
+    found = ids(next(pages))
+    missed = (set(workspace.contacts) - set(found)).pop()
+    workspace.update(missed, name="Ann")
+    found += [contact_id for page in pages for contact_id in ids(page)]
+
+    assert set(workspace.contacts) - set(found) == {missed}
+
+
+def test_a_member_who_ages_out_while_paging_is_not_told_any_more() -> None:
+    workspace = standing(contacts=0)
+    for age in range(30):
+        workspace.sign_up(signed_up_at=SECOND - age * DAY, created_at=SECOND - age * DAY)
+    query = in_segment(named(workspace, "New"))
+    pages = Client(workspace).pages(query, sort={"field": "created_at", "order": "descending"})
+
+    first = next(pages)
+    workspace.advance(days=15)
+    rest = list(pages)
+
+    assert (first["total_count"], rest[-1]["total_count"]) == (30, 15)
+    assert sum(len(page["data"]) for page in [first, *rest]) == 15
+
+
+def test_a_date_attribute_is_compared_by_utc_day() -> None:
+    workspace = standing(contacts=0)
+    contact_id = workspace.sign_up(custom_attributes={"renewal_at": SECOND})
+    client = Client(workspace)
+
+    def answers(sign: str, value: int) -> bool:
+        query = {"field": "custom_attributes.renewal_at", "operator": sign, "value": value}
+        return ids(client.search(query)) == [contact_id]
+
+    noon, midnight = SECOND, SECOND - DAY // 2
+    assert [answers("=", midnight), answers(">", midnight), answers("<", noon + 60)] == [True, False, False]
+    assert [answers(">", midnight - 1), answers("<", midnight + DAY)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"field": "shoe_size", "operator": "=", "value": 1}, "invalid_field"),
+        ({"field": "company_id", "operator": "=", "value": "1"}, "invalid_field"),
+        ({"field": "created_at", "operator": "IN", "value": [1]}, "parameter_invalid"),
+        ({"field": "created_at", "operator": ">", "value": "foorbar"}, "parameter_invalid"),
+        ({"field": "created_at", "operator": ">", "value": None}, "parameter_invalid"),
+        ({"field": "created_at", "operator": "~", "value": 1}, "parameter_invalid"),
+        ({"field": "name", "operator": ">", "value": "A"}, "parameter_invalid"),
+        ({"field": "name", "operator": "=", "value": 5}, "parameter_invalid"),
+        ({"field": "name", "operator": "==", "value": "A"}, "parameter_invalid"),
+        ({"field": "has_hard_bounced", "operator": "=", "value": "true"}, "parameter_invalid"),
+        ({"field": "tag_id", "operator": "IN", "value": ["1"]}, "parameter_invalid"),
+        ({"field": "segment_id", "operator": "~", "value": "1"}, "parameter_invalid"),
+        ({"field": "segment_id", "operator": "IN", "value": "1"}, "parameter_invalid"),
+        ({"field": "id", "operator": "IN", "value": []}, "parameter_invalid"),
+        ({"field": "id", "operator": {}, "value": []}, "client_error"),
+        ({"operator": "AND", "value": []}, "client_error"),
+        ({"operator": "AND", "value": [{"field": "role", "operator": "=", "value": "user"}] * 16}, "client_error"),
+        (
+            {"operator": "AND", "value": [{"operator": "OR", "value": [{"operator": "AND", "value": []}]}]},
+            "client_error",
+        ),
+        ("everybody", "parameter_not_found"),
+    ],
+)
+def test_a_query_that_intercom_would_refuse_is_refused(query: Any, expected: str) -> None:
+    assert Client(standing()).refusal(query) == (400, expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"sort": {"field": "created_at", "order": "desc"}}, "invalid_sort_order"),
+        ({"sort": {"field": "shoe_size"}}, "invalid_field"),
+        ({"sort": {"field": "segment_id"}}, "invalid_field"),
+        ({"sort": "created_at"}, "parameter_invalid"),
+        ({"pagination": {"starting_after": "rubbish"}}, "client_error"),
+        ({"pagination": {"starting_after": "W10="}}, "client_error"),
+        ({"pagination": {"per_page": 0}}, "invalid_per_page"),
+    ],
+)
+def test_a_sort_or_page_that_cannot_be_is_refused(options: dict[str, Any], expected: str) -> None:
+    query = {"field": "role", "operator": "=", "value": "user"}
+
+    assert Client(standing()).refusal(query, **options) == (400, expected)
+
+
+def test_a_body_that_is_not_json_is_refused() -> None:
+    answer = Client(standing()).ask("POST", "/contacts/search", content=b'{"query": ')
+
+    assert (answer.status_code, code(answer)) == (400, "client_error")
+
+
+# Search against a second, slower reading of the same documentation
+
+CROWD = Workspace(contacts=60, segments=12, start=START, monotonic=lambda: 0.0)
+CROWD_CLIENT = Client(CROWD)
+PEOPLE: list[dict[str, Any]] = [msgspec.json.decode(contact.json) for contact in CROWD.contacts.values()]
+IDS = sorted(CROWD.contacts)
+
+Test = Callable[[Any, Any], bool]
+ORDERS: dict[str, Test] = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le}
+TEXTS: dict[str, Test] = {"~": operator.contains, "^": str.startswith, "$": str.endswith}
+
+
+def said(person: dict[str, Any], field: str) -> Any:
+    parent, _, child = field.partition(".")
+    return person[parent][child] if child else person[parent]
+
+
+def answers_to(person: dict[str, Any], query: dict[str, Any]) -> bool:
+    sign: str = query["operator"]
+    wanted = query["value"]
+    if sign in ("AND", "OR"):
+        return (all if sign == "AND" else any)(answers_to(person, part) for part in wanted)
+    if query["field"] == "segment_id":
+        asked = wanted if isinstance(wanted, list) else [wanted]
+        inside = any(person["id"] in CROWD.members(segment_id) for segment_id in asked)
+        return inside == (sign in ("=", "IN"))
+    value = said(person, query["field"])
+    if sign in ORDERS:
+        return bool(value is not None and ORDERS[sign](value, wanted))
+    if sign.lstrip("!") in TEXTS:
+        found = value is not None and TEXTS[sign.lstrip("!")](value, wanted)
+        return found != sign.startswith("!")
+    if sign in ("IN", "NIN"):
+        return bool(value in wanted) == (sign == "IN")
+    return bool(value == wanted) == (sign == "=")
+
+
+def filters_over(field: str, signs: list[str], values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.sampled_from(signs).flatmap(
+        lambda sign: st.fixed_dictionaries(
+            {
+                "field": st.just(field),
+                "operator": st.just(sign),
+                "value": st.lists(values, min_size=1, max_size=5) if sign in ("IN", "NIN") else values,
+            }
+        )
+    )
+
+
+def values_of(field: str) -> st.SearchStrategy[Any]:
+    return st.sampled_from([value for person in PEOPLE if (value := said(person, field)) is not None])
+
+
+EQUAL = ["=", "!="]
+MANY = [*EQUAL, "IN", "NIN"]
+about_sets = st.one_of(
+    filters_over("segment_id", MANY, st.sampled_from([*CROWD.segments])),
+    filters_over("id", MANY, st.sampled_from(IDS)),
+)
+about_attributes = st.one_of(
+    filters_over("role", MANY, st.sampled_from(["user", "lead"])),
+    filters_over("has_hard_bounced", MANY, st.booleans()),
+    *(filters_over(field, EQUAL, st.none()) for field in ("email", "last_replied_at", "location.country")),
+    *(filters_over(field, [*EQUAL, *ORDERS], values_of(field)) for field in ("created_at", "last_seen_at")),
+    *(filters_over(field, [*MANY, *TEXTS, "!~"], values_of(field)) for field in ("email", "location.city")),
+    filters_over("name", [*TEXTS, "!~"], st.sampled_from(["A", "ö", "a", '"', "山田"])),
+    filters_over("custom_attributes.sessions", [*MANY, *ORDERS], st.integers(1, 20)),
+)
+single = about_sets | about_attributes
+
+
+def groups_of(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.fixed_dictionaries(
+        {"operator": st.sampled_from(["AND", "OR"]), "value": st.lists(parts, min_size=2, max_size=4)}
+    )
+
+
+group = groups_of(single)
+queries = st.one_of(single, group, group, groups_of(single | group))
+
+
+def rank(person: dict[str, Any], field: str) -> tuple[bool, Any, str]:
+    value = said(person, field)
+    return (value is not None, 0 if value is None else value, person["id"])
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    query=queries,
+    field=st.sampled_from(["created_at", "updated_at", "last_seen_at", "email", "id", "last_replied_at"]),
+    order=st.sampled_from(["ascending", "descending"]),
+    per_page=st.integers(3, 40),
+)
+def test_pages_are_what_a_plain_reading_of_the_query_finds(
+    query: dict[str, Any], field: str, order: str, per_page: int
+) -> None:
+    found = [person for person in PEOPLE if answers_to(person, query)]
+    found.sort(key=lambda person: rank(person, field), reverse=order == "descending")
+
+    pages = list(CROWD_CLIENT.pages(query, per_page=per_page, sort={"field": field, "order": order}))
+
+    assert [person for page in pages for person in page["data"]] == found
+    assert {page["total_count"] for page in pages} == {len(found)}
+    assert len(pages) == max(1, -(-len(found) // per_page))
+
+
+# Faults
+
+
+def everyone_in_pages(workspace: Workspace, client: Client) -> list[Any]:
+    query = in_segment(named(workspace, "Everyone"))
+    return list(client.pages(query, sort={"field": "id", "order": "ascending"}))
+
+
+def test_an_empty_page_keeps_its_count_and_its_next() -> None:
+    workspace = standing()
+    client = Client(workspace)
+    workspace.faults.empty_page(named(workspace, "Everyone"), page=2)
+
+    spoiled, whole = everyone_in_pages(workspace, client), everyone_in_pages(workspace, client)
+
+    assert [len(page["data"]) for page in spoiled] == [10, 0, 10, 10]
+    assert {**spoiled[1], "data": whole[1]["data"]} == whole[1]
+
+
+def test_an_empty_page_may_be_the_end() -> None:
+    workspace = standing()
+    workspace.faults.empty_page(page=2, keeps_next=False)
+
+    pages = everyone_in_pages(workspace, Client(workspace))
+
+    assert [(len(page["data"]), page["total_count"]) for page in pages] == [(10, 40), (0, 40)]
+
+
+def test_half_a_page_goes_on_as_if_it_were_whole() -> None:
+    workspace = standing()
+    workspace.faults.half_page(named(workspace, "Everyone"))
+
+    pages = everyone_in_pages(workspace, Client(workspace))
+
+    assert [contact_id for page in pages for contact_id in ids(page)] == sorted(
+        set(workspace.contacts) - set(sorted(workspace.contacts)[5:10])
+    )
+
+
+@pytest.mark.parametrize("order", ["ascending", "descending"])
+def test_a_repeated_page_stands_in_place_of_the_next(order: str) -> None:
+    workspace = standing()
+    segment_id = named(workspace, "Everyone")
+    workspace.faults.repeat_page(segment_id, page=2)
+
+    pages = Client(workspace).pages(in_segment(segment_id), sort={"field": "id", "order": order})
+
+    first, second, third, last = (ids(page) for page in pages)
+    assert third == second
+    assert sorted({*first, *second, *last}) != IDS
+    assert not {*last} & {*first, *second}
+
+
+def test_a_fault_of_one_segment_leaves_the_others_alone() -> None:
+    workspace = standing()
+    workspace.faults.empty_page(named(workspace, "New"), times=None)
+
+    assert len(everyone_in_pages(workspace, Client(workspace))[0]["data"]) == 10
+
+
+def test_segments_can_be_missing_from_the_list_and_still_be_there() -> None:
+    workspace = standing()
+    client = Client(workspace)
+    workspace.faults.half_segment_list()
+    workspace.faults.lose_segments(3, times=2)
+
+    lengths = [len(client.get("/segments")["segments"]) for _ in range(4)]
+
+    assert lengths == [4, 5, 5, 8]
+    assert client.get(f"/segments/{list(workspace.segments)[-1]}")
+
+
+@pytest.mark.parametrize("status", [403, 502, 503])
+def test_a_load_balancer_answers_html_without_intercoms_headers(status: int) -> None:
+    workspace = standing()
+    client = Client(workspace)
+    workspace.faults.status(status, times=2, path_prefix="/segments")
+
+    answers = [client.ask("GET", path) for path in ("/me", "/segments", "/segments", "/segments")]
+
+    assert [answer.status_code for answer in answers] == [200, status, status, 200]
+    assert answers[1].headers["content-type"].startswith("text/html")
+    assert "x-request-id" not in answers[1].headers
+
+
+def test_intercoms_own_trouble_comes_in_its_envelope() -> None:
+    workspace = standing()
+    client = Client(workspace)
+    workspace.faults.status(500)
+    workspace.faults.status(429, headers={"Retry-After": "3"})
+
+    broken, refused = client.ask("GET", "/me"), client.ask("GET", "/me")
+
+    assert (broken.status_code, code(broken)) == (500, "server_error")
+    assert (refused.status_code, code(refused)) == (429, "rate_limit_exceeded")
+    assert (refused.headers["retry-after"], refused.headers["x-ratelimit-remaining"]) == ("3", "0")
+    assert workspace.refused == 1
+
+
+def test_a_body_can_be_empty_until_faults_are_cleared() -> None:
+    workspace = standing()
+    client = Client(workspace)
+    workspace.faults.empty_body(times=None)
+
+    answers = [client.ask("GET", "/me") for _ in range(3)]
+    workspace.faults.clear()
+
+    assert {(answer.status_code, answer.content) for answer in answers} == {(200, b"")}
+    assert client.get("/me")["type"] == "admin"

@@ -1,0 +1,367 @@
+"""Promises of a sync: what the warehouse holds afterwards, compared with the sandbox's truth."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from math import ceil
+from typing import Any
+
+import pytest
+
+from pipelines.errors import ExitCode, Misconfigured, ModelsFailed
+from sandbox import Workspace
+from sources.intercom.client import Unavailable
+
+from .conftest import House
+
+MARTS = (
+    "contacts",
+    "segments",
+    "segment_versions",
+    "segment_memberships",
+    "current_segment_members",
+    "segment_membership_events",
+    "segment_membership_snapshots",
+    "segment_daily",
+)
+SCAN_TIMES = {"segments": "last_complete_scan_at", "segment_membership_snapshots": "observed_at"}
+
+
+def test_a_first_sync_equals_the_workspace(new_house: Callable[..., House]) -> None:
+    house = new_house(contacts=5000, segments=25)
+
+    outcome = house.sync()
+
+    assert outcome.exit_code == ExitCode.DONE
+    assert house.members() == house.workspace.pairs()
+    assert house.query(
+        "select contact_id, name, epoch(updated_at)::bigint from intercom.contacts order by all"
+    ) == sorted(
+        (key, contact.attributes["name"], contact.attributes["updated_at"])
+        for key, contact in house.workspace.contacts.items()
+    )
+    assert house.query(
+        "select segment_id, name, member_count, reported_count from intercom.segments order by 1"
+    ) == sorted(
+        (key, segment.name, size := len(house.workspace.members(key)), size)
+        for key, segment in house.workspace.segments.items()
+    )
+
+
+def test_a_first_sync_needs_a_search_for_every_150_contacts_and_members(new_house: Callable[..., House]) -> None:
+    house = new_house(contacts=5000, segments=25)
+    workspace = house.workspace
+    pages = ceil(5000 / 150) + sum(max(1, ceil(len(workspace.members(key)) / 150)) for key in workspace.segments)
+
+    house.sync()
+
+    assert workspace.calls["search"] + workspace.calls["segments"] + workspace.calls["me"] <= 1.05 * pages + 10
+    assert workspace.calls["contact"] + workspace.calls["contact_segments"] + workspace.calls["contacts"] == 0
+
+
+def test_twenty_days_of_life_are_remembered_day_by_day(new_house: Callable[..., House]) -> None:
+    house = new_house(contacts=5000, segments=25)
+    truths = {}
+    for _ in range(20):
+        house.workspace.live(days=1, churn=0.02, silent=0)
+        house.sync()
+        truths[house.workspace.now()] = house.workspace.pairs()
+
+    for moment, truth in truths.items():
+        as_of = house.query(
+            "select segment_id, contact_id from intercom.segment_memberships"
+            " where entered_at <= ? and (left_at is null or left_at > ?)",
+            moment,
+            moment,
+        )
+        snapshot = house.query(
+            "select segment_id, contact_id from intercom.segment_membership_snapshots where observed_on = ?",
+            moment.date(),
+        )
+        assert set(as_of) == truth
+        assert set(snapshot) == truth
+        assert len(snapshot) == len(truth)
+
+
+def test_syncing_twice_changes_no_row_but_runs_and_scan_times(house: House) -> None:
+    house.sync()
+    house.workspace.live(days=1)
+    house.sync()
+    before = {mart: rows(house, mart) for mart in MARTS}
+
+    house.workspace.advance(seconds=2)
+    outcome = house.sync()
+
+    assert (outcome.joins, outcome.leaves) == (0, 0)
+    assert {mart: rows(house, mart) for mart in MARTS} == before
+
+
+def rows(house: House, mart: str) -> list[tuple[Any, ...]]:
+    excluded = f" exclude ({SCAN_TIMES[mart]})" if mart in SCAN_TIMES else ""
+    return house.query(f"select *{excluded} from intercom.{mart} order by all")
+
+
+@pytest.mark.parametrize("fault", ["empty_page", "half_page", "repeat_page"])
+def test_a_bad_page_records_no_leave_that_did_not_happen(new_house: Callable[..., House], fault: str) -> None:
+    house = new_house(contacts=1000, segments=10)
+    house.sync()
+
+    for segment_id in house.workspace.segments:
+        getattr(house.workspace.faults, fault)(segment_id)
+    house.sync()
+
+    assert house.ended() == []
+    assert house.members() == house.workspace.pairs()
+
+
+def test_a_segment_that_never_adds_up_closes_nothing_and_is_told(house: House) -> None:
+    house.sync()
+    segment_id = largest(house.workspace)
+    leaver = min(house.workspace.members(segment_id))
+
+    house.workspace.faults.half_page(segment_id, times=None)
+    house.workspace.delete(leaver)
+    outcome = house.sync()
+
+    assert outcome.exit_code == ExitCode.INCOMPLETE
+    assert outcome.incomplete[segment_id] == "does_not_add_up"
+    assert (segment_id, leaver) in house.members()
+
+
+def largest(workspace: Workspace) -> str:
+    return max(workspace.segments, key=lambda segment_id: (len(workspace.members(segment_id)), segment_id))
+
+
+def test_a_segment_list_cut_to_half_deletes_nothing(new_house: Callable[..., House]) -> None:
+    house = new_house(segments=14)
+    house.sync()
+    before = house.members()
+
+    house.workspace.faults.half_segment_list()
+    outcome = house.sync()
+
+    assert outcome.exit_code == ExitCode.INCOMPLETE
+    assert house.members() == before
+    assert house.ended() == []
+    assert house.query("select count(*) from intercom.segments where is_deleted") == [(0,)]
+
+
+def test_a_segment_missing_from_the_list_but_still_there_is_incomplete(house: House) -> None:
+    house.sync()
+
+    house.workspace.faults.lose_segments(1)
+    outcome = house.sync()
+
+    assert outcome.exit_code == ExitCode.INCOMPLETE
+    assert set(outcome.incomplete.values()) == {"not_listed"}
+    assert house.ended() == []
+
+
+def test_a_segment_hidden_from_the_first_list_is_loaded_when_it_appears(house: House) -> None:
+    house.workspace.faults.half_segment_list()
+    house.sync()
+
+    house.sync()
+
+    assert house.members() == house.workspace.pairs()
+    assert house.query("select count(*) from intercom.segment_versions") == [(10,)]
+
+
+def test_a_deleted_segment_ends_its_memberships_with_that_reason(house: House) -> None:
+    house.sync()
+    segment_id = largest(house.workspace)
+    members = house.workspace.members(segment_id)
+
+    house.workspace.delete_segment(segment_id)
+    outcome = house.sync()
+
+    assert outcome.exit_code == ExitCode.DONE
+    assert set(house.ended()) == {(segment_id, contact_id, "segment_deleted") for contact_id in members}
+    assert house.query("select segment_id from intercom.segments where is_deleted") == [(segment_id,)]
+
+
+def test_a_collapse_is_believed_only_when_a_second_run_finds_it_again(house: House) -> None:
+    house.sync()
+    segment_id = largest(house.workspace)
+    gone = sorted(house.workspace.members(segment_id))[:200]
+    for contact_id in gone:
+        house.workspace.delete(contact_id)
+
+    first = house.sync()
+    held = house.members()
+    second = house.sync()
+
+    assert first.exit_code == ExitCode.INCOMPLETE
+    assert first.incomplete[segment_id] == "shrunk"
+    assert {(segment_id, contact_id) for contact_id in gone} <= held
+    assert second.exit_code == ExitCode.DONE
+    assert house.members() == house.workspace.pairs()
+
+
+def test_a_collapse_is_believed_at_once_where_the_user_says_so(house: House) -> None:
+    house.sync()
+    for contact_id in sorted(house.workspace.contacts)[:200]:
+        house.workspace.delete(contact_id)
+
+    outcome = house.sync(accept_shrink=True)
+
+    assert outcome.exit_code == ExitCode.DONE
+    assert house.members() == house.workspace.pairs()
+
+
+def test_a_deleted_contact_is_marked_when_it_leaves_a_segment(house: House) -> None:
+    house.sync()
+    contact_id = min(house.workspace.members(largest(house.workspace)))
+
+    house.workspace.delete(contact_id)
+    outcome = house.sync()
+
+    assert outcome.contacts_gone == 1
+    assert house.query("select contact_id from intercom.contacts where is_deleted") == [(contact_id,)]
+    assert contact_id not in {member for _, member in house.members()}
+
+
+def test_a_full_sync_notices_a_deleted_contact_who_was_in_no_segment(house: House) -> None:
+    for segment_id in list(house.workspace.segments):
+        house.workspace.delete_segment(segment_id)
+    house.sync()
+    contact_id = min(house.workspace.contacts)
+    house.workspace.delete(contact_id)
+
+    partly = house.sync()
+    fully = house.sync(full=True)
+
+    assert (partly.contacts_gone, fully.contacts_gone) == (0, 1)
+    assert fully.contacts_read == 299
+    assert house.query("select contact_id from intercom.contacts where is_deleted") == [(contact_id,)]
+
+
+def test_a_second_sync_reads_only_contacts_changed_since_the_first(house: House) -> None:
+    house.sync()
+    house.workspace.advance(hours=1)
+    changed = min(house.workspace.contacts)
+    house.workspace.update(changed, name="Somebody Else")
+
+    house.sync()  # the first run's mark lies before the clock moved
+    house.workspace.advance(hours=1)
+    outcome = house.sync()
+
+    assert outcome.contacts_read == 1
+    assert house.query("select name from intercom.contacts where contact_id = ?", changed) == [("Somebody Else",)]
+
+
+def test_the_cursor_stays_behind_the_newest_contact_by_the_overlap(house: House) -> None:
+    house.sync()
+
+    newest = max(contact.attributes["updated_at"] for contact in house.workspace.contacts.values())
+    assert house.cursor() == newest - 900
+
+
+def test_a_contact_dated_2043_does_not_hold_the_cursor(house: House) -> None:
+    house.workspace.update(min(house.workspace.contacts), updated_at=2_303_683_200)
+
+    house.sync()
+
+    assert house.cursor() <= house.workspace.now().timestamp() - 900
+
+
+def test_a_full_sync_moves_the_cursor_as_any_other(house: House) -> None:
+    house.sync(full=True)
+
+    newest = max(contact.attributes["updated_at"] for contact in house.workspace.contacts.values())
+    assert house.cursor() == newest - 900
+
+
+def test_two_workspaces_with_equal_ids_do_not_mix(new_house: Callable[..., House]) -> None:
+    one, two = new_house("one", workspace_id="one"), new_house("two", workspace_id="two")
+    one.sync()
+    two.sync()
+
+    one.workspace.live(days=2, churn=0.05)
+    one.sync()
+
+    assert set(one.workspace.contacts) & set(two.workspace.contacts)
+    assert one.members() == one.workspace.pairs()
+    assert two.members() == two.workspace.pairs()
+    assert two.query(
+        "select count(*) from intercom.segment_memberships where workspace_id = 'two' and not is_current"
+    ) == [(0,)]
+
+
+def test_another_workspaces_token_stops_before_anything_is_written(new_house: Callable[..., House]) -> None:
+    new_house(workspace_id="one").sync()
+
+    with pytest.raises(Misconfigured, match="loads workspace one, but the token belongs to two"):
+        new_house(workspace_id="two").sync()
+
+
+def test_another_region_than_configured_stops_the_run(new_house: Callable[..., House]) -> None:
+    with pytest.raises(Misconfigured, match="SOURCES__INTERCOM__REGION to eu"):
+        new_house(region="EU").sync()
+
+
+def test_a_clock_behind_the_log_stops_the_run(house: House) -> None:
+    house.sync()
+
+    with pytest.raises(Misconfigured, match="set the clock right"):
+        house.sync(clock=lambda: house.workspace.now() - timedelta(days=1))
+
+
+def test_a_failed_run_changes_nothing_and_the_next_one_goes_on(house: House) -> None:
+    house.sync()
+    before, cursor = house.members(), house.cursor()
+    house.workspace.live(days=1)
+
+    house.workspace.faults.status(503, times=None, path_prefix="/contacts")
+    with pytest.raises(Unavailable):
+        house.sync()
+    after_failure = house.members(), house.cursor()
+    house.workspace.faults.clear()
+    house.sync()
+
+    assert after_failure == (before, cursor)
+    assert house.members() == house.workspace.pairs()
+
+
+def test_a_run_interrupted_before_loading_is_finished_by_the_next(house: House) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(step: str) -> None:
+        if step == "Loading":
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        house.sync(say=interrupt)
+    outcome = house.sync()
+
+    assert outcome.joins == 0  # all of them came with the package of the interrupted run
+    assert house.members() == house.workspace.pairs()
+
+
+def test_every_run_is_journaled_and_the_warehouse_lags_one(house: House) -> None:
+    house.sync()
+    house.workspace.faults.status(503, times=None)
+    with pytest.raises(Unavailable):
+        house.sync()
+    house.workspace.faults.clear()
+
+    house.sync(full=True)
+
+    assert house.query("select outcome, exit_code, command from intercom.sync_runs order by started_at") == [
+        ("done", 0, "sync"),
+        ("unavailable", 4, "sync"),
+    ]
+    assert house.warehouse.journal.read_text().count("\n") == 3
+
+
+def test_a_failing_error_level_check_keeps_the_marts_and_the_published_copy(house: House) -> None:
+    house.sync()
+    before = house.members()
+    damage = "update intercom_raw.membership_changes set is_member = false where contact_id = %s"
+    with house.warehouse.pipeline("intercom").sql_client() as client:
+        client.execute_sql(damage, min(house.workspace.contacts))
+
+    with pytest.raises(ModelsFailed):
+        house.sync()
+
+    assert house.members() == before
