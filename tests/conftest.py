@@ -45,7 +45,7 @@ class House:
         self.transport: httpx.AsyncBaseTransport = httpx.ASGITransport(create_app(self.workspace, limit=NO_QUOTA))
 
     def job(self, **options: Any) -> Sync:
-        defaults = {"clock": self.workspace.now, "transport": self.transport, "retries": AT_ONCE}
+        defaults: dict[str, Any] = {"clock": self.workspace.now, "transport": self.transport, "retries": AT_ONCE}
         return Sync(self.warehouse, self.settings, self.name, **(defaults | options))
 
     def sync(self, **options: Any) -> Outcome:
@@ -86,10 +86,7 @@ def new_house(tmp_path: Path) -> Callable[..., House]:
     """Makes houses; all share one data folder."""
 
     def make(name: str = "intercom", **options: Any) -> House:
-        return House(
-            tmp_path / "data",
-            Workspace(**({"contacts": 300, "segments": 10, "start": START, "monotonic": standing_still} | options)),
-            name,
-        )
+        defaults: dict[str, Any] = {"contacts": 300, "segments": 10, "start": START, "monotonic": standing_still}
+        return House(tmp_path / "data", Workspace(**(defaults | options)), name)
 
     return make

@@ -118,8 +118,8 @@ class Warehouse:
         count: int | None = None,
         seen_by: str | None = None,
         workspace: str = "w",
-    ) -> None:
-        """A scan that began ten minutes earlier, with what it found: contacts by name, separated by spaces."""
+    ) -> str:
+        """A scan that began ten minutes earlier, with what it found (contacts by name); returns its run's id."""
         observed_at = utc(observed) if isinstance(observed, str) else observed
         key = {"workspace_id": workspace, "segment_id": segment, "observed_at": observed_at}
         members = self.members.setdefault((workspace, segment), set())
@@ -139,9 +139,17 @@ class Warehouse:
             fetched=len(members) if how == "sweep" else None,
             members=len(members),
         )
+        return f"r{self.scans}"
 
     def remove(
-        self, contact: str, status: str, observed: str, *, happened: str | None = None, into: str | None = None
+        self,
+        contact: str,
+        status: str,
+        observed: str,
+        *,
+        happened: str | None = None,
+        into: str | None = None,
+        run: str | None = None,
     ) -> None:
         self.insert(
             "contact_removals",
@@ -151,6 +159,7 @@ class Warehouse:
             observed_at=utc(observed),
             happened_at=epoch(happened) if happened else None,
             merged_into_contact_id=into,
+            run_id=run,
         )
 
     def meet(self, *contacts: str) -> None:
@@ -511,6 +520,19 @@ def test_what_is_learnt_of_a_vanished_contact_explains_why_it_left(warehouse: Wa
         ("ann", "contact_merged", "cyd"),
         ("bob", "unknown", None),
     ]
+
+
+@pytest.mark.parametrize(("status", "reason"), [("unknown", "unknown"), ("deleted", "contact_deleted")])
+def test_what_the_run_of_a_leave_finds_out_later_explains_it(warehouse: Warehouse, status: str, reason: str) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann bob")
+    run_id = warehouse.scan("03-02 10:00", leaves="ann bob")
+    warehouse.remove("ann", status, "03-02 10:01", run=run_id)
+    warehouse.remove("bob", status, "03-02 10:01", run="another")
+
+    warehouse.build()
+
+    assert warehouse.spells("contact_id, leave_reason") == [("ann", reason), ("bob", "left")]
 
 
 def test_a_merge_ends_one_membership_and_begins_the_other(warehouse: Warehouse) -> None:

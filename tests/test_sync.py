@@ -216,6 +216,7 @@ def test_a_deleted_contact_is_marked_when_it_leaves_a_segment(house: House) -> N
     outcome = house.sync()
 
     assert outcome.contacts_gone == 1
+    assert {(member, reason) for _, member, reason in house.ended()} == {(contact_id, "unknown")}
     assert house.query("select contact_id from intercom.contacts where is_deleted") == [(contact_id,)]
     assert contact_id not in {member for _, member in house.members()}
 

@@ -15,6 +15,7 @@ ranked as (
     select
         workspace_id,
         contact_id,
+        run_id,
         status,
         merged_into_contact_id,
         happened_at,
@@ -37,6 +38,7 @@ followed as (
     select
         workspace_id,
         contact_id,
+        run_id,
         status,
         merged_into_contact_id,
         happened_at,
@@ -66,6 +68,7 @@ explained as (
     select
         workspace_id,
         contact_id,
+        run_id,
         status,
         merged_into_contact_id,
         happened_at,
@@ -84,6 +87,7 @@ final as (
     select
         workspace_id,
         contact_id,
+        run_id,
         case when is_explained then next_status else status end as status,
         case
             when is_explained then next_merged_into_contact_id

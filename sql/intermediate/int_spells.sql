@@ -59,6 +59,7 @@ bounded as (
         entry_scans.complete_after as complete_before_entry,
         entry_scans.edited_at as edited_before_entry,
         exit_scans.edited_at as edited_before_exit,
+        exit_scans.run_id as left_run_id,
         coalesce(exit_scans.how = 'deleted', false) as is_segment_deleted,
 
         -- whoever was there before the first complete reading was found, not seen to join; who comes back is no find
@@ -100,6 +101,7 @@ final as (
         left_at,
         left_after,
         left_on,
+        left_run_id,
         is_baseline,
         is_segment_deleted,
 

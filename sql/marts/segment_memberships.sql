@@ -17,6 +17,7 @@ removals as (
 
 -- merging and deleting are final, so only later ones are excluded; archiving, blocking and vanishing are not, so
 -- they count only within the window of the leave. happened_at is cut to the second, and so is the window's start.
+-- A run asks for those who left when it has read all segments: what it finds belongs to the leaves it has just seen.
 removals_of_spells as (
 
     select
@@ -27,8 +28,10 @@ removals_of_spells as (
         removals.status,
         removals.merged_into_contact_id,
         removals.observed_at <= spells.left_at
+        or coalesce(removals.run_id = spells.left_run_id, false)
         or coalesce(removals.happened_at <= spells.left_at, false) as is_before_leave,
         (removals.observed_at > spells.left_after and removals.observed_at <= spells.left_at)
+        or coalesce(removals.run_id = spells.left_run_id, false)
         or coalesce(
             removals.happened_at >= date_trunc('second', spells.left_after)
             and removals.happened_at <= spells.left_at,

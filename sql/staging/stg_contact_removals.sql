@@ -14,6 +14,7 @@ renamed as (
         -- ids
         workspace_id,
         contact_id,
+        run_id,
         merged_into_contact_id,
 
         -- attributes
