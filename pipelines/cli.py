@@ -11,18 +11,17 @@ import typer
 from sources.intercom.client import IntercomError
 
 from . import check as checks
-from . import demo as demonstration
 from . import display
 from .errors import Misconfigured, WarehouseError
 from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, intercom_settings, use_project_config, warehouse_settings
 from .sync import Sync, build_models, exit_code_of, plain_errors
 from .warehouse import Warehouse
 
-EXIT_CODES = """
-Exit codes: 0 done · 1 unexpected · 2 usage or configuration · 3 refused by Intercom · 4 Intercom or the network
-unavailable, retry later · 5 warehouse busy · 6 done, but some segments could not be read completely · 7 loaded, but a
-model or check failed, the marts stayed as they were.
-"""
+EXIT_CODES = (
+    "Exit codes: 0 done · 1 unexpected · 2 usage or configuration · 3 refused by Intercom · 4 Intercom or the network "
+    "unavailable, retry later · 5 warehouse busy · 6 done, but some segments could not be read completely · 7 loaded, "
+    "but a model or a check failed and the marts stayed as they were."
+)
 
 app = typer.Typer(
     name="intercom-warehouse",
@@ -126,6 +125,8 @@ def demo(
     days: Annotated[int, typer.Option(min=2, max=90, help="Days it lives; each ends with a sync.")] = 21,
 ) -> None:
     """Three weeks of a made-up workspace, synced day by day, then a query. Needs no token and no network."""
+    from . import demo as demonstration  # the sandbox is for this command only
+
     warehouse = a_warehouse()
     with plain_errors(warehouse):
         demonstration.demo(warehouse, contacts=contacts, days=days)

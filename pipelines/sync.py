@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +32,10 @@ from .warehouse import MARTS, RAW, Warehouse, busy, is_lock
 Clock = Callable[[], datetime]
 Say = Callable[[str], None]
 Watch = Callable[[Reading], AbstractContextManager[object]]
+
+
+FIRST_CALL_ATTEMPTS = 4
+"""A host that cannot be reached is more often misspelt than down: say so after seconds, not after a minute."""
 
 
 def utc_now() -> datetime:
@@ -135,14 +139,16 @@ class Sync:
 
     def _introduce(self, pipeline: dlt.Pipeline) -> App:
         self.say(f"Asking {self.settings.url} whose token this is")
-        app = asyncio.run(introduce(self._connect))
+        first_attempts = min(self.retries.attempts, FIRST_CALL_ATTEMPTS)
+        app = asyncio.run(introduce(self._connect(replace(self.retries, attempts=first_attempts))))
         if not pipeline.has_pending_data:  # else it might be dropped: what is pending is newer than the destination
             pipeline.sync_destination()
         check_identity(app, self.settings, pipeline)
         return app
 
-    def _connect(self) -> Intercom:
-        return connection(self.settings, self._pacer, self.usage, retries=self.retries, transport=self.transport)
+    def _connect(self, retries: Retries | None = None) -> Intercom:
+        retries = retries or self.retries
+        return connection(self.settings, self._pacer, self.usage, retries=retries, transport=self.transport)
 
     def _finish_pending(self, pipeline: dlt.Pipeline) -> None:
         if pipeline.has_pending_data:
@@ -216,9 +222,9 @@ def connection(
     )
 
 
-async def introduce(connect: Callable[[], Intercom]) -> App:
+async def introduce(client: Intercom) -> App:
     """The workspace behind the token."""
-    async with connect() as client:
+    async with client:
         return (await client.me()).app
 
 

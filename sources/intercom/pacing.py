@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
 WINDOW_SECONDS = 10
+UNTOLD_LIMIT = 160
+"""Calls in a window where answers tell no quota: the smallest that Intercom's documentation names, rounded down."""
 SLACK_SECONDS = 0.1
 """A late wake-up may catch up this much; without it every late one would lose its slot for good."""
 RESERVE = 0.02
@@ -59,6 +61,8 @@ class Pacer:
         self._in_flight -= 1
         if headers and "x-ratelimit-limit" in headers and "x-ratelimit-reset" in headers:
             self._read(headers)
+        elif headers and self._limit is None:
+            self._limit, self._next_at = UNTOLD_LIMIT, self._now()
 
     def wait_for_next_window(self) -> None:
         """Lets nothing through until the window ends: Intercom has refused a call for the quota."""

@@ -1,0 +1,243 @@
+"""Promises of the command line, each run as a process of its own with nothing but the needed variables."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from sandbox import Workspace, create_app, serving
+
+from .conftest import NO_QUOTA
+
+COMMAND = Path(sys.executable).parent / "intercom-warehouse"
+TOKEN = "token-canary-5f3a"
+
+
+@dataclass
+class Terminal:
+    """A shell somewhere else, with an environment as bare as cron's."""
+
+    folder: Path
+    workspace: Workspace
+    url: str
+
+    def run(self, *arguments: str, wrapped_by: tuple[str, ...] = (), **variables: Any) -> "Ended":
+        given = {
+            "WAREHOUSE__DATA_DIR": str(self.folder),
+            "SOURCES__INTERCOM__BASE_URL": self.url,
+            "SOURCES__INTERCOM__ACCESS_TOKEN": TOKEN,
+        } | variables
+        environment = {name: value for name, value in given.items() if value is not None}
+        done = subprocess.run(
+            [*wrapped_by, COMMAND, *arguments], cwd="/", env=environment, capture_output=True, text=True, timeout=120
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass
+class Ended:
+    """How a process ended."""
+
+    exit_code: int
+    output: str
+    errors: str
+
+    @property
+    def is_one_paragraph(self) -> bool:
+        """Whether what was said is readable: no traceback, no token, no more than a few lines."""
+        said = self.errors.strip()
+        return bool(said) and "Traceback" not in said and TOKEN not in self.output + said and said.count("\n") < 8
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    workspace = Workspace(contacts=120, segments=6, token=TOKEN)
+    with serving(create_app(workspace, limit=NO_QUOTA)) as url:
+        yield Terminal(tmp_path / "data", workspace, url)
+
+
+def test_a_sync_works_from_any_folder_with_a_bare_environment(terminal: Terminal) -> None:
+    ended = terminal.run("sync")
+
+    assert ended.exit_code == 0, ended.errors
+    assert "120 contacts read" in ended.output
+    with duckdb.connect(str(terminal.folder / "published.duckdb"), read_only=True) as connection:
+        members = connection.execute("select segment_id, contact_id from intercom.current_segment_members").fetchall()
+    assert set(members) == terminal.workspace.pairs()
+
+
+def test_everything_written_is_for_its_owner_only(terminal: Terminal) -> None:
+    terminal.run("sync")
+
+    modes = {path.stat().st_mode & 0o077 for path in terminal.folder.rglob("*")}
+    assert modes == {0}
+
+
+def test_json_is_one_object_on_standard_output(terminal: Terminal) -> None:
+    ended = terminal.run("sync", "--json")
+
+    outcome = json.loads(ended.output)
+    assert outcome["exit_code"] == 0
+    assert outcome["members"] == len(terminal.workspace.pairs())
+
+
+def test_an_error_is_one_json_object_too(terminal: Terminal) -> None:
+    ended = terminal.run("sync", "--json", SOURCES__INTERCOM__ACCESS_TOKEN="wrong")
+
+    assert json.loads(ended.output)["exit_code"] == ended.exit_code == 3
+
+
+REFUSALS: dict[str, tuple[dict[str, Any], int, str]] = {
+    "a wrong token": ({"SOURCES__INTERCOM__ACCESS_TOKEN": "wrong"}, 3, "SOURCES__INTERCOM__ACCESS_TOKEN"),
+    "no token": ({"SOURCES__INTERCOM__ACCESS_TOKEN": None}, 2, "SOURCES__INTERCOM__ACCESS_TOKEN"),
+    "another region": ({"SOURCES__INTERCOM__REGION": "eu"}, 2, "SOURCES__INTERCOM__REGION to us"),
+    "no region": ({"SOURCES__INTERCOM__REGION": "mars"}, 2, "us, eu or au"),
+    "an unknown version": ({"SOURCES__INTERCOM__API_VERSION": "9.9"}, 3, "SOURCES__INTERCOM__API_VERSION"),
+    "a version by days": ({"SOURCES__INTERCOM__API_VERSION": "2.14"}, 2, "Preview, 2.17"),
+    "an unreachable host": ({"SOURCES__INTERCOM__BASE_URL": "http://127.0.0.1:9"}, 4, "later"),
+    "a number that is none": ({"SOURCES__INTERCOM__OVERLAP": "soon"}, 2, "overlap"),
+    "a data folder that cannot be": ({"WAREHOUSE__DATA_DIR": "/dev/null/data"}, 2, "WAREHOUSE__DATA_DIR"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+@pytest.mark.parametrize("command", ["sync", "check"])
+def test_what_is_wrong_is_told_in_one_paragraph_with_the_next_step(terminal: Terminal, command: str, what: str) -> None:
+    variables, exit_code, next_step = REFUSALS[what]
+
+    ended = terminal.run(command, **variables)
+
+    assert ended.exit_code == exit_code
+    assert ended.is_one_paragraph, ended.errors
+    assert next_step in " ".join(ended.errors.split())
+
+
+def test_a_read_only_data_folder_is_told_in_one_paragraph(terminal: Terminal) -> None:
+    setpriv = shutil.which("setpriv")
+    if os.geteuid() == 0 and setpriv is None:
+        pytest.skip("the superuser can write everywhere, and there is no setpriv to drop that power with")
+    powerless = (setpriv, "--bounding-set=-dac_override", "--inh-caps=-dac_override") if os.geteuid() == 0 else ()
+    terminal.folder.mkdir()
+    terminal.folder.chmod(0o500)
+
+    ended = terminal.run("sync", wrapped_by=tuple(word for word in powerless if word))
+
+    assert ended.exit_code == 2
+    assert ended.is_one_paragraph, ended.errors
+    assert "WAREHOUSE__DATA_DIR" in ended.errors
+
+
+def test_check_tells_a_line_for_each_thing_a_sync_needs(terminal: Terminal) -> None:
+    ended = terminal.run("check")
+
+    assert ended.exit_code == 0, ended.errors
+    told = [line.split()[1] for line in ended.output.splitlines()]
+    assert told == ["settings", "token", "scopes", "quota", "lock", "warehouse", "workspace"]
+
+
+def test_a_second_sync_at_once_is_told_that_the_warehouse_is_busy(terminal: Terminal) -> None:
+    terminal.run("sync")
+
+    with duckdb.connect(str(terminal.folder / "warehouse.duckdb"), read_only=True):
+        ended = terminal.run("sync")
+
+    assert ended.exit_code == 5
+    assert "published.duckdb" in " ".join(ended.errors.split())
+
+
+def test_an_analyst_reading_the_published_copy_blocks_no_sync(terminal: Terminal) -> None:
+    terminal.run("sync")
+
+    with duckdb.connect(str(terminal.folder / "published.duckdb"), read_only=True):
+        assert terminal.run("sync").exit_code == 0
+
+
+def test_a_workspace_of_another_name_needs_a_token_of_its_own(terminal: Terminal) -> None:
+    missing = terminal.run("sync", "--workspace", "acme")
+    given = terminal.run("sync", "--workspace", "acme", ACME__SOURCES__INTERCOM__ACCESS_TOKEN=TOKEN)
+
+    assert missing.exit_code == 2
+    assert "ACME__SOURCES__INTERCOM__ACCESS_TOKEN" in " ".join(missing.errors.split())
+    assert given.exit_code == 0, given.errors
+
+
+def test_a_real_sync_does_not_write_into_the_demo(terminal: Terminal) -> None:
+    demo = terminal.run("demo", "--contacts", "60", "--days", "2")
+
+    ended = terminal.run("sync")
+
+    assert demo.exit_code == 0, demo.errors
+    assert ended.exit_code == 2
+    assert "demo" in ended.errors
+
+
+def test_the_demo_does_not_touch_a_real_warehouse(terminal: Terminal) -> None:
+    terminal.run("sync")
+
+    ended = terminal.run("demo", "--contacts", "60", "--days", "2")
+
+    assert ended.exit_code == 2
+    assert "WAREHOUSE__DATA_DIR" in ended.errors
+
+
+def test_the_demo_prints_a_query_that_works_as_pasted(terminal: Terminal) -> None:
+    ended = terminal.run("demo", "--contacts", "200", "--days", "3")
+
+    snippet = ended.output[ended.output.index("import duckdb") :]
+    pasted = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True, check=True)
+    assert len(pasted.stdout.splitlines()) == 3
+
+
+def test_models_rebuilds_the_marts_without_asking_intercom(terminal: Terminal) -> None:
+    terminal.run("sync")
+    asked = terminal.workspace.calls.total()
+
+    ended = terminal.run("models")
+
+    assert ended.exit_code == 0, ended.errors
+    assert terminal.workspace.calls.total() == asked
+
+
+CANARY = "canary-b81d"
+LOGGING_ALL = "import logging; logging.basicConfig(level=1); from pipelines.cli import main; main()"
+
+
+@pytest.mark.parametrize("spoil", ["nothing", "a refusal in the middle", "a value of another kind"])
+def test_no_secret_and_no_personal_data_in_any_log_state_or_error(terminal: Terminal, spoil: str) -> None:
+    for contact_id in list(terminal.workspace.contacts)[:40]:
+        attributes = {"name": f"{CANARY} name", "email": f"{CANARY}@example.com", "phone": CANARY}
+        terminal.workspace.update(contact_id, **attributes, custom_attributes={"secret": CANARY, CANARY: 1})
+    if spoil == "a refusal in the middle":
+        terminal.workspace.faults.status(401, times=None, path_prefix="/contacts")
+    if spoil == "a value of another kind":
+        terminal.workspace.update(min(terminal.workspace.contacts), browser={"was text": CANARY})
+
+    python = (sys.executable, "-c", LOGGING_ALL)
+    ended = subprocess.run(
+        [*python, "sync", "--json"],
+        cwd="/",
+        env={
+            "WAREHOUSE__DATA_DIR": str(terminal.folder),
+            "SOURCES__INTERCOM__BASE_URL": terminal.url,
+            "SOURCES__INTERCOM__ACCESS_TOKEN": TOKEN,
+            "RUNTIME__LOG_LEVEL": "DEBUG",
+        },
+        capture_output=True,
+        timeout=120,
+    )
+
+    assert (ended.returncode == 0) == (spoil == "nothing")
+    said = [("output", ended.stdout), ("errors", ended.stderr)]
+    warehouses = {terminal.folder / "warehouse.duckdb", terminal.folder / "published.duckdb"}
+    kept = [(str(path), path.read_bytes()) for path in terminal.folder.rglob("*") if path.is_file()]
+    for where, text in said + [item for item in kept if Path(item[0]) not in warehouses]:
+        assert TOKEN.encode() not in text, where
+        assert CANARY.encode() not in text, where
