@@ -101,6 +101,8 @@ def models(
     """Rebuild the tables analysts query from what was loaded, run the checks, publish. Asks Intercom nothing."""
     mode.as_json = as_json
     warehouse = a_warehouse()
+    if not warehouse.file.exists():
+        raise Misconfigured(f"There is no warehouse in {warehouse.folder} yet. Run intercom-warehouse sync first.")
     with warehouse.held(), plain_errors(warehouse):
         built = build_models(warehouse.pipeline(a_name(workspace)), select)
         warehouse.publish()

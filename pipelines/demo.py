@@ -1,6 +1,7 @@
 """`demo`: three weeks of a made-up workspace, synced day by day, and what an analyst can ask then."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import httpx
@@ -18,15 +19,18 @@ from .warehouse import Warehouse
 
 TOKEN = "demo"  # noqa: S105  # the sandbox lives in this process
 QUOTA = 100_000
+CHURN = 0.08
+"""Events a day for each contact: enough that those who are active stay about as many."""
 BARS = "▁▂▃▄▅▆▇█"
 
 SIZES = """
-select segments.name, list(daily.member_count order by daily.observed_on) as sizes,
-    cast(sum(daily.entered_count) as integer) as joined, cast(sum(daily.left_count) as integer) as gone
+select segments.name, list(daily.observed_on order by daily.observed_on) as days,
+    list(daily.member_count order by daily.observed_on) as sizes, cast(sum(daily.entered_count) as integer) as joined,
+    cast(sum(daily.left_count) as integer) as gone
 from intercom.segment_daily as daily
 join intercom.segments as segments using (workspace_id, segment_id)
 group by segments.name
-order by joined + gone desc
+order by count(*) desc, joined + gone desc
 limit 8
 """
 MOVES = """
@@ -53,7 +57,7 @@ def demo(warehouse: Warehouse, *, contacts: int, days: int) -> None:
     workspace = Workspace(contacts=contacts, workspace_id=DEMO_WORKSPACE, token=TOKEN, start=start)
     live_and_sync(workspace, warehouse, days)
     with duckdb.connect(str(warehouse.published), read_only=True) as connection:
-        show(connection, warehouse, days)
+        show(connection, warehouse)
 
 
 def start_afresh(warehouse: Warehouse) -> None:
@@ -72,27 +76,46 @@ def start_afresh(warehouse: Warehouse) -> None:
 
 
 def live_and_sync(workspace: Workspace, warehouse: Warehouse, days: int) -> None:
-    """One sync a day; between two, a day of sign-ups, updates, deletions and edited segments."""
+    """One sync a day; between two, a day of sign-ups, visits, updates, deletions and edited segments."""
     transport = httpx.ASGITransport(create_app(workspace, limit=QUOTA))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=progress, disable=not progress.is_terminal) as bar:
         for day in bar.track(range(days), description="A workspace lives and is synced, day by day"):
             if day:
-                workspace.live(days=1)
+                workspace.live(days=1, churn=CHURN)
             Sync(warehouse, sandbox_settings(TOKEN), DEMO_WORKSPACE, clock=workspace.now, transport=transport).run()
 
 
-def show(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, days: int) -> None:
+def show(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
     """Prints sizes by day, who came and went, and a query to go on with."""
-    sizes = Table("segment", f"members on {days} days", "first", "last", "joined", "left", title="How segments grew")
-    for name, counts, joined, gone in connection.execute(SIZES).fetchall():
-        sizes.add_row(escape(name), sparkline(counts), f"{counts[0]:,}", f"{counts[-1]:,}", f"{joined:,}", f"{gone:,}")
-    moves = Table("day", "segment", "contact", "", "why", title="Who came and went last")
+    results.print(sizes(connection), moves(connection))
+    place = shortest(warehouse.published)
+    results.print(f"All of it is in {place}. Ask it, for example, in Python:\n", highlight=False, soft_wrap=True)
+    results.print(escape(snippet(place)), highlight=False, soft_wrap=True)
+
+
+def sizes(connection: duckdb.DuckDBPyConnection) -> Table:
+    """The liveliest segments: a bar a day, and the size at some days."""
+    rows = connection.execute(SIZES).fetchall()
+    days = rows[0][1] if rows else []
+    shown = sorted({0, len(days) // 3, 2 * len(days) // 3, len(days) - 1})
+    table = Table("segment", "day by day", title="Members of the liveliest segments")
+    for at in shown:
+        table.add_column(f"{days[at]:%d %b}", justify="right")
+    table.add_column("joined", justify="right")
+    table.add_column("left", justify="right")
+    for name, _, counts, joined, gone in rows:
+        at_days = (f"{counts[at]:,}" if at < len(counts) else "gone" for at in shown)
+        table.add_row(escape(name), sparkline(counts), *at_days, f"{joined:,}", f"{gone:,}")
+    return table
+
+
+def moves(connection: duckdb.DuckDBPyConnection) -> Table:
+    """Some who joined or left on the last day."""
+    table = Table("day", "segment", "contact", "", "why", title="Who came and went last")
     for day, segment, contact, event, reason in connection.execute(MOVES).fetchall():
-        moves.add_row(str(day), escape(segment), escape(contact), event, reason)
-    results.print(sizes, moves)
-    results.print(f"The warehouse is in {warehouse.published}. Ask it, for example:\n", highlight=False, soft_wrap=True)
-    results.print(escape(snippet(warehouse)), highlight=False, soft_wrap=True)
+        table.add_row(str(day), escape(segment), escape(contact), event, reason)
+    return table
 
 
 def sparkline(counts: list[int]) -> str:
@@ -101,9 +124,14 @@ def sparkline(counts: list[int]) -> str:
     return "".join(BARS[(value - low) * (len(BARS) - 1) // span] for value in counts)
 
 
-def snippet(warehouse: Warehouse) -> str:
+def shortest(path: Path) -> str:
+    """The path from the current folder, where it lies below it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def snippet(published: str) -> str:
     """The query, as Python to paste."""
     return (
-        f"import duckdb\n\nwarehouse = duckdb.connect({str(warehouse.published)!r}, read_only=True)\n"
+        f"import duckdb\n\nwarehouse = duckdb.connect({published!r}, read_only=True)\n"
         f'for row in warehouse.execute("""\n{QUERY}\n""").fetchall():\n    print(*row)'
     )

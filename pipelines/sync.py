@@ -17,7 +17,7 @@ import httpx
 
 from sources.intercom import intercom
 from sources.intercom.client import PATIENT, Intercom, IntercomError, Refused, Retries, Unavailable, Usage
-from sources.intercom.memberships import Guard
+from sources.intercom.memberships import Clock, Guard
 from sources.intercom.pacing import Pacer
 from sources.intercom.reading import Reading
 from sources.intercom.records import App
@@ -29,7 +29,6 @@ from .models import Build, build
 from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, IntercomSettings
 from .warehouse import MARTS, RAW, Warehouse, busy, is_lock
 
-Clock = Callable[[], datetime]
 Say = Callable[[str], None]
 Watch = Callable[[Reading], AbstractContextManager[object]]
 
@@ -109,7 +108,8 @@ class Sync:
             WarehouseError, IntercomError: the marts and the published copy are as they were.
         """
         check_purpose(self.warehouse, self.workspace)
-        with self.warehouse.held(), self._journaled() as run:
+        self.warehouse.prepare()
+        with self._journaled() as run, self.warehouse.held():
             pipeline = self.warehouse.pipeline(self.workspace)
             app = self._introduce(pipeline)
             run.workspace_id = app.id_code
@@ -299,7 +299,7 @@ def plain_errors(warehouse: Warehouse) -> Iterator[None]:
         yield
     except Exception as error:
         for cause in causes(error):
-            if is_ours(cause):
+            if is_ours(cause) or isinstance(cause, KeyboardInterrupt):
                 raise cause from None
             if is_lock(cause):
                 raise busy(warehouse.file, cause) from None

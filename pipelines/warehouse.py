@@ -28,15 +28,32 @@ class Warehouse:
         self.journal = folder / "runs.jsonl"
         self._demo_mark = folder / "DEMO"
 
+    def prepare(self) -> None:
+        """Makes the folder where there is none.
+
+        Raises:
+            Misconfigured: it cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            writable = os.access(self.folder, os.W_OK | os.X_OK)
+        except OSError:
+            writable = False
+        if not writable:
+            raise Misconfigured(
+                f"The data folder {self.folder} cannot be written. Make it writable for this user, or set "
+                "WAREHOUSE__DATA_DIR to a folder that is."
+            )
+
     @contextmanager
     def held(self) -> Iterator[None]:
-        """The warehouse, prepared and ours alone on this host.
+        """The warehouse, ours alone on this host.
 
         Raises:
             Misconfigured: the folder cannot be written.
             Busy: another process holds the warehouse.
         """
-        self._prepare_folder()
+        self.prepare()
         try:
             with FileLock(self.folder / "lock", timeout=0, mode=0o600):
                 self._prepare_file()
@@ -68,7 +85,7 @@ class Warehouse:
 
     def clear(self) -> None:
         """Deletes the warehouse, all that belongs to it included."""
-        self._prepare_folder()
+        self.prepare()
         for file in (self.file, self.file.with_suffix(".duckdb.wal"), self.published, self.journal):
             file.unlink(missing_ok=True)
         shutil.rmtree(self.folder / "pipelines", ignore_errors=True)
@@ -80,18 +97,6 @@ class Warehouse:
         copy = self.published.with_suffix(".next")
         shutil.copyfile(self.file, copy)
         copy.replace(self.published)
-
-    def _prepare_folder(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            writable = os.access(self.folder, os.W_OK | os.X_OK)
-        except OSError:
-            writable = False
-        if not writable:
-            raise Misconfigured(
-                f"The data folder {self.folder} cannot be written. Make it writable for this user, or set "
-                "WAREHOUSE__DATA_DIR to a folder that is."
-            )
 
     def _prepare_file(self) -> None:
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from filelock import FileLock
 
 from sandbox import Workspace, create_app, serving
 
@@ -204,6 +205,24 @@ def test_models_rebuilds_the_marts_without_asking_intercom(terminal: Terminal) -
 
     assert ended.exit_code == 0, ended.errors
     assert terminal.workspace.calls.total() == asked
+
+
+def test_models_without_a_warehouse_says_to_sync_first(terminal: Terminal) -> None:
+    ended = terminal.run("models")
+
+    assert ended.exit_code == 2
+    assert "sync first" in " ".join(ended.errors.split())
+
+
+def test_a_run_refused_for_a_busy_warehouse_is_journaled_too(terminal: Terminal) -> None:
+    terminal.run("sync")
+
+    with FileLock(terminal.folder / "lock"):
+        ended = terminal.run("sync")
+
+    assert ended.exit_code == 5
+    journal = (terminal.folder / "runs.jsonl").read_text().splitlines()
+    assert [json.loads(line)["outcome"] for line in journal] == ["done", "busy"]
 
 
 CANARY = "canary-b81d"

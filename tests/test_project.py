@@ -2,6 +2,7 @@
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def test_the_lock_holds_hashes_and_no_address() -> None:
 def test_every_default_has_its_reason_above_it() -> None:
     lines = (ROOT / ".dlt" / "config.toml").read_text().splitlines()
 
-    unexplained = [line for before, line in zip(lines, lines[1:], strict=False) if "=" in line and before[:1] != "#"]
+    unexplained = [line for before, line in pairwise(lines) if "=" in line and before[:1] != "#"]
     assert [line for line in unexplained if not line.startswith("#")] == []
 
 
