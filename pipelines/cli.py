@@ -1,6 +1,7 @@
 """The command line. Results go to standard output, progress and errors to standard error."""
 
 import json
+import logging
 import os
 import sys
 from dataclasses import asdict, dataclass
@@ -66,6 +67,8 @@ def options(
 ) -> None:
     """What holds for every command."""
     mode.debug, mode.quiet = debug, quiet
+    if not debug:  # a run that ends early is told in our words; asyncio would add a traceback for each open generator
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 @app.command()

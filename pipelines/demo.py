@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 import httpx
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -88,7 +89,7 @@ def live_and_sync(workspace: Workspace, warehouse: Warehouse, days: int) -> None
 
 def show(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
     """Prints sizes by day, who came and went, and a query to go on with."""
-    results.print(sizes(connection), moves(connection))
+    results.print(sizes(connection), moves(connection), sep="\n")
     place = shortest(warehouse.published)
     results.print(f"All of it is in {place}. Ask it, for example, in Python:\n", highlight=False, soft_wrap=True)
     results.print(escape(snippet(place)), highlight=False, soft_wrap=True)
@@ -98,8 +99,9 @@ def sizes(connection: duckdb.DuckDBPyConnection) -> Table:
     """The liveliest segments: a bar a day, and the size at some days."""
     rows = connection.execute(SIZES).fetchall()
     days = rows[0][1] if rows else []
-    shown = sorted({0, len(days) // 3, 2 * len(days) // 3, len(days) - 1})
-    table = Table("segment", "day by day", title="Members of the liveliest segments")
+    shown = sorted({0, len(days) // 2, len(days) - 1})
+    table = Table("segment", title="Members of the liveliest segments", box=SIMPLE_HEAD)
+    table.add_column("day by day", no_wrap=True)
     for at in shown:
         table.add_column(f"{days[at]:%d %b}", justify="right")
     table.add_column("joined", justify="right")
@@ -112,7 +114,7 @@ def sizes(connection: duckdb.DuckDBPyConnection) -> Table:
 
 def moves(connection: duckdb.DuckDBPyConnection) -> Table:
     """Some who joined or left on the last day."""
-    table = Table("day", "segment", "contact", "", "why", title="Who came and went last")
+    table = Table("day", "segment", "contact", "", "why", title="Who came and went last", box=SIMPLE_HEAD)
     for day, segment, contact, event, reason in connection.execute(MOVES).fetchall():
         table.add_row(str(day), escape(segment), escape(contact), event, reason)
     return table

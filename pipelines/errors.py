@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     BUSY = 5
     INCOMPLETE = 6
     MODELS_FAILED = 7
+    INTERRUPTED = 130  # what shells expect after Ctrl+C
 
 
 class WarehouseError(Exception):
@@ -38,3 +39,9 @@ class ModelsFailed(WarehouseError):
     """Raw tables are loaded, but a model or an error-level check failed: the marts stayed as they were."""
 
     exit_code = ExitCode.MODELS_FAILED
+
+
+class Interrupted(WarehouseError):
+    """Somebody pressed Ctrl+C."""
+
+    exit_code = ExitCode.INTERRUPTED

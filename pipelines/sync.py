@@ -23,7 +23,7 @@ from sources.intercom.reading import Reading
 from sources.intercom.records import App
 
 from . import journal
-from .errors import ExitCode, Misconfigured, WarehouseError
+from .errors import ExitCode, Interrupted, Misconfigured, WarehouseError
 from .memory import RawMemory, remembering
 from .models import Build, build
 from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, IntercomSettings
@@ -297,10 +297,12 @@ def plain_errors(warehouse: Warehouse) -> Iterator[None]:
     """Raises the error a person can act on in place of the layers that dlt and asyncio wrap around it."""
     try:
         yield
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         for cause in causes(error):
-            if is_ours(cause) or isinstance(cause, KeyboardInterrupt):
+            if is_ours(cause):
                 raise cause from None
+            if isinstance(cause, KeyboardInterrupt):
+                raise Interrupted("Interrupted. Nothing is lost: run the command again to go on.") from None
             if is_lock(cause):
                 raise busy(warehouse.file, cause) from None
         raise

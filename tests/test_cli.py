@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,16 +32,19 @@ class Terminal:
     url: str
 
     def run(self, *arguments: str, wrapped_by: tuple[str, ...] = (), **variables: Any) -> "Ended":
+        environment = self.environment(**variables)
+        done = subprocess.run(
+            [*wrapped_by, COMMAND, *arguments], cwd="/", env=environment, capture_output=True, text=True, timeout=120
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def environment(self, **variables: Any) -> dict[str, str]:
         given = {
             "WAREHOUSE__DATA_DIR": str(self.folder),
             "SOURCES__INTERCOM__BASE_URL": self.url,
             "SOURCES__INTERCOM__ACCESS_TOKEN": TOKEN,
         } | variables
-        environment = {name: value for name, value in given.items() if value is not None}
-        done = subprocess.run(
-            [*wrapped_by, COMMAND, *arguments], cwd="/", env=environment, capture_output=True, text=True, timeout=120
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
+        return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass
@@ -121,6 +125,39 @@ def test_what_is_wrong_is_told_in_one_paragraph_with_the_next_step(terminal: Ter
     assert next_step in " ".join(ended.errors.split())
 
 
+def test_a_refusal_in_the_middle_of_a_run_is_told_in_one_paragraph(terminal: Terminal) -> None:
+    terminal.workspace.faults.status(401, times=None, path_prefix="/contacts")
+
+    ended = terminal.run("--quiet", "sync")
+
+    assert ended.exit_code == 3
+    assert ended.is_one_paragraph, ended.errors
+
+
+def test_ctrl_c_ends_a_run_with_one_line_and_the_next_run_works(terminal: Terminal) -> None:
+    terminal.workspace.faults.status(429, times=None, path_prefix="/contacts", headers={"retry-after": "60"})
+    running = subprocess.Popen(
+        [COMMAND, "sync"],
+        cwd="/",
+        env=terminal.environment(),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert running.stderr
+    while "Reading" not in running.stderr.readline():
+        pass
+
+    running.send_signal(signal.SIGINT)
+    errors = running.communicate(timeout=30)[1]
+    terminal.workspace.faults.clear()
+
+    assert running.returncode == 130
+    assert errors.strip().startswith("Interrupted.")
+    assert errors.count("\n") <= 2
+    assert terminal.run("sync").exit_code == 0
+
+
 def test_a_read_only_data_folder_is_told_in_one_paragraph(terminal: Terminal) -> None:
     setpriv = shutil.which("setpriv")
     if os.geteuid() == 0 and setpriv is None:
@@ -193,7 +230,7 @@ def test_the_demo_prints_a_query_that_works_as_pasted(terminal: Terminal) -> Non
     ended = terminal.run("demo", "--contacts", "200", "--days", "3")
 
     snippet = ended.output[ended.output.index("import duckdb") :]
-    pasted = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True, check=True)
+    pasted = subprocess.run([sys.executable, "-c", snippet], cwd="/", capture_output=True, text=True, check=True)
     assert len(pasted.stdout.splitlines()) == 3
 
 
@@ -243,12 +280,7 @@ def test_no_secret_and_no_personal_data_in_any_log_state_or_error(terminal: Term
     ended = subprocess.run(
         [*python, "sync", "--json"],
         cwd="/",
-        env={
-            "WAREHOUSE__DATA_DIR": str(terminal.folder),
-            "SOURCES__INTERCOM__BASE_URL": terminal.url,
-            "SOURCES__INTERCOM__ACCESS_TOKEN": TOKEN,
-            "RUNTIME__LOG_LEVEL": "DEBUG",
-        },
+        env=terminal.environment(RUNTIME__LOG_LEVEL="DEBUG"),
         capture_output=True,
         timeout=120,
     )
