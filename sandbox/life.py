@@ -49,7 +49,7 @@ def _somebody(workspace: "Workspace", random: Random, ids: list[str]) -> str | N
 
 def _happen(workspace: "Workspace", random: Random, contact_id: str | None, silent: float) -> None:
     """One event; without a contact it can only be that somebody signs up."""
-    (event,) = random.choices(("see", "update", "sign up", "tag", "delete"), (50, 20, 15, 8, 7))
+    (event,) = random.choices(("see", "update", "sign up", "tag", "delete"), (55, 20, 12, 10, 3))
     if contact_id is None or event == "sign up":
         workspace.sign_up(role=random.choice(["user", "user", "user", "lead"]))
     elif event == "update":
