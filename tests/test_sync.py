@@ -11,10 +11,25 @@ import pytest
 
 from pipelines.errors import ExitCode, Misconfigured, ModelsFailed
 from sandbox import Workspace
+from sandbox.rules import Tagged
 from sources.intercom.client import Unavailable
 from sources.intercom.records import NESTED_CONTACT_FIELDS
 
 from .conftest import House
+
+
+class Meddling(httpx.AsyncBaseTransport):
+    """Does something in the workspace right after the first page of a search that names a field."""
+
+    def __init__(self, house: House, named: str, meddle: Callable[[], object]) -> None:
+        self.inner, self.named, self.meddle = house.transport, named.encode(), [meddle]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.inner.handle_async_request(request)
+        if self.meddle and self.named in request.content and b'"per_page":150' in request.content:
+            self.meddle.pop()()
+        return response
+
 
 MARTS = (
     "contacts",
@@ -151,6 +166,49 @@ def test_a_bad_page_records_no_leave_that_did_not_happen(new_house: Callable[...
     assert house.members() == house.workspace.pairs()
 
 
+def test_a_bad_page_of_a_moving_segment_records_no_leave_that_did_not_happen(new_house: Callable[..., House]) -> None:
+    house = new_house(contacts=1000, segments=10)
+    house.sync()
+    segment_id = largest(house.workspace)
+
+    house.workspace.faults.half_page(segment_id, page=2)  # and meanwhile the total moves: nothing to compare with
+    outcome = house.sync(transport=Meddling(house, segment_id, house.workspace.sign_up))
+
+    assert outcome.exit_code == ExitCode.DONE
+    assert house.ended() == []
+
+
+class KnowingNobodyByName(httpx.AsyncBaseTransport):
+    """Answers every question by name as if nobody of that name were there."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if b'"IN"' in request.content:
+            return httpx.Response(200, json={"type": "list", "data": [], "total_count": 0})
+        return await self.inner.handle_async_request(request)
+
+
+@pytest.mark.parametrize("leavers", [1, None], ids=["one leaves", "all leave"])
+def test_a_search_that_knows_nobody_by_name_proves_no_leave(house: House, leavers: int | None) -> None:
+    segment_id = house.workspace.make_segment("Few", Tagged("few"))
+    few = sorted(house.workspace.contacts)[:10]
+    for contact_id in few:
+        house.workspace.tag(contact_id, "few")
+    house.sync()
+
+    for contact_id in few[:leavers]:
+        house.workspace.untag(contact_id, "few")
+    outcome = house.sync(transport=KnowingNobodyByName(house.transport))
+    held = house.members()
+    house.sync()
+
+    assert outcome.incomplete[segment_id] == "does_not_add_up"
+    assert {(segment_id, contact_id) for contact_id in few} <= held
+    assert house.members() == house.workspace.pairs()
+
+
 def test_a_segment_that_never_adds_up_closes_nothing_and_is_told(house: House) -> None:
     house.sync()
     segment_id = largest(house.workspace)
@@ -181,6 +239,25 @@ def test_a_segment_list_cut_to_half_deletes_nothing(new_house: Callable[..., Hou
     assert house.members() == before
     assert house.ended() == []
     assert house.query("select count(*) from intercom.segments where is_deleted") == [(0,)]
+
+
+@pytest.mark.parametrize("accept_shrink", [False, True])
+def test_a_list_that_lost_half_is_believed_at_the_second_look_or_where_the_user_says_so(
+    house: House, accept_shrink: bool
+) -> None:
+    house.sync()
+    for segment_id in sorted(house.workspace.segments)[:6]:
+        house.workspace.delete_segment(segment_id)
+
+    first = house.sync(accept_shrink=accept_shrink)
+    deleted = house.query("select count(*) from intercom.segments where is_deleted")
+    second = house.sync()
+
+    assert first.exit_code == (ExitCode.DONE if accept_shrink else ExitCode.INCOMPLETE)
+    assert deleted == [(6 if accept_shrink else 0,)]
+    assert second.exit_code == ExitCode.DONE
+    assert house.members() == house.workspace.pairs()
+    assert house.query("select count(*) from intercom.segments where is_deleted") == [(6,)]
 
 
 def test_a_segment_missing_from_the_list_but_still_there_is_incomplete(house: House) -> None:
@@ -295,21 +372,6 @@ def test_the_cursor_stays_behind_the_newest_contact_by_the_overlap(house: House)
     assert house.cursor() == newest - 900
 
 
-class Meddling(httpx.AsyncBaseTransport):
-    """Does something in the workspace right after an answer to a page of changed contacts."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, *, after: int, meddle: Callable[[], None]) -> None:
-        self.inner, self.left, self.meddle = inner, after, meddle
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self.inner.handle_async_request(request)
-        if b'"role"' in request.content and b'"per_page":150' in request.content:
-            self.left -= 1
-            if self.left == 0:
-                self.meddle()
-        return response
-
-
 def test_a_contact_edited_after_its_page_was_read_arrives_with_the_next_sync(house: House) -> None:
     by_age = sorted(
         house.workspace.contacts.values(), key=lambda contact: (contact.attributes["created_at"], contact.id)
@@ -323,7 +385,7 @@ def test_a_contact_edited_after_its_page_was_read_arrives_with_the_next_sync(hou
         house.workspace.advance(seconds=60)
         house.workspace.update(last, name="Later Still")
 
-    house.sync(transport=Meddling(house.transport, after=1, meddle=edit_both))
+    house.sync(transport=Meddling(house, "role", edit_both))
     house.sync()
 
     names = dict(house.query("select contact_id, name from intercom.contacts where contact_id in (?, ?)", first, last))
