@@ -1,6 +1,7 @@
 """Promises of a sync: what the warehouse holds afterwards, compared with the sandbox's truth."""
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from math import ceil
@@ -336,6 +337,19 @@ def test_a_deleted_contact_is_marked_when_it_leaves_a_segment(house: House) -> N
     assert contact_id not in {member for _, member in house.members()}
 
 
+def test_a_contact_that_comes_back_is_no_longer_marked(house: House) -> None:
+    contact_id = min(house.workspace.members(largest(house.workspace)))
+    house.sync()
+    house.workspace.delete(contact_id)
+    house.sync()
+
+    house.workspace.sign_up(id=contact_id)
+    house.sync()
+
+    assert house.query("select count(*) from intercom.contacts where is_deleted") == [(0,)]
+    assert house.members() == house.workspace.pairs()
+
+
 def test_a_full_sync_notices_a_deleted_contact_who_was_in_no_segment(house: House) -> None:
     for segment_id in list(house.workspace.segments):
         house.workspace.delete_segment(segment_id)
@@ -471,6 +485,19 @@ def test_a_run_interrupted_before_loading_is_finished_by_the_next(house: House) 
     outcome = house.sync()
 
     assert outcome.joins == 0  # all of them came with the package of the interrupted run
+    assert house.members() == house.workspace.pairs()
+
+
+def test_losing_dlts_working_folder_loses_nothing(house: House) -> None:
+    house.sync()
+    house.workspace.live(days=1, silent=0)
+    cursor = house.cursor()
+
+    shutil.rmtree(house.folder / "pipelines")
+    outcome = house.sync()
+
+    assert 0 < outcome.contacts_read < 50  # the cursor came back from the warehouse
+    assert house.cursor() > cursor
     assert house.members() == house.workspace.pairs()
 
 

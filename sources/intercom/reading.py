@@ -59,6 +59,7 @@ class Reading:
         self._guard = guard
         self._client: Intercom | None = None
         self._users = 0
+        self._connecting = asyncio.Lock()
         self._start = asyncio.Lock()
         self._listed: list[Segment] | None = None
         self._newest: ContactStamp | None = None
@@ -194,14 +195,13 @@ class Reading:
     async def contact_removals(self) -> AsyncIterator[list[dict[str, Any]]]:
         """Contacts that are gone from the workspace, and those that came back; asked for when all else is read.
 
-        Asked are the contacts that left a segment in this run and, in a full run, those known but not read. Who is
-        still a member of any segment is not gone.
+        Asked are the contacts that left a segment in this run and, in a full run, those known but not read; but not who
+        is still a member of any segment.
         """
         await self._contacts_finished.wait()
         await self._scans_finished.wait()
         observed_at = self._clock()
-        gone = await self._vanished(await asyncio.to_thread(self._doubtful))
-        self.gone = gone - await asyncio.to_thread(self._still_members, gone)
+        self.gone = await self._vanished(await asyncio.to_thread(self._doubtful))
         rows: list[dict[str, Any]] = [
             {"contact_id": contact_id, "status": status, "observed_at": observed_at}
             for status, contact_ids in (("unknown", self.gone), ("active", self._back))
@@ -212,7 +212,8 @@ class Reading:
     def _doubtful(self) -> set[str]:
         left = {contact_id for scan in self.scans_done for contact_id in scan.leaves}
         unread = self.memory.contacts() - self._read_ids if self.full else set()
-        return (left | unread) - self._removed
+        doubtful = (left | unread) - self._removed
+        return doubtful - self._still_members(doubtful)
 
     def _still_members(self, contact_ids: set[str]) -> set[str]:
         pairs = self.memory.memberships(contact_ids)
@@ -231,20 +232,21 @@ class Reading:
     @asynccontextmanager
     async def _client_in_use(self) -> AsyncIterator[Intercom]:
         """The one client of this run: connected for the first who needs it, closed by the last."""
-        if self._client is None:
-            self._client = await self._connect().__aenter__()
-        self._users += 1
+        async with self._connecting:
+            client = self._client = self._client or await self._connect().__aenter__()
+            self._users += 1
         try:
-            yield self._client
+            yield client
         finally:
             self._users -= 1
             if self._users == 0:
-                client, self._client = self._client, None
+                self._client = None
                 await client.__aexit__(None, None, None)
 
 
 def _contact(sent: Raw) -> tuple[Contact, Sent]:
-    return decode(bytes(sent), Contact), decode(bytes(sent), Sent)
+    text = bytes(sent)
+    return decode(text, Contact), decode(text, Sent)
 
 
 async def _produced(produce: Callable[["asyncio.Queue[Item | None]"], Awaitable[None]]) -> AsyncIterator[Item]:
