@@ -13,9 +13,9 @@ from sources.intercom.client import IntercomError
 
 from . import check as checks
 from . import display
-from .errors import Misconfigured, WarehouseError
+from .errors import Misconfigured, WarehouseError, exit_code_of, plain_errors
 from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, intercom_settings, use_project_config, warehouse_settings
-from .sync import Sync, build_models, exit_code_of, plain_errors
+from .sync import Sync, build_models
 from .warehouse import Warehouse
 
 EXIT_CODES = (
@@ -106,7 +106,7 @@ def models(
     warehouse = a_warehouse()
     if not warehouse.file.exists():
         raise Misconfigured(f"There is no warehouse in {warehouse.folder} yet. Run intercom-warehouse sync first.")
-    with warehouse.held(), plain_errors(warehouse):
+    with warehouse.held(), plain_errors(warehouse.file):
         built = build_models(warehouse.pipeline(a_name(workspace)), select)
         warehouse.publish()
     if as_json:
@@ -119,7 +119,7 @@ def models(
 def check(workspace: WorkspaceName = DEFAULT_WORKSPACE) -> None:
     """Tell whether a sync would work: token, scopes, quota, lock, warehouse, region, a line each."""
     warehouse = a_warehouse()
-    with plain_errors(warehouse):
+    with plain_errors(warehouse.file):
         for name, found in checks.check(warehouse, intercom_settings(a_name(workspace)), workspace):
             display.show_check(name, found)
 
@@ -133,7 +133,7 @@ def demo(
     from . import demo as demonstration  # the sandbox is for this command only
 
     warehouse = a_warehouse()
-    with plain_errors(warehouse):
+    with plain_errors(warehouse.file):
         demonstration.demo(warehouse, contacts=contacts, days=days)
 
 

@@ -1,6 +1,11 @@
-"""What can end a run early, one class per thing the person in front of it can do about it."""
+"""What can end a run early, one class per thing the person in front of it can do about it, and its exit code."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
+
+from sources.intercom.client import IntercomError, Refused, Unavailable
 
 
 class ExitCode(IntEnum):
@@ -45,3 +50,61 @@ class Interrupted(WarehouseError):
     """Somebody pressed Ctrl+C."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+def exit_code_of(error: BaseException) -> ExitCode:
+    """The exit code that an error leads to."""
+    if isinstance(error, WarehouseError):
+        return error.exit_code
+    if isinstance(error, Refused):
+        return ExitCode.REFUSED
+    return ExitCode.UNAVAILABLE if isinstance(error, Unavailable) else ExitCode.UNEXPECTED
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether an error's words are ours: readable, and free of secrets and personal data."""
+    return isinstance(error, WarehouseError | IntercomError)
+
+
+@contextmanager
+def plain_errors(file: Path) -> Iterator[None]:
+    """Raises the error a person can act on in place of the layers that dlt and asyncio wrap around it.
+
+    Args:
+        file: the DuckDB file that is worked with; another process may hold it.
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        for cause in causes(error):
+            if is_ours(cause):
+                raise cause from None
+            if isinstance(cause, KeyboardInterrupt):
+                raise Interrupted("Interrupted. Nothing is lost: run the command again to go on.") from None
+            if "Could not set lock on file" in str(cause):
+                raise busy(file, cause) from None
+        raise
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, what it was raised from, and the members of groups, outermost first."""
+    yield error
+    if isinstance(error, BaseExceptionGroup):
+        for member in error.exceptions:
+            yield from causes(member)
+    if inner := error.__cause__ or error.__context__:
+        yield from causes(inner)
+
+
+def busy(file: Path, error: BaseException) -> Busy:
+    """DuckDB's own lock is held; its words name the process."""
+    return Busy(
+        f"Another program has {file.name} open: {first_line(error)} Close it and run the command again; to query, open "
+        "published.duckdb beside it, which never blocks a sync."
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's words, ending in a full stop."""
+    line = str(error).strip().partition("\n")[0].rstrip(".")
+    return f"{line}."

@@ -16,18 +16,18 @@ import dlt
 import httpx
 
 from sources.intercom import intercom
-from sources.intercom.client import PATIENT, Intercom, IntercomError, Refused, Retries, Unavailable, Usage
+from sources.intercom.client import PATIENT, Intercom, Retries, Usage
 from sources.intercom.memberships import Clock, Guard
 from sources.intercom.pacing import Pacer
 from sources.intercom.reading import Reading
 from sources.intercom.records import App
 
 from . import journal
-from .errors import ExitCode, Interrupted, Misconfigured, WarehouseError
+from .errors import ExitCode, Misconfigured, exit_code_of, is_ours, plain_errors
 from .memory import RawMemory, remembering
 from .models import Build, build
 from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, IntercomSettings
-from .warehouse import MARTS, RAW, Warehouse, busy, is_lock
+from .warehouse import MARTS, RAW, Warehouse
 
 Say = Callable[[str], None]
 Watch = Callable[[Reading], AbstractContextManager[object]]
@@ -127,7 +127,7 @@ class Sync:
     def _journaled(self) -> Iterator[journal.Run]:
         run = journal.start(self.workspace, "sync --full" if self.full else "sync", self.clock())
         try:
-            with plain_errors(self.warehouse):
+            with plain_errors(self.warehouse.file):
                 yield run
             run.end(self.clock(), ExitCode(run.exit_code or 0))
         except BaseException as error:
@@ -290,43 +290,3 @@ def build_models(pipeline: dlt.Pipeline, select: list[str] | None = None) -> Bui
     """
     with pipeline.sql_client() as client:
         return build(client, raw=RAW, marts=MARTS, select=select)
-
-
-@contextmanager
-def plain_errors(warehouse: Warehouse) -> Iterator[None]:
-    """Raises the error a person can act on in place of the layers that dlt and asyncio wrap around it."""
-    try:
-        yield
-    except (Exception, KeyboardInterrupt) as error:
-        for cause in causes(error):
-            if is_ours(cause):
-                raise cause from None
-            if isinstance(cause, KeyboardInterrupt):
-                raise Interrupted("Interrupted. Nothing is lost: run the command again to go on.") from None
-            if is_lock(cause):
-                raise busy(warehouse.file, cause) from None
-        raise
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error, what it was raised from, and the members of groups, outermost first."""
-    yield error
-    if isinstance(error, BaseExceptionGroup):
-        for member in error.exceptions:
-            yield from causes(member)
-    if inner := error.__cause__ or error.__context__:
-        yield from causes(inner)
-
-
-def is_ours(error: BaseException) -> bool:
-    """Whether an error's words are ours: readable, and free of secrets and personal data."""
-    return isinstance(error, WarehouseError | IntercomError)
-
-
-def exit_code_of(error: BaseException) -> ExitCode:
-    """The exit code that an error leads to."""
-    if isinstance(error, WarehouseError):
-        return error.exit_code
-    if isinstance(error, Refused):
-        return ExitCode.REFUSED
-    return ExitCode.UNAVAILABLE if isinstance(error, Unavailable) else ExitCode.UNEXPECTED

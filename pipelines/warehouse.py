@@ -10,7 +10,7 @@ import dlt
 import duckdb
 from filelock import FileLock, Timeout
 
-from .errors import Busy, Misconfigured
+from .errors import Busy, Misconfigured, first_line, plain_errors
 
 RAW = "intercom_raw"
 MARTS = "intercom"
@@ -100,36 +100,13 @@ class Warehouse:
 
     def _prepare_file(self) -> None:
         try:
-            if self.file.exists():
-                duckdb.connect(str(self.file)).close()
-            else:
-                duckdb.connect(str(self.file), config={"storage_compatibility_version": STORAGE_VERSION}).close()
-        except duckdb.IOException as error:
-            raise (busy if is_lock(error) else unreadable)(self.file, error) from None
-
-
-def is_lock(error: BaseException) -> bool:
-    """Whether an error, dlt's included, says that another process holds the DuckDB file."""
-    return "Could not set lock on file" in str(error)
-
-
-def busy(file: Path, error: BaseException) -> Busy:
-    """DuckDB's own lock is held; its words name the process."""
-    return Busy(
-        f"Another program has {file.name} open: {first_line(error)} Close it and run the command again; to query, open "
-        "published.duckdb beside it, which never blocks a sync."
-    )
-
-
-def unreadable(file: Path, error: BaseException) -> Misconfigured:
-    """The warehouse file cannot be opened, for another reason than a lock."""
-    return Misconfigured(
-        f"The warehouse {file} cannot be opened: {first_line(error)} Move it away and sync again, or set "
-        "WAREHOUSE__DATA_DIR to another folder."
-    )
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's words, ending in a full stop."""
-    line = str(error).strip().partition("\n")[0].rstrip(".")
-    return f"{line}."
+            with plain_errors(self.file):
+                if self.file.exists():
+                    duckdb.connect(str(self.file)).close()
+                else:
+                    duckdb.connect(str(self.file), config={"storage_compatibility_version": STORAGE_VERSION}).close()
+        except duckdb.Error as error:
+            raise Misconfigured(
+                f"The warehouse {self.file} cannot be opened: {first_line(error)} Nothing was written. Restore it "
+                "from a backup or from published.duckdb, or set WAREHOUSE__DATA_DIR to another folder."
+            ) from None

@@ -173,6 +173,18 @@ def test_a_read_only_data_folder_is_told_in_one_paragraph(terminal: Terminal) ->
     assert "WAREHOUSE__DATA_DIR" in ended.errors
 
 
+def test_a_file_that_is_no_warehouse_is_told_and_left_alone(terminal: Terminal) -> None:
+    terminal.folder.mkdir()
+    file = terminal.folder / "warehouse.duckdb"
+    file.write_text("not a database, but somebody's\n" * 1000)
+
+    ended = terminal.run("sync")
+
+    assert ended.exit_code == 2
+    assert ended.is_one_paragraph, ended.errors
+    assert file.read_text().startswith("not a database")
+
+
 def test_check_tells_a_line_for_each_thing_a_sync_needs(terminal: Terminal) -> None:
     ended = terminal.run("check")
 
