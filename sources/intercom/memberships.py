@@ -53,24 +53,38 @@ class Memory(Protocol):
 
 @dataclass
 class Scan:
-    """One look at one segment: a row of `segment_scans` and the changes it found."""
+    """One look at one segment: a row of `segment_scans` and the changes it found.
+
+    `known` is how many members were known before it, `fetched` how many distinct contacts it saw there, by page or by
+    name; `count` is Intercom's figure in the segment list, `total_count` that of the search.
+    """
 
     segment_id: str
     started_at: datetime
     observed_at: datetime
+    known: int
     how: str = "sweep"
     status: str = "complete"
     problem: str | None = None
     count: int | None = None
     total_count: int | None = None
     fetched: int | None = None
-    members: int = 0
     joins: set[str] = field(default_factory=set)
     leaves: set[str] = field(default_factory=set)
 
+    @property
+    def members(self) -> int:
+        """Members known after it."""
+        return self.known + len(self.joins) - len(self.leaves)
+
+    def withhold(self, problem: str) -> None:
+        """Makes it no observation."""
+        self.status, self.problem = "incomplete", problem
+
     def row(self) -> dict[str, Any]:
         """The row of `segment_scans`, without its workspace and run."""
-        return {name: value for name, value in vars(self).items() if name not in ("joins", "leaves")}
+        kept = {name: value for name, value in vars(self).items() if name not in ("known", "joins", "leaves")}
+        return {**kept, "members": self.members}
 
     def changes(self) -> list[dict[str, Any]]:
         """The rows of `membership_changes`, without their workspace and run."""
@@ -123,18 +137,35 @@ class Sweeper:
         Where the answers do not add up everything is read once more; then the segment is `incomplete`: whom it showed
         is in it, and nobody leaves.
         """
-        started_at = self.clock()
-        present: set[str] = set()
-        for _ in range(2):
-            seen = await sight(self.client, segment.id)
-            answer = await self._ask(segment.id, (known | present) - seen.ids, seen)
-            present |= seen.ids | answer.found
-            if answer.is_evidence and _adds_up(seen, answer):
-                present = seen.ids | answer.found
-                break
+        scan = self._begin(segment.id, known)
+        present, adds_up = await self._look(scan, known)
+        scan.observed_at, scan.count, scan.fetched = self.clock(), segment.count, len(present)
+        leaves = known - present
+        edited = before is not None and before.updated_at != segment.updated_at
+        if not adds_up:
+            scan.withhold("does_not_add_up")
+            scan.joins = present - known
+        elif self.guard.holds_segment(len(known), len(leaves), edited=edited, before=before):
+            scan.withhold("shrunk")
         else:
-            return self._incomplete(segment, known, present, seen, started_at)
-        return self._complete(segment, known, present, seen, started_at, before)
+            scan.joins, scan.leaves = present - known, leaves
+        return scan
+
+    def _begin(self, segment_id: str, known: set[str]) -> Scan:
+        now = self.clock()
+        return Scan(segment_id, started_at=now, observed_at=now, known=len(known))
+
+    async def _look(self, scan: Scan, known: set[str]) -> tuple[set[str], bool]:
+        """Who is in the segment, and whether the answers add up."""
+        sighted: set[str] = set()
+        for _ in range(2):
+            seen = await sight(self.client, scan.segment_id)
+            answer = await self._ask(scan.segment_id, (known | sighted) - seen.ids, seen)
+            present, scan.total_count = seen.ids | answer.found, seen.total
+            if answer.is_evidence and seen.total in (None, len(present)):
+                return present, True
+            sighted |= present
+        return sighted, False
 
     async def _ask(self, segment_id: str, candidates: set[str], seen: Sighting) -> Answer:
         if not candidates:
@@ -146,54 +177,13 @@ class Sweeper:
             answer.is_evidence &= everywhere.is_evidence and bool(everywhere.found or self.witness)
         return answer
 
-    def _complete(
-        self,
-        segment: Segment,
-        known: set[str],
-        present: set[str],
-        seen: Sighting,
-        started_at: datetime,
-        before: RememberedSegment | None,
-    ) -> Scan:
-        leaves = known - present
-        edited = before is not None and before.updated_at != segment.updated_at
-        scan = self._scan(segment, seen, present, started_at)
-        if self.guard.holds_segment(len(known), len(leaves), edited=edited, before=before):
-            scan.status, scan.problem, scan.members = "incomplete", "shrunk", len(known)
-            return scan
-        scan.joins, scan.leaves, scan.members = present - known, leaves, len(present)
-        return scan
-
-    def _incomplete(
-        self, segment: Segment, known: set[str], present: set[str], seen: Sighting, started_at: datetime
-    ) -> Scan:
-        scan = self._scan(segment, seen, present, started_at)
-        scan.status, scan.problem = "incomplete", "does_not_add_up"
-        scan.joins, scan.members = present - known, len(known | present)
-        return scan
-
-    def _scan(self, segment: Segment, seen: Sighting, present: set[str], started_at: datetime) -> Scan:
-        return Scan(
-            segment.id,
-            started_at,
-            self.clock(),
-            count=segment.count,
-            total_count=seen.total,
-            fetched=len(present),
-        )
-
     async def missing(self, segment: RememberedSegment, held: bool, known: set[str]) -> Scan:
         """A segment that was not in the list: deleted only where Intercom says so, asked by its id."""
-        started_at = self.clock()
+        scan = self._begin(segment.segment_id, known)
         gone = not held and await self.client.segment_exists(segment.segment_id) is False
-        scan = Scan(segment.segment_id, started_at, self.clock(), how="deleted" if gone else "none")
+        scan.how, scan.observed_at = "deleted" if gone else "none", self.clock()
         if gone:
             scan.leaves, scan.fetched = known, 0
         else:
-            scan.status, scan.problem = "incomplete", "list_shrunk" if held else "not_listed"
-            scan.members = len(known)
+            scan.withhold("list_shrunk" if held else "not_listed")
         return scan
-
-
-def _adds_up(seen: Sighting, answer: Answer) -> bool:
-    return seen.total is None or seen.total == len(seen.ids | answer.found)
