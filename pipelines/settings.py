@@ -17,15 +17,13 @@ from dlt.common.runtime.run_context import switch_context
 from dlt.common.typing import TSecretStrValue
 
 from sources.intercom.client import BASE_URLS
+from sources.intercom.versions import is_too_old, version
 
 from .errors import Misconfigured
 
 ROOT = Path(__file__).parent.parent
 DEFAULT_WORKSPACE = "intercom"
 DEMO_WORKSPACE = "demo"
-EXACT_VERSIONS = ("Preview", "2.17")
-"""Versions whose search matches times by the second; the earlier ones match them by the workspace's calendar day."""
-DAY_VERSIONS = tuple(f"2.{minor}" for minor in range(17))
 
 Settings = TypeVar("Settings", bound=BaseConfiguration)
 
@@ -46,7 +44,12 @@ class IntercomSettings(BaseConfiguration):
         """Checks what can be checked without asking Intercom."""
         self.access_token = self.access_token.strip()
         self.region = self.region.lower()
-        self.api_version = _version(self.api_version)
+        self.api_version = version(self.api_version).name
+        if is_too_old(self.api_version):
+            raise Misconfigured(
+                f"Version {self.api_version} of Intercom's API cannot search contacts as a sync needs it: set "
+                "SOURCES__INTERCOM__API_VERSION to Preview, or to a number from 2.7 on."
+            )
         if self.region not in BASE_URLS:
             raise Misconfigured(
                 f"There is no Intercom region {self.region!r}: set SOURCES__INTERCOM__REGION to us, eu or au."
@@ -128,13 +131,3 @@ def _no_token(section: str) -> str:
         ".dlt/secrets.toml (.dlt/secrets.toml.example shows how). The token is in Intercom's Developer Hub: your app, "
         "Configure, Authentication."
     )
-
-
-def _version(asked: str) -> str:
-    version = "Preview" if asked.lower() in ("preview", "unstable") else asked
-    if version in DAY_VERSIONS:
-        raise Misconfigured(
-            f"Version {version} of Intercom's API searches by whole days, which this release cannot read without "
-            f"losing changes: set SOURCES__INTERCOM__API_VERSION to one of {', '.join(EXACT_VERSIONS)}."
-        )
-    return version

@@ -17,10 +17,12 @@ import httpx
 
 from sources.intercom import intercom
 from sources.intercom.client import PATIENT, Intercom, Retries, Usage
+from sources.intercom.fields import Fields
 from sources.intercom.memberships import Clock, Guard
 from sources.intercom.pacing import Pacer
 from sources.intercom.reading import Reading
 from sources.intercom.records import App
+from sources.intercom.versions import version
 
 from . import journal
 from .errors import ExitCode, Misconfigured, exit_code_of, is_ours, plain_errors
@@ -53,7 +55,11 @@ def unwatched(_: Reading) -> AbstractContextManager[object]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a sync found, changed and cost. `incomplete`: segments (by id) that closed no membership, and why."""
+    """What a sync found, changed and cost.
+
+    `incomplete`: segments (by id) that closed no membership, and why. `drift`: fields that are new, gone or of another
+    type, in sentences.
+    """
 
     run_id: str
     workspace_id: str
@@ -65,6 +71,7 @@ class Outcome:
     joins: int
     leaves: int
     incomplete: dict[str, str]
+    drift: tuple[str, ...]
     warnings: tuple[str, ...]
     api_calls: int
     megabytes: float
@@ -114,7 +121,7 @@ class Sync:
             app = self._introduce(pipeline)
             run.workspace_id = app.id_code
             self._finish_pending(pipeline)
-            reading = self._load(pipeline, app.id_code, run.run_id)
+            reading = self._load(pipeline, app, run.run_id)
             self.say("Building the models and checking them")
             built = build_models(pipeline)
             self.say(f"Publishing {self.warehouse.published.name}")
@@ -156,12 +163,12 @@ class Sync:
             pipeline.normalize()
             pipeline.load()
 
-    def _load(self, pipeline: dlt.Pipeline, workspace_id: str, run_id: str) -> Reading:
-        with remembering(pipeline, workspace_id) as memory:
+    def _load(self, pipeline: dlt.Pipeline, app: App, run_id: str) -> Reading:
+        with remembering(pipeline, app.id_code) as memory:
             check_clock(self.clock(), memory)
-            reading = self._reading(memory, workspace_id, run_id)
+            reading = self._reading(memory, app, run_id, known_fields(pipeline))
             source = intercom(reading, overlap=self.settings.overlap)
-            source.resources.add(journal.runs(self.warehouse.journal, workspace_id, memory, self.workspace))
+            source.resources.add(journal.runs(self.warehouse.journal, app.id_code, memory, self.workspace))
             self.say("Reading segments, contacts and memberships")
             with self.watch(reading):
                 pipeline.extract(source)
@@ -170,14 +177,17 @@ class Sync:
         pipeline.load()
         return reading
 
-    def _reading(self, memory: RawMemory, workspace_id: str, run_id: str) -> Reading:
+    def _reading(self, memory: RawMemory, app: App, run_id: str, fields: dict[str, bool]) -> Reading:
         return Reading(
             self._connect,
-            workspace_id=workspace_id,
+            workspace_id=app.id_code,
             run_id=run_id,
             memory=memory,
             clock=self.clock,
             guard=Guard(self.settings.max_shrink, accept=self.accept_shrink),
+            version=version(self.settings.api_version),
+            timezone=app.timezone,
+            fields=Fields(fields),
             full=self.full,
         )
 
@@ -195,6 +205,7 @@ class Sync:
             joins=sum(len(scan.joins) for scan in scans),
             leaves=sum(len(scan.leaves) for scan in scans),
             incomplete=incomplete,
+            drift=tuple(reading.fields.news()),
             warnings=tuple(str(fault) for fault in built.faults),
             api_calls=self.usage.calls.total(),
             megabytes=round(self.usage.bytes_received / 1e6, 1),
@@ -250,9 +261,20 @@ def check_identity(app: App, settings: IntercomSettings, pipeline: dlt.Pipeline)
 
 def bound_workspace(pipeline: dlt.Pipeline) -> str | None:
     """The workspace that a pipeline's name belongs to since its first sync."""
-    sources: dict[str, Any] = pipeline.state.get("sources") or {}
-    workspace_id: str | None = sources.get("intercom", {}).get("workspace_id")
+    workspace_id: str | None = _source_state(pipeline).get("workspace_id")
     return workspace_id
+
+
+def _source_state(pipeline: dlt.Pipeline) -> dict[str, Any]:
+    sources: dict[str, Any] = pipeline.state.get("sources") or {}
+    state: dict[str, Any] = sources.get("intercom", {})
+    return state
+
+
+def known_fields(pipeline: dlt.Pipeline) -> dict[str, bool]:
+    """The fields that contacts had in earlier runs; see `Fields`."""
+    fields: dict[str, bool] = _source_state(pipeline).get("contact_fields", {})
+    return fields
 
 
 def check_purpose(warehouse: Warehouse, workspace: str) -> None:

@@ -67,6 +67,7 @@ async def contacts(reading: Reading, updated_at: dlt.sources.incremental[int]) -
     """One row per contact, as Intercom last sent it; incremental on `updated_at`."""
     async for table in reading.contacts(updated_at.last_value):
         yield table
+    dlt.current.source_state()["contact_fields"] = reading.fields.known()
 
 
 class HighWaterMark(MapItem):
@@ -80,7 +81,7 @@ class HighWaterMark(MapItem):
     def __init__(self, reading: Reading, overlap: int) -> None:
         super().__init__(self._move_back)
         self._reading = reading
-        self._overlap = overlap
+        self._overlap = overlap + reading.version.overlap
         self._before: int | None = None
 
     def bind(self, pipe: SupportsPipe) -> "HighWaterMark":

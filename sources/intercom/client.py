@@ -17,7 +17,7 @@ import msgspec
 import stamina
 
 from .pacing import Pacer, seconds_until
-from .records import Me, Page, Segment, SegmentList
+from .records import Me, Page, Segment, SegmentList, without_nul
 
 BASE_URLS = {
     "us": "https://api.intercom.io",
@@ -216,18 +216,23 @@ def _checked(response: httpx.Response, what: str, expected: tuple[int, ...]) -> 
 
 
 def decode(sent: bytes, shape: type[Record]) -> Record:
-    """JSON as a record.
+    """JSON as a record, NUL characters replaced.
 
     Raises:
         Unreadable: it has another shape; the message names the place and the types, never a value.
     """
     try:
-        return msgspec.json.decode(sent, type=shape)
+        return msgspec.json.decode(without_nul(sent), type=shape)
     except msgspec.ValidationError as error:
-        raise Unreadable(
-            f"Intercom's answer has a shape that this release cannot read: {error}. Nothing was changed. Look for a "
-            "newer release, or report this message."
-        ) from None
+        raise unreadable(error) from None
+
+
+def unreadable(error: msgspec.ValidationError) -> Unreadable:
+    """The same in words for the user; like msgspec's it holds no value."""
+    return Unreadable(
+        f"Intercom's answer has a shape that this release cannot read: {error}. Nothing was changed. Look for a newer "
+        "release, or report this message."
+    )
 
 
 def _is_json(response: httpx.Response) -> bool:

@@ -11,12 +11,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 import pyarrow as pa
-from msgspec import Raw
+from msgspec import Raw, ValidationError
 
-from .client import Intercom, decode
+from .client import JSON, Intercom, unreadable
+from .fields import Fields
 from .memberships import Clock, Guard, Memory, Scan, Sweeper
-from .records import Contact, ContactStamp, Page, Segment, contacts_table
+from .records import ContactStamp, Page, Segment, SentContact, contacts_table, read_contact
 from .search import ask, everyone, newest, pages, updated_after
+from .versions import Version
 
 ROWS_A_TABLE = 3_000
 """dlt's costs are per yielded table: 3,000 rows a table take half the time of 150."""
@@ -24,7 +26,6 @@ SEGMENTS_IN_FLIGHT = 16
 TABLES_IN_QUEUE = 4
 
 Item = TypeVar("Item")
-Sent = dict[str, Raw]
 
 
 class Reading:
@@ -33,6 +34,8 @@ class Reading:
     Args:
         connect: makes the client; called in the loop that will use it.
         memory: what the warehouse knows so far.
+        version, timezone: decide how search matches times.
+        fields: compares the fields of contacts with those of earlier runs.
         full: read every contact instead of those changed since the cursor.
     """
 
@@ -45,18 +48,24 @@ class Reading:
         memory: Memory,
         clock: Clock,
         guard: Guard,
+        version: Version,
+        timezone: str,
+        fields: Fields,
         full: bool = False,
     ) -> None:
         self.workspace_id = workspace_id
         self.run_id = run_id
         self.memory = memory
         self.full = full
+        self.version = version
+        self.fields = fields
         self.scans_done: list[Scan] = []
         self.contacts_read = 0
         self.gone: set[str] = set()
         self._connect = connect
         self._clock = clock
         self._guard = guard
+        self._timezone = timezone
         self._client: Intercom | None = None
         self._users = 0
         self._connecting = asyncio.Lock()
@@ -124,10 +133,10 @@ class Reading:
         async def produce(queue: "asyncio.Queue[pa.Table | None]") -> None:
             async with self._client_in_use() as client:
                 await self._take_mark()
-                query = everyone() if cursor is None or self.full else updated_after(cursor)
-                rows: list[tuple[Contact, Sent]] = []
+                query = self._contacts_query(cursor)
+                rows: list[SentContact] = []
                 async for page in pages(client, query, Page[Raw]):
-                    rows += [_contact(sent) for sent in page.data]
+                    rows += [self._noted(sent) for sent in page.data]
                     if len(rows) >= ROWS_A_TABLE:
                         await queue.put(self._table(rows))
                         rows = []
@@ -137,8 +146,21 @@ class Reading:
         async for table in _produced(produce):
             yield table
 
-    def _table(self, rows: list[tuple[Contact, Sent]]) -> pa.Table:
-        ids = {contact.id for contact, _ in rows}
+    def _contacts_query(self, cursor: int | None) -> JSON:
+        if cursor is None or self.full:
+            return everyone()
+        return updated_after(cursor, self.version, self._timezone)
+
+    def _noted(self, sent: Raw) -> SentContact:
+        try:
+            one = read_contact(bytes(sent))
+        except ValidationError as error:
+            raise unreadable(error) from None
+        self.fields.note(one.sent, one.odd)
+        return one
+
+    def _table(self, rows: list[SentContact]) -> pa.Table:
+        ids = {one.contact.id for one in rows}
         self.contacts_read += len(rows)
         self._back |= self._removed & ids
         if self.full:
@@ -242,11 +264,6 @@ class Reading:
             if self._users == 0:
                 self._client = None
                 await client.__aexit__(None, None, None)
-
-
-def _contact(sent: Raw) -> tuple[Contact, Sent]:
-    text = bytes(sent)
-    return decode(text, Contact), decode(text, Sent)
 
 
 async def _produced(produce: Callable[["asyncio.Queue[Item | None]"], Awaitable[None]]) -> AsyncIterator[Item]:

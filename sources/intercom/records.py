@@ -4,8 +4,9 @@ Field names are Intercom's own; times are its epoch seconds. Nested values stay 
 a record does not name is kept in `_extra`. Renaming and typing happens later, in `sql/staging`.
 """
 
+import re
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -53,9 +54,9 @@ class Cursor(msgspec.Struct):
 
 
 class Pages(msgspec.Struct):
-    """The paging part of a search answer; the last page has no `next`."""
+    """The paging part of a search answer: `next` is absent or null on the last page, else a cursor or a URL with it."""
 
-    next: Cursor | None = None
+    next: Cursor | str | None = None
 
 
 class Page(msgspec.Struct, Generic[Record]):
@@ -64,11 +65,6 @@ class Page(msgspec.Struct, Generic[Record]):
     data: list[Record]
     total_count: int
     pages: Pages | None = None
-
-    @property
-    def next_cursor(self) -> str | None:
-        """The cursor of the page after this one, null on the last page."""
-        return self.pages.next.starting_after if self.pages and self.pages.next else None
 
 
 class ContactId(msgspec.Struct):
@@ -142,8 +138,8 @@ class Contact(msgspec.Struct, kw_only=True):
     social_profiles: Raw | UnsetType = UNSET
 
 
-# said by the table itself or by every row alike: not worth a column, and no surprise either
-_IMPLIED = {"type", "workspace_id"}
+_ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+"""An escaped NUL in JSON; after an odd number of backslashes more it would be plain text."""
 
 _TEXT, _WHOLE, _TRUTH, _MOMENT = pa.string(), pa.int64(), pa.bool_(), pa.timestamp("us", tz="UTC")
 
@@ -154,7 +150,10 @@ def _arrow_type(annotation: Any) -> pa.DataType:
     return _TRUTH if annotation == bool | None else _TEXT
 
 
+_CONTACT_FIELD_TYPES = {field.name: field.type for field in msgspec.structs.fields(Contact)}
 _CONTACT_TYPES = {field.name: _arrow_type(field.type) for field in msgspec.structs.fields(Contact)}
+DOCUMENTED_CONTACT_FIELDS = frozenset(_CONTACT_TYPES) | {"type", "workspace_id"}
+"""Those with a column, and two that the table itself or its key says."""
 NESTED_CONTACT_FIELDS = tuple(f.name for f in msgspec.structs.fields(Contact) if f.type == Raw | UnsetType)
 
 
@@ -246,14 +245,40 @@ RUNS = _schema(
 )
 
 
-def contacts_table(workspace_id: str, contacts: Sequence[tuple[Contact, dict[str, Raw]]]) -> pa.Table:
-    """The raw rows of contacts, each given with all that Intercom sent of it (for `_extra`)."""
+class SentContact(NamedTuple):
+    """A contact, all the fields it was sent with, and the names of those that are not of the documented type."""
+
+    contact: Contact
+    sent: dict[str, Raw]
+    odd: frozenset[str] = frozenset()
+
+
+def read_contact(text: bytes) -> SentContact:
+    """A contact from its JSON. A value of another type than documented is null in the record, and never an error.
+
+    Raises:
+        msgspec.ValidationError: it is no object, or has no id.
+    """
+    sent = msgspec.json.decode(text, type=dict[str, Raw])
+    try:
+        return SentContact(msgspec.json.decode(text, type=Contact), sent)
+    except msgspec.ValidationError:
+        return _read_field_by_field(sent)
+
+
+def contacts_table(workspace_id: str, contacts: Sequence[SentContact]) -> pa.Table:
+    """The raw rows of contacts."""
     columns: dict[str, Any] = {"workspace_id": [workspace_id] * len(contacts)}
     for name in _CONTACT_TYPES:
         read = _READ.get(name, _as_it_is)
-        columns[name] = [read(getattr(contact, name)) for contact, _ in contacts]
-    columns["_extra"] = [_extra(sent) for _, sent in contacts]
+        columns[name] = [read(getattr(one.contact, name)) for one in contacts]
+    columns["_extra"] = [_extra(one) for one in contacts]
     return pa.table(columns, schema=CONTACTS)
+
+
+def without_nul(text: bytes) -> bytes:
+    """NUL characters, which PostgreSQL and others cannot store, become the replacement character."""
+    return _ESCAPED_NUL.sub(rb"\1\\ufffd", text) if rb"\u0000" in text else text
 
 
 def rows_table(schema: pa.Schema, rows: Sequence[dict[str, Any]]) -> pa.Table:
@@ -274,9 +299,36 @@ def _as_text(value: str | int | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _extra(sent: dict[str, Raw]) -> str | None:
-    surprises = {name: value for name, value in sent.items() if name not in _CONTACT_TYPES and name not in _IMPLIED}
+def _extra(one: SentContact) -> str | None:
+    surprises = {
+        name: value for name, value in one.sent.items() if name not in DOCUMENTED_CONTACT_FIELDS or name in one.odd
+    }
     return msgspec.json.encode(surprises).decode() if surprises else None
+
+
+def _read_field_by_field(sent: dict[str, Raw]) -> SentContact:
+    values: dict[str, Any] = {}
+    odd: set[str] = set()
+    for name in sent.keys() & _CONTACT_FIELD_TYPES.keys():
+        try:
+            values[name] = _lenient(sent[name], _CONTACT_FIELD_TYPES[name])
+        except msgspec.ValidationError:
+            odd.add(name)
+    return SentContact(msgspec.convert(values, Contact), sent, frozenset(odd))
+
+
+def _lenient(value: Raw, kind: Any) -> Any:
+    """The value as documented, where it can be read so: a number as text, text as a number, a fraction of a second."""
+    try:
+        return msgspec.json.decode(value, type=kind, strict=False)
+    except msgspec.ValidationError:
+        if kind == str | None:
+            return (
+                str(bytes(value), "utf-8") if msgspec.json.decode(value, type=bool | int | float) is not None else None
+            )
+        if kind == int | None:
+            return int(msgspec.json.decode(value, type=float, strict=False))
+        raise
 
 
 _READ: dict[str, Callable[[Any], Any]] = {"owner_id": _as_text} | dict.fromkeys(NESTED_CONTACT_FIELDS, _json_text)

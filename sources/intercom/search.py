@@ -6,10 +6,14 @@ contacts touched while paging are missed. Paging is by Intercom's cursor, in the
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
-from .client import JSON, PAGE_SIZE, Intercom, Unavailable
-from .records import ContactId, ContactStamp, Page
+import pendulum
+
+from .client import JSON, PAGE_SIZE, Intercom, Unavailable, Unreadable
+from .records import ContactId, ContactStamp, Cursor, Page
+from .versions import Version
 
 Record = TypeVar("Record")
 
@@ -23,9 +27,24 @@ def everyone() -> JSON:
     return _either(_filter("role", "=", "user"), _filter("role", "=", "lead"))
 
 
-def updated_after(second: int) -> JSON:
-    """Contacts whose latest update is later than an epoch second."""
-    return _filter("updated_at", ">", second)
+def updated_after(second: int, version: Version, timezone: str) -> JSON:
+    """Contacts whose latest update is later than an epoch second, and under the day rule others of that day, too.
+
+    There `>` skips the rest of the day in the workspace's timezone that its value lies in, so what is asked for is
+    later than noon of the day before: noon stays on its day whatever daylight saving does.
+    """
+    if version.exact_times:
+        return _filter("updated_at", ">", second)
+    day = pendulum.from_timestamp(second).in_timezone(_zone(timezone)).start_of("day")
+    return _filter("updated_at", ">", day.subtract(days=1).set(hour=12).int_timestamp)
+
+
+def _zone(name: str) -> pendulum.Timezone:
+    """A timezone by its name; UTC for one that nobody knows: the day that the cursor lies back makes up for it."""
+    try:
+        return pendulum.Timezone(name)
+    except (KeyError, ValueError):
+        return pendulum.UTC
 
 
 def members_of(segment_id: str) -> JSON:
@@ -54,7 +73,7 @@ async def pages(client: Intercom, query: JSON, page: type[Page[Record]]) -> Asyn
             pagination={"per_page": PAGE_SIZE, "starting_after": cursor},
         )
         yield answer
-        cursor = answer.next_cursor
+        cursor = next_cursor(answer)
         if cursor is None:
             return
         if cursor in seen:
@@ -62,6 +81,26 @@ async def pages(client: Intercom, query: JSON, page: type[Page[Record]]) -> Asyn
                 "Intercom's search came back to a page it had already given. Run the command again later."
             )
         seen.add(cursor)
+
+
+def next_cursor(page: Page[Any]) -> str | None:
+    """The cursor of the page after this one, null on the last page.
+
+    Raises:
+        Unreadable: there is a next page, but no cursor leads to it; taking that for the end would lose contacts.
+    """
+    following = page.pages.next if page.pages else None
+    if following is None:
+        return None
+    if isinstance(following, Cursor):
+        return following.starting_after
+    cursors = parse_qs(urlsplit(following).query).get("starting_after")
+    if not cursors:
+        raise Unreadable(
+            "Intercom's search tells of a next page in a way that this release cannot follow. Nothing was changed. "
+            "Look for a newer release, or report this message."
+        )
+    return cursors[0]
 
 
 async def newest(client: Intercom) -> ContactStamp | None:

@@ -1,0 +1,41 @@
+"""What each version of Intercom's API can do: the one place that knows.
+
+Source: the OpenAPI descriptions of each version ("Searching for Timestamp Fields") and the changelog of 2.17.
+"""
+
+from dataclasses import dataclass
+
+DAY_VERSIONS = tuple(f"2.{minor}" for minor in range(7, 17))
+
+
+@dataclass(frozen=True)
+class Version:
+    """`exact_times`: search matches times by the second, else by the calendar day of the workspace's timezone."""
+
+    name: str
+    exact_times: bool
+
+    @property
+    def overlap(self) -> int:
+        """Seconds to read again in any case: under the day rule a day, lest Intercom counts in another timezone."""
+        return 0 if self.exact_times else 86_400
+
+
+VERSIONS = {name: Version(name, exact_times=False) for name in DAY_VERSIONS} | {
+    "2.17": Version("2.17", exact_times=True),
+    "Preview": Version("Preview", exact_times=True),
+}
+_PREVIEW_NAMES = ("preview", "unstable")
+"""What people call it; Intercom itself knows only `Preview`, in that spelling."""
+
+
+def version(asked: str) -> Version:
+    """A version by its name. One newer than this release is read the careful way, which suits both date rules."""
+    name = "Preview" if asked.lower() in _PREVIEW_NAMES else asked
+    return VERSIONS.get(name, Version(name, exact_times=False))
+
+
+def is_too_old(asked: str) -> bool:
+    """Whether it is a version from before contact search as it is read here."""
+    major, _, minor = asked.partition(".")
+    return major == "1" or (major == "2" and minor.isdigit() and int(minor) < 7)
