@@ -2,7 +2,8 @@
 
 from sandbox.app import create_app
 from sandbox.faults import Faults
+from sandbox.oddities import make_odd
 from sandbox.server import serving
 from sandbox.workspace import Workspace
 
-__all__ = ["Faults", "Workspace", "create_app", "serving"]
+__all__ = ["Faults", "Workspace", "create_app", "make_odd", "serving"]

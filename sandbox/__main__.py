@@ -17,13 +17,17 @@ def main(
     token: Annotated[str, typer.Option(help="The access token to accept; any other one gets 401.")] = BEARER,
     limit: Annotated[int, typer.Option(min=1, help="Calls allowed in 10 seconds, as in Intercom's headers.")] = 1666,
     latency: Annotated[float, typer.Option(min=0, help="Seconds every answer waits, to feel like a network.")] = 0.0,
+    fault_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of calls to spoil, in every known way.")] = 0.0,
+    fault_seed: Annotated[int, typer.Option(help="The same seed spoils the same calls in the same ways.")] = 0,
 ) -> None:
     """Serve a made-up Intercom workspace on this machine, and say how to sync from it.
 
-    It answers as Intercom's API does in version Preview: /me, /segments, /contacts and contact search, with
-    access token, rate limit and errors. Nothing leaves this machine and nothing is kept when it stops (Ctrl+C).
+    It answers as Intercom's API does in versions 2.7 to 2.17 and Preview: /me, /segments, /contacts and contact
+    search, with access token, rate limit and errors. Nothing leaves this machine and nothing is kept when it stops
+    (Ctrl+C).
     """
     workspace = Workspace(contacts=contacts, segments=segments, seed=seed, token=token)
+    workspace.faults.at_rate(fault_rate, seed=fault_seed)
     listener = listen(port)
     typer.echo(f"{contacts} contacts in {len(workspace.segments)} segments at {address(listener)}\n")
     typer.echo("In another terminal, point intercom-warehouse at it:\n")

@@ -15,11 +15,15 @@ from sandbox.contacts import Contact
 from sandbox.errors import ApiError
 from sandbox.filters import segment_ids
 from sandbox.gate import Gate, Quota, error_response
-from sandbox.search import Matches, Page, Searches, SearchRequest, read_cursor, read_per_page, read_request
+from sandbox.pages import Page
+from sandbox.search import Matches, Searches, SearchRequest, read_cursor, read_per_page, read_request
+from sandbox.versions import Version
 from sandbox.workspace import Workspace
 
 # Intercom's default page of GET /contacts; search has another.
 LIST_PER_PAGE = 10
+
+MERGED = "This contact has been merged. See the 'Link' header for the canonical contact."
 
 
 def create_app(workspace: Workspace, *, limit: int = 1666, latency: float = 0.0) -> Starlette:
@@ -67,7 +71,8 @@ class Endpoints:
             "region": self._workspace.region,
         }
         admin = {"type": "admin", "id": "814860", "email": "admin@example.com", "name": "Sandbox Admin"}
-        return _json({**admin, "email_verified": True, "has_inbox_seat": True, "avatar": None, "app": app})
+        avatar = {"type": "avatar", "image_url": "https://avatars.example.com/814860/128.png"}
+        return _json({**admin, "email_verified": True, "has_inbox_seat": True, "avatar": avatar, "app": app})
 
     async def segments(self, request: Request) -> Response:
         """All segments; with include_count=true each with the number of its members."""
@@ -96,23 +101,26 @@ class Endpoints:
         digits = re.match(r"\d*", query.get("per_page", str(LIST_PER_PAGE)))
         asked = SearchRequest(
             query=None,
+            version=_version(request),
             field="created_at",
             per_page=read_per_page(int((digits and digits[0]) or 0), LIST_PER_PAGE),
             cursor=read_cursor(query.get("starting_after")),
         )
-        return _page(self._searches.matches(asked).page(asked))
+        return self._page(self._searches.matches(asked).page(asked), asked)
 
     async def search(self, request: Request) -> Response:
         """A page of those who answer to a query; faults that were asked for spoil it here."""
         self._workspace.calls["search"] += 1
-        asked = read_request(await request.body())
+        asked = read_request(await request.body(), _version(request))
         matches = self._searches.matches(asked)
-        return _page(self._spoiled(matches.page(asked), matches, asked))
+        page = self._spoiled(matches.page(asked), matches, asked)
+        return self._page(page, asked, url=str(request.url.replace(query="")))
 
     async def contact(self, request: Request) -> Response:
         """One contact."""
         self._workspace.calls["contact"] += 1
-        return Response(self._contact(request).json, media_type="application/json")
+        self._refuse_merged(request)
+        return _encoded(self._workspace.form(_version(request)).encoded(self._contact(request)))
 
     async def contact_segments(self, request: Request) -> Response:
         """The segments that a contact is in."""
@@ -128,6 +136,17 @@ class Endpoints:
             raise ApiError(404, "not_found", "User Not Found")
         return contact
 
+    def _refuse_merged(self, request: Request) -> None:
+        """Intercom describes this answer for a contact itself, not for its segments."""
+        survivor = self._workspace.survivor(request.path_params["contact_id"])
+        if survivor and _version(request).tells_of_merges:
+            headers = {"Link": f'</contacts/{survivor}>; rel="canonical"'}
+            raise ApiError(410, "contact_merged", MERGED, headers)
+
+    def _page(self, page: Page, asked: SearchRequest, *, url: str | None = None) -> Response:
+        workspace = self._workspace
+        return _encoded(page.json(workspace.form(asked.version), workspace.odd_pages_next, url=url))
+
     def _spoiled(self, page: Page, matches: Matches, asked: SearchRequest) -> Page:
         named = segment_ids(asked.query)
         fault = self._workspace.faults.pages.take(lambda fault: fault.hits(named, page.number))
@@ -140,17 +159,25 @@ class Endpoints:
 
 
 def _json(body: object) -> Response:
-    return Response(msgspec.json.encode(body), media_type="application/json")
+    return _encoded(msgspec.json.encode(body))
 
 
-def _page(page: Page) -> Response:
-    return Response(page.json(), media_type="application/json")
+def _encoded(body: bytes) -> Response:
+    return Response(body, media_type="application/json")
+
+
+def _version(request: Request) -> Version:
+    """The version that was asked for; the gate has found it among those that there are."""
+    version: Version = request.state.version
+    return version
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, ApiError):  # Starlette's handlers are typed for any exception
         raise error
-    return error_response(error, request.state.request_id)
+    response = error_response(error, request.state.request_id)
+    response.headers.update(error.headers)
+    return response
 
 
 async def _answer_unknown(request: Request, error: Exception) -> Response:

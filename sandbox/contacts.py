@@ -1,8 +1,8 @@
-"""A contact as Intercom sends it: one JSON object, encoded once for every version."""
+"""A contact: what is true of it, in the shape of the JSON object that Intercom sends."""
 
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
@@ -19,35 +19,41 @@ NESTED = ("custom_attributes", "location")
 
 @dataclass(frozen=True, eq=False)
 class Contact:
-    """One version of a contact. `attributes` is its JSON, never changed in place; `tags` are names."""
+    """One version of a contact. `attributes` is its JSON, never changed in place; `tags` are names.
+
+    `edition` counts the updates, silent visits left out; `encoded` keeps what was made of it to be sent.
+    """
 
     id: str
     attributes: Mapping[str, Any]
     tags: frozenset[str] = frozenset()
+    edition: int = 0
+    encoded: dict[object, bytes] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def json(self) -> bytes:
-        """The object as it goes over the wire."""
+        """The attributes as they are, whatever the version that is asked and however it is to send them."""
         return msgspec.json.encode(self.attributes)
 
-    def value(self, field: str) -> Any:
+    def value(self, name: str) -> Any:
         """An attribute by name or by dotted path (`location.country`); None where there is none."""
-        parent, _, name = field.partition(".")
+        parent, _, child = name.partition(".")
         value = self.attributes.get(parent)
-        if not name:
+        if not child:
             return value
-        return value.get(name) if isinstance(value, dict) else None
+        return value.get(child) if isinstance(value, dict) else None
 
     def updated(self, attributes: Mapping[str, Any]) -> "Contact":
         """The next version; nested attributes are merged, everything else is replaced."""
         merged = {name: {**self.attributes[name], **attributes[name]} for name in NESTED if name in attributes}
-        return Contact(self.id, {**self.attributes, **attributes, **merged}, self.tags)
+        edition = self.edition + ("updated_at" in attributes)
+        return Contact(self.id, {**self.attributes, **attributes, **merged}, self.tags, edition)
 
     def tagged(self, tags: Iterable[str], *, updated_at: int) -> "Contact":
         """The next version, with these tags instead of its own."""
         names = frozenset(tags)
         listed = references("tag", sorted(map(tag_id, names)), url=f"/contacts/{self.id}/tags")
-        return Contact(self.id, {**self.attributes, "tags": listed, "updated_at": updated_at}, names)
+        return Contact(self.id, {**self.attributes, "tags": listed, "updated_at": updated_at}, names, self.edition + 1)
 
 
 def references(kind: str, ids: list[str], *, url: str) -> Json:

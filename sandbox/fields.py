@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.comparisons import ANY_TYPE, CHOICE, NUMBER, TEXT, Comparison
 from sandbox.contacts import Contact, tag_id
 from sandbox.errors import ApiError
-from sandbox.timestamps import BY_UTC_DAY, TO_THE_SECOND
+from sandbox.timestamps import EXACT, Dates
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,17 @@ class Field:
     typed: Callable[[Any], Any]
 
 
-def field_named(name: str) -> Field:
+def field_named(name: str, dates: Dates = EXACT) -> Field:
     """Raises ApiError for what Intercom does not search by. Any custom attribute will do, on no contact too."""
     if name in FIELDS:
         return FIELDS[name]
+    if name in _TIMESTAMP_FIELDS:
+        return Field(_reader(name), dates.standard, integer)
     parent, _, attribute = name.partition(".")
     if parent != "custom_attributes" or not attribute:
         raise ApiError(400, "invalid_field", f"{name} is not a valid search field")
     if attribute.endswith("_at"):  # Intercom takes custom attributes of that ending for dates
-        return Field(_reader(name), BY_UTC_DAY, integer)
+        return Field(_reader(name), dates.custom, integer)
     return Field(_reader(name), ANY_TYPE, scalar)
 
 
@@ -108,16 +110,18 @@ _TEXT_FIELDS = (
     *("ios_app_version", "ios_device", "ios_os_version", "ios_app_name", "ios_sdk_version"),
     *("android_app_version", "android_device", "android_app_name"),
 )
-_TIMESTAMP_FIELDS = (
-    *("created_at", "signed_up_at", "updated_at", "last_seen_at", "last_contacted_at", "last_replied_at"),
-    *("last_email_opened_at", "last_email_clicked_at", "ios_last_seen_at", "android_last_seen_at"),
+_TIMESTAMP_FIELDS = frozenset(
+    (
+        *("created_at", "signed_up_at", "updated_at", "last_seen_at", "last_contacted_at", "last_replied_at"),
+        *("last_email_opened_at", "last_email_clicked_at", "ios_last_seen_at", "android_last_seen_at"),
+    )
 )
 _BOOLEAN_FIELDS = ("unsubscribed_from_emails", "marked_email_as_spam", "has_hard_bounced")
 
 # segment_id is not among them: it is no attribute of a contact, and is answered from the members of segments.
+# Nor are timestamps, whose operators depend on the version that is asked.
 FIELDS: Mapping[str, Field] = {
     **{name: Field(_reader(name), TEXT, text) for name in _TEXT_FIELDS},
-    **{name: Field(_reader(name), TO_THE_SECOND, integer) for name in _TIMESTAMP_FIELDS},
     **{name: Field(_reader(name), CHOICE, boolean) for name in _BOOLEAN_FIELDS},
     "avatar": Field(_reader("avatar.image_url"), TEXT, text),
     "email_domain": Field(_email_domain, TEXT, text),

@@ -8,6 +8,7 @@ from sandbox.comparisons import CHOICE, Comparison
 from sandbox.contacts import Contact
 from sandbox.errors import ApiError
 from sandbox.fields import field_named, text
+from sandbox.timestamps import Dates
 
 MOST_FILTERS = 15
 MOST_LEVELS = 2
@@ -25,9 +26,17 @@ class Filter(Protocol):
         """Ids outside of which nobody can answer to it; None if it could be anybody."""
 
 
-def parse(query: object, members: Members) -> Filter:
-    """A query from its JSON, bound to what `members` says of the segments it names. Raises ApiError."""
-    return _parse(query, members, MOST_LEVELS)
+@dataclass(frozen=True)
+class Terms:
+    """What the words of a query stand for: who is in the segments it names, and what its timestamps match."""
+
+    members: Members
+    dates: Dates
+
+
+def parse(query: object, terms: Terms) -> Filter:
+    """A query from its JSON, in those terms. Raises ApiError."""
+    return _parse(query, terms, MOST_LEVELS)
 
 
 def segment_ids(query: object) -> frozenset[str]:
@@ -108,31 +117,31 @@ class Either:
 GROUPS: Mapping[str, type[Both] | type[Either]] = {"AND": Both, "OR": Either}
 
 
-def _parse(query: object, members: Members, levels: int) -> Filter:
+def _parse(query: object, terms: Terms, levels: int) -> Filter:
     if not isinstance(query, dict) or not isinstance(query.get("operator"), str):
         raise ApiError(400, "client_error", "A query is a filter, or AND or OR over a list of filters")
     if query["operator"] in GROUPS and "field" not in query:
-        return _group(query, members, levels)
-    return _filter(query.get("field"), query["operator"], query.get("value"), members)
+        return _group(query, terms, levels)
+    return _filter(query.get("field"), query["operator"], query.get("value"), terms)
 
 
-def _group(query: dict[str, Any], members: Members, levels: int) -> Filter:
+def _group(query: dict[str, Any], terms: Terms, levels: int) -> Filter:
     parts = query.get("value")
     if levels == 0:
         raise ApiError(400, "client_error", f"Queries may be nested {MOST_LEVELS} levels deep")
     if not isinstance(parts, list) or not 1 <= len(parts) <= MOST_FILTERS:
         raise ApiError(400, "client_error", f"A group has from 1 to {MOST_FILTERS} filters")
-    return GROUPS[query["operator"]](tuple(_parse(part, members, levels - 1) for part in parts))
+    return GROUPS[query["operator"]](tuple(_parse(part, terms, levels - 1) for part in parts))
 
 
-def _filter(name: object, sign: str, value: object, members: Members) -> Filter:
+def _filter(name: object, sign: str, value: object, terms: Terms) -> Filter:
     if not isinstance(name, str):
         raise ApiError(400, "client_error", "A filter has a field, an operator and a value")
     if name == "segment_id":
-        return OneOf(_members_of_any(members, _chosen(name, sign, value)), sign in ("!=", "NIN"))
+        return OneOf(_members_of_any(terms.members, _chosen(name, sign, value)), sign in ("!=", "NIN"))
     if name == "id" and sign in CHOICE:
         return OneOf(_chosen(name, sign, value), sign in ("!=", "NIN"))
-    field = field_named(name)
+    field = field_named(name, terms.dates)
     if sign not in field.operators:
         raise _invalid_operator(name, sign)
     return Compare(field.read, field.operators[sign], _wanted(name, sign, value, field.typed))

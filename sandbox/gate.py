@@ -16,13 +16,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.errors import ApiError
-from sandbox.faults import AnswerFault
+from sandbox.faults import AnswerFault, Dropped, LineFault
+from sandbox.versions import VERSIONS
 from sandbox.workspace import Workspace
 
 WINDOW_SECONDS = 10
-
-# Both match timestamps to the second. Intercom's older versions do it by day, which the sandbox does not offer.
-VERSIONS = frozenset({"Preview", "2.17"})
 
 SERVER_ERROR = ("server_error", "Something went wrong on our side")
 CODES: Mapping[int, tuple[str, str]] = {
@@ -86,14 +84,18 @@ class Gate:
             return
         if self._latency:
             await asyncio.sleep(self._latency)
+        request = Request(scope)
+        fault = self._workspace.faults.take(request.url.path)
+        line = await _line(fault, send) if isinstance(fault, LineFault) else send
         now = self._workspace.now()
         headers = {"Date": format_datetime(now, usegmt=True)}
-        answer = self._answer(Request(scope), now, headers)
-        await (answer or self._app)(scope, receive, _adding(headers, send))
+        answer = self._answer(request, fault if isinstance(fault, AnswerFault) else None, now, headers)
+        await (answer or self._app)(scope, receive, _adding(headers, line))
 
-    def _answer(self, request: Request, now: datetime, headers: dict[str, str]) -> Response | None:
+    def _answer(
+        self, request: Request, fault: AnswerFault | None, now: datetime, headers: dict[str, str]
+    ) -> Response | None:
         """The answer of whoever stops the request; `headers` gains what every answer from here on carries."""
-        fault = self._workspace.faults.answers.take(lambda fault: request.url.path.startswith(fault.path_prefix))
         if fault and fault.from_load_balancer:
             return _outage(fault)
         request_id = headers["x-request-id"] = request.state.request_id = str(uuid4())
@@ -114,7 +116,8 @@ class Gate:
             self._workspace.refused += 1
             message = f"Exceeded rate limit of {allowance.limit} in {WINDOW_SECONDS}_seconds"
             return error_response(ApiError(429, "rate_limit_exceeded", message), request_id)
-        if request.headers.get("intercom-version") not in VERSIONS:
+        request.state.version = VERSIONS.get(request.headers.get("intercom-version", ""))
+        if request.state.version is None:
             message = "The requested version could not be found"
             return error_response(ApiError(400, "intercom_version_invalid", message), request_id)
         return None
@@ -138,6 +141,35 @@ def error_response(error: ApiError, request_id: str) -> Response:
 def _outage(fault: AnswerFault) -> Response:
     page = f"<html><head><title>{fault.status}</title></head><body>nginx</body></html>"
     return HTMLResponse(page, fault.status, headers=dict(fault.headers))
+
+
+async def _line(fault: LineFault, send: Send) -> Send:
+    """What the fault makes of the way back to the client."""
+    if fault.name == "drop":
+        raise Dropped
+    if fault.name == "slow":
+        await asyncio.sleep(fault.late_seconds)
+        return send
+    return _halving(send, closes=fault.name == "truncated")
+
+
+def _halving(send: Send, *, closes: bool) -> Send:
+    """Sends half of a body that comes in one piece, then closes the connection or owns up to the half's length."""
+    start: Message = {}
+
+    async def send_half(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            start.update(message)
+            return
+        half = message["body"][: len(message["body"]) // 2]
+        if not closes:
+            MutableHeaders(scope=start)["Content-Length"] = str(len(half))
+        await send(start)
+        await send({**message, "body": half, "more_body": closes})
+        if closes:
+            raise Dropped
+
+    return send_half
 
 
 def _adding(headers: Mapping[str, str], send: Send) -> Send:

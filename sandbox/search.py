@@ -2,15 +2,20 @@
 
 import base64
 from bisect import bisect_left, bisect_right
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from sandbox.contacts import Contact
 from sandbox.errors import ApiError
 from sandbox.fields import sort_value
-from sandbox.filters import parse, segment_ids
+from sandbox.filters import Terms, parse, segment_ids
+from sandbox.pages import Page
+from sandbox.timestamps import EXACT, in_days_of
+from sandbox.versions import Version
 from sandbox.workspace import Workspace
 
 DEFAULT_PER_PAGE = 50
@@ -45,31 +50,11 @@ class SearchRequest:
     """What a client asks for. `query` is None for everybody."""
 
     query: Any
+    version: Version
     field: str = "updated_at"
     descending: bool = True
     per_page: int = DEFAULT_PER_PAGE
     cursor: Cursor = FIRST_PAGE
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of an answer, with the cursor of the next one if there is one."""
-
-    contacts: list[Contact]
-    number: int
-    per_page: int
-    total_count: int
-    next: str | None
-
-    def json(self) -> bytes:
-        """The list as it goes over the wire, made of contacts that were encoded before."""
-        pages: dict[str, Any] = {"type": "pages", "page": self.number, "per_page": self.per_page}
-        pages["total_pages"] = -(-self.total_count // self.per_page)
-        if self.next:
-            pages["next"] = {"page": self.number + 1, "starting_after": self.next}
-        rows = b",".join(contact.json for contact in self.contacts)
-        tail = msgspec.json.encode({"total_count": self.total_count, "pages": pages})
-        return b'{"type":"list","data":[%b],%b' % (rows, tail[1:])
 
 
 class Matches:
@@ -121,14 +106,17 @@ class Searches:
 
     def matches(self, request: SearchRequest) -> Matches:
         """Everybody who answers to the request now. Raises ApiError for a query that Intercom would refuse."""
-        key = msgspec.json.encode([request.query, request.field])
-        state = (self._workspace.revision, *map(self._stamp, sorted(segment_ids(request.query))))
+        timezone = self._workspace.timezone if request.version.by_day else None
+        key = msgspec.json.encode([request.query, request.field, timezone])
+        hidden = self._workspace.unindexed()
+        state = (self._workspace.revision, hidden, *map(self._stamp, sorted(segment_ids(request.query))))
         kept = self._kept.pop(key, None)
-        matches = kept[1] if kept and kept[0] == state else Matches(self._found(request.query), request)
-        self._kept[key] = (state, matches)
+        if kept is None or kept[0] != state:
+            kept = (state, Matches(self._found(request.query, timezone, hidden), request))
+        self._kept[key] = kept
         if len(self._kept) > KEPT:
             del self._kept[next(iter(self._kept))]
-        return matches
+        return kept[1]
 
     def _stamp(self, segment_id: str) -> int:
         segment = self._workspace.segments.get(segment_id)
@@ -138,15 +126,16 @@ class Searches:
         segment = self._workspace.segments.get(segment_id)
         return self._workspace.roll(segment).members if segment else set()
 
-    def _found(self, query: Any) -> list[Contact]:
+    def _found(self, query: Any, timezone: str | None, hidden: Set[str]) -> list[Contact]:
+        """By the days of `timezone`, if there is one; the list of everybody, which is no search, hides nobody."""
         contacts = self._workspace.contacts
         if query is None:
             return list(contacts.values())
-        wanted = parse(query, self._members)
+        wanted = parse(query, Terms(self._members, in_days_of(ZoneInfo(timezone)) if timezone else EXACT))
         candidates = wanted.candidates()
         # Copies, since a served workspace may be changed from another thread.
         asked = list(contacts.values()) if candidates is None else map(contacts.get, list(candidates))
-        return [contact for contact in asked if contact and wanted.matches(contact)]
+        return [contact for contact in asked if contact and contact.id not in hidden and wanted.matches(contact)]
 
 
 def sort_key(value: Any, contact_id: str) -> Key:
@@ -180,7 +169,7 @@ def read_per_page(number: object, default: int) -> int:
     return min(number, MOST_PER_PAGE)
 
 
-def read_request(body: bytes) -> SearchRequest:
+def read_request(body: bytes, version: Version) -> SearchRequest:
     """A search from the body of a POST. Its query is checked when it is evaluated."""
     try:
         asked = msgspec.json.decode(body, type=dict[str, Any])
@@ -190,13 +179,14 @@ def read_request(body: bytes) -> SearchRequest:
         raise ApiError(400, "parameter_not_found", "query is required")
     pagination, sort = _object(asked, "pagination"), _object(asked, "sort")
     order = sort.get("order") or "descending"
-    if order not in ORDERS:
+    if version.checks_sort_order and order not in ORDERS:
         message = f"Invalid sort order '{order}'. Must be one of: {', '.join(ORDERS)}"
         raise ApiError(400, "invalid_sort_order", message)
     return SearchRequest(
         asked["query"],
+        version,
         field=str(sort.get("field") or "updated_at"),
-        descending=order == "descending",
+        descending=order != "ascending",
         per_page=read_per_page(pagination.get("per_page"), DEFAULT_PER_PAGE),
         cursor=read_cursor(pagination.get("starting_after")),
     )

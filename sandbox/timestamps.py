@@ -1,27 +1,68 @@
 """How search compares timestamps: to the second, or by calendar day. An operator not listed is not supported."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
-from functools import partial
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 from sandbox.comparisons import EQUALITY, ORDER, Comparison
 
 # The standard timestamps in Preview and 2.17.
 TO_THE_SECOND: Mapping[str, Comparison] = {**EQUALITY, **ORDER}
 
+# What Python's calendar holds in every timezone; a moment beyond is taken for the last or first day of it.
+FIRST_SECOND, LAST_SECOND = (int(datetime(year, 1, 2, tzinfo=UTC).timestamp()) for year in (1, 9999))
+
 
 def by_day(timezone: tzinfo) -> Mapping[str, Comparison]:
-    """Both sides cut to the day they lie on in `timezone`: `>` begins with the day after, `=` is a whole day."""
-    return {sign: partial(_compare_days, timezone, TO_THE_SECOND[sign]) for sign in ("=", ">", "<")}
+    """The wanted second stands for its day in `timezone`: `>` begins with the day after, `=` is a whole day."""
+    return {
+        "=": partial(_on_the_day, timezone),
+        ">": partial(_beside_the_day, timezone, _is_after),
+        "<": partial(_beside_the_day, timezone, _is_before),
+    }
 
 
-def _compare_days(timezone: tzinfo, compare: Comparison, value: int | None, wanted: int | None) -> bool:
-    return compare(_day(value, timezone), _day(wanted, timezone))
+class Dates(NamedTuple):
+    """The operators that a version has for timestamps: the standard ones, and those in custom attributes."""
+
+    standard: Mapping[str, Comparison]
+    custom: Mapping[str, Comparison]
 
 
-def _day(second: int | None, timezone: tzinfo) -> int | None:
-    return None if second is None else datetime.fromtimestamp(second, timezone).toordinal()
+def in_days_of(timezone: tzinfo) -> Dates:
+    """Up to 2.16: everything by the workspace's day."""
+    return Dates(by_day(timezone), by_day(timezone))
 
 
-# Date custom attributes, whatever the version and the workspace's timezone.
-BY_UTC_DAY = by_day(UTC)
+def _on_the_day(timezone: tzinfo, value: object, wanted: int | None) -> bool:
+    if value is None or wanted is None:
+        return value is wanted
+    start, end = _day(wanted, timezone)
+    return isinstance(value, int | float) and start <= value < end
+
+
+def _beside_the_day(
+    timezone: tzinfo, lies: Callable[[float, tuple[int, int]], bool], value: object, wanted: int
+) -> bool:
+    return isinstance(value, int | float) and lies(value, _day(wanted, timezone))
+
+
+def _is_after(second: float, day: tuple[int, int]) -> bool:
+    return second >= day[1]
+
+
+def _is_before(second: float, day: tuple[int, int]) -> bool:
+    return second < day[0]
+
+
+@lru_cache(maxsize=1024)
+def _day(second: int, timezone: tzinfo) -> tuple[int, int]:
+    """The first seconds of the day that `second` lies on, and of the day after: 23 or 25 hours, where clocks change."""
+    noted = datetime.fromtimestamp(min(max(second, FIRST_SECOND), LAST_SECOND), timezone)
+    midnight = noted.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return int(midnight.timestamp()), int((midnight + timedelta(days=1)).timestamp())
+
+
+# From 2.17 on, whatever the workspace's timezone.
+EXACT = Dates(TO_THE_SECOND, by_day(UTC))

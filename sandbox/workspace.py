@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -13,14 +13,21 @@ from sandbox import life
 from sandbox.clock import Clock
 from sandbox.contacts import Contact
 from sandbox.faults import Faults
+from sandbox.forms import Form, Reshape, changes, forms
 from sandbox.history import History
+from sandbox.index import Index
 from sandbox.memberships import Memberships, Roll
+from sandbox.pages import Following
 from sandbox.people import made_up_contact, population
 from sandbox.rules import DAY_SECONDS, Rule
 from sandbox.segments import Outline, Segment, outlines
+from sandbox.versions import Version
 
 # Opens a workspace that nobody gave a token of its own.
 BEARER = "sandbox-token"
+
+# How far Intercom follows a merged contact to the one it is now.
+MOST_MERGES = 3
 
 
 class Workspace:
@@ -28,6 +35,7 @@ class Workspace:
 
     `start` is where the clock begins; from there it runs as `monotonic` does, real seconds unless told
     otherwise. Only changes of a contact move its `updated_at`; time passing moves members, nothing else.
+    `index_lag` is for how many seconds search does not find a contact that has just been made.
     """
 
     def __init__(
@@ -41,6 +49,7 @@ class Workspace:
         timezone: str = "America/Los_Angeles",
         start: datetime | None = None,
         token: str = BEARER,
+        index_lag: float = 0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workspace_id = workspace_id
@@ -50,12 +59,18 @@ class Workspace:
         self.calls: Counter[str] = Counter()
         self.refused = 0
         self.faults = Faults()
+        self.odd_pages_next: Following = "absent"
         self.revision = 0
         self._clock = Clock(start, monotonic=monotonic)
         self._random = Random(seed)
         self._contacts: History[Contact] = History()
         self._segments: History[Segment] = History()
         self._memberships = Memberships(self._contacts.present)
+        self._index = Index(timedelta(seconds=index_lag))
+        self._archived: dict[str, Contact] = {}
+        self._merged_into: dict[str, str] = {}
+        self._reshapes: tuple[Reshape, ...] = ()
+        self._forms = forms()
         self._settle(contacts, segments)
 
     @property
@@ -101,6 +116,15 @@ class Workspace:
             for contact in self._members_at(segment, contacts, at)
         }
 
+    def searchable_pairs(self, at: datetime | None = None) -> set[tuple[str, str]]:
+        """Those of the pairs that search can show, now or `at` a moment: all, unless there is an `index_lag`."""
+        hidden = self.unindexed(at)
+        return {pair for pair in self.pairs(at) if pair[1] not in hidden}
+
+    def unindexed(self, at: datetime | None = None) -> frozenset[str]:
+        """Ids of the contacts that search does not find yet, now or `at` a moment."""
+        return self._index.missing(at or self.now())
+
     def roll(self, segment: Segment) -> Roll:
         """Who is in the segment now, not to be changed by the caller, with a stamp that moves when they do."""
         return self._memberships.roll(segment.id, segment.rule, self._clock.second())
@@ -117,6 +141,7 @@ class Workspace:
             created_at=second,
             now=second,
         )
+        self._index.add(contact_id, self.now())
         self._record(contact_id, contact.updated(attributes))
         return contact_id
 
@@ -134,6 +159,61 @@ class Workspace:
         if contact_id not in self.contacts:
             raise KeyError(contact_id)
         self._record(contact_id, None)
+
+    def archive(self, contact_id: str) -> None:
+        """Takes the contact out of every answer until it is unarchived; no document tells what it is by its id."""
+        self._archived[contact_id] = self.contacts[contact_id]
+        self._record(contact_id, None)
+
+    def unarchive(self, contact_id: str) -> None:
+        """Brings an archived contact back as it was, with `updated_at` moved."""
+        contact = self._archived.pop(contact_id)
+        self._record(contact_id, contact.updated({"updated_at": self._clock.second()}))
+
+    def block(self, contact_id: str) -> None:
+        """Takes the contact out of every answer; the API has no way back."""
+        self.delete(contact_id)
+
+    def merge(self, lead_id: str, user_id: str) -> None:
+        """Makes one contact of two: the first is gone, the second has its `updated_at` moved and else stays as it is.
+
+        Intercom merges only leads into users. That is not checked here, so that merges can follow one another.
+        """
+        if lead_id == user_id:
+            raise ValueError("a contact is not merged into itself")
+        self.update(user_id)
+        self.delete(lead_id)
+        self._merged_into[lead_id] = user_id
+
+    def survivor(self, contact_id: str) -> str | None:
+        """Whom a merged contact has become, three merges on at most; None if it was not merged, or into nobody."""
+        for _ in range(MOST_MERGES):
+            contact_id = self._merged_into.get(contact_id, "")
+            if contact_id in self.contacts:
+                return contact_id
+        return None
+
+    def reshape(
+        self,
+        *,
+        add: Mapping[str, Any] | None = None,
+        remove: Iterable[str] = (),
+        retype: Mapping[str, Callable[[Any], Any]] | None = None,
+        null: Iterable[str] = (),
+        only_updated: bool = False,
+    ) -> None:
+        """From now on contacts are sent with other fields, after any reshape before; what is true of them stays.
+
+        Fields are named as in search (`custom_attributes.plan`) and added, retyped, nulled and removed in this
+        order; `retype` is given no null. With `only_updated` only in contacts whose `updated_at` is moved from now on.
+        """
+        spared = {contact.id: contact.edition for contact in self.contacts.values()} if only_updated else {}
+        self._reshapes += (Reshape(changes(add or {}, retype or {}, null, remove), spared),)
+        self._forms = forms(self._reshapes)
+
+    def form(self, version: Version) -> Form:
+        """How contacts are sent to whoever asks in that version."""
+        return self._forms[version.owner_id]
 
     def tag(self, contact_id: str, name: str) -> None:
         """Adds a tag, which moves `updated_at`."""

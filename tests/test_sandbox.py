@@ -7,8 +7,11 @@ import operator
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
@@ -16,15 +19,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox import Workspace, create_app, serving
+from sandbox import Workspace, create_app, make_odd, serving
+from sandbox.contacts import Contact
 from sandbox.gate import Quota
+from sandbox.oddities import COLLIDING, FUTURE, ODD_NAMES, PAST
+from sandbox.pages import Following
 from sandbox.rules import All, Attribute, Everyone, Nobody, OlderThan, Rule, Tagged, Within
 from sandbox.rules import Any as AnyOf
+from sandbox.versions import VERSIONS
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = int(START.timestamp())
 DAY = 86_400
-HEADERS = {"Authorization": "Bearer sandbox-token", "Intercom-Version": "Preview"}
+TO_THE_SECOND = ("2.17", "Preview")
+BY_DAY = tuple(f"2.{minor}" for minor in range(7, 17))
+
+
+def headers_of(version: str) -> dict[str, str]:
+    return {"Authorization": "Bearer sandbox-token", "Intercom-Version": version}
+
+
+HEADERS = headers_of("Preview")
 
 
 def standing(**options: Any) -> Workspace:
@@ -84,6 +99,12 @@ def ids(page: Any) -> list[str]:
 
 def named(workspace: Workspace, name: str) -> str:
     return next(segment.id for segment in workspace.segments.values() if segment.name == name)
+
+
+def told(contact: Contact) -> dict[str, Any]:
+    """What Preview says of a contact whose fields nobody reshaped."""
+    owner = contact.attributes["owner_id"]
+    return {**contact.attributes, "owner_id": None if owner is None else str(owner)}
 
 
 def nested(sign: str, part: dict[str, Any]) -> dict[str, Any]:
@@ -344,7 +365,7 @@ def test_a_contact_can_be_asked_for_with_its_segments() -> None:
     contact = client.get(f"/contacts/{contact_id}")
     segments = client.get(f"/contacts/{contact_id}/segments")
 
-    assert contact == workspace.contacts[contact_id].attributes
+    assert contact == told(workspace.contacts[contact_id])
     assert segments["type"] == "list"
     assert {(segment["id"], contact_id) for segment in segments["data"]} == {
         pair for pair in workspace.pairs() if pair[1] == contact_id
@@ -452,8 +473,8 @@ def test_the_quota_is_whole_again_in_the_next_window() -> None:
     assert [(allowance.remaining, allowance.seconds_left) for allowance in left] == [(1, 9.0), (0, 0.5), (1, 10.0)]
 
 
-@pytest.mark.parametrize("version", [None, "2.16", "preview", "Unstable", ""])
-def test_only_versions_that_compare_to_the_second_are_served(version: str | None) -> None:
+@pytest.mark.parametrize("version", [None, "2.6", "2.18", "1.0", "preview", "Unstable", ""])
+def test_an_unknown_version_is_refused(version: str | None) -> None:
     headers = {"Authorization": "Bearer sandbox-token"} | ({} if version is None else {"Intercom-Version": version})
 
     answer = Client(standing(), headers=headers).ask("GET", "/me")
@@ -508,7 +529,7 @@ def test_a_search_answers_as_intercom_does() -> None:
     assert msgspec.json.decode(base64.b64decode(following)) == [second, second, 2]
     assert page == {
         "type": "list",
-        "data": [workspace.contacts[contact_id].attributes for contact_id in sorted(workspace.contacts)[:2]],
+        "data": [told(workspace.contacts[contact_id]) for contact_id in sorted(workspace.contacts)[:2]],
         "total_count": 3,
         "pages": {"type": "pages", "next": {"page": 2}, "page": 1, "per_page": 2, "total_pages": 2},
     }
@@ -647,9 +668,8 @@ def test_a_body_that_is_not_json_is_refused() -> None:
 
 # Search against a second, slower reading of the same documentation
 
-CROWD = Workspace(contacts=60, segments=12, start=START, monotonic=lambda: 0.0)
-CROWD_CLIENT = Client(CROWD)
-PEOPLE: list[dict[str, Any]] = [msgspec.json.decode(contact.json) for contact in CROWD.contacts.values()]
+CROWD = Workspace(contacts=60, segments=12, start=START, monotonic=lambda: 0.0, timezone="America/Los_Angeles")
+PEOPLE: list[dict[str, Any]] = [told(contact) for contact in CROWD.contacts.values()]
 IDS = sorted(CROWD.contacts)
 
 Test = Callable[[Any, Any], bool]
@@ -662,16 +682,24 @@ def said(person: dict[str, Any], field: str) -> Any:
     return person[parent][child] if child else person[parent]
 
 
-def answers_to(person: dict[str, Any], query: dict[str, Any]) -> bool:
+def answers_to(person: dict[str, Any], query: dict[str, Any], days: tzinfo | None) -> bool:
+    """By the second, if there is no timezone that standard timestamps are read in as days."""
     sign: str = query["operator"]
     wanted = query["value"]
     if sign in ("AND", "OR"):
-        return (all if sign == "AND" else any)(answers_to(person, part) for part in wanted)
+        return (all if sign == "AND" else any)(answers_to(person, part, days) for part in wanted)
     if query["field"] == "segment_id":
         asked = wanted if isinstance(wanted, list) else [wanted]
         inside = any(person["id"] in CROWD.members(segment_id) for segment_id in asked)
         return inside == (sign in ("=", "IN"))
     value = said(person, query["field"])
+    timezone = (days or UTC) if query["field"].startswith("custom_attributes.") else days
+    if query["field"].endswith("_at") and timezone:
+        value, wanted = day(value, timezone), day(wanted, timezone)
+    return compares(sign, value, wanted)
+
+
+def compares(sign: str, value: Any, wanted: Any) -> bool:
     if sign in ORDERS:
         return bool(value is not None and ORDERS[sign](value, wanted))
     if sign.lstrip("!") in TEXTS:
@@ -680,6 +708,10 @@ def answers_to(person: dict[str, Any], query: dict[str, Any]) -> bool:
     if sign in ("IN", "NIN"):
         return bool(value in wanted) == (sign == "IN")
     return bool(value == wanted) == (sign == "=")
+
+
+def day(second: int | None, timezone: tzinfo) -> str | None:
+    return None if second is None else datetime.fromtimestamp(second, UTC).astimezone(timezone).strftime("%Y-%m-%d")
 
 
 def filters_over(field: str, signs: list[str], values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -698,8 +730,15 @@ def values_of(field: str) -> st.SearchStrategy[Any]:
     return st.sampled_from([value for person in PEOPLE if (value := said(person, field)) is not None])
 
 
+def moments_of(field: str) -> st.SearchStrategy[int]:
+    """Those of the people, and others up to a day and some hours beside them."""
+    beside = st.sampled_from([0, 0, 1, -1, 7 * 3600, -8 * 3600, DAY, -DAY])
+    return st.tuples(values_of(field), beside).map(sum)
+
+
 EQUAL = ["=", "!="]
 MANY = [*EQUAL, "IN", "NIN"]
+DAYS = ["=", ">", "<"]
 about_sets = st.one_of(
     filters_over("segment_id", MANY, st.sampled_from([*CROWD.segments])),
     filters_over("id", MANY, st.sampled_from(IDS)),
@@ -707,13 +746,17 @@ about_sets = st.one_of(
 about_attributes = st.one_of(
     filters_over("role", MANY, st.sampled_from(["user", "lead"])),
     filters_over("has_hard_bounced", MANY, st.booleans()),
-    *(filters_over(field, EQUAL, st.none()) for field in ("email", "last_replied_at", "location.country")),
-    *(filters_over(field, [*EQUAL, *ORDERS], values_of(field)) for field in ("created_at", "last_seen_at")),
+    filters_over("last_replied_at", ["="], st.none()),
+    *(filters_over(field, EQUAL, st.none()) for field in ("email", "location.country")),
     *(filters_over(field, [*MANY, *TEXTS, "!~"], values_of(field)) for field in ("email", "location.city")),
     filters_over("name", [*TEXTS, "!~"], st.sampled_from(["A", "ö", "a", '"', "山田"])),
     filters_over("custom_attributes.sessions", [*MANY, *ORDERS], st.integers(1, 20)),
+    filters_over("custom_attributes.trial_ends_at", DAYS, moments_of("custom_attributes.trial_ends_at")),
 )
-single = about_sets | about_attributes
+
+
+def about_timestamps(signs: list[str]) -> st.SearchStrategy[Any]:
+    return st.one_of([filters_over(field, signs, moments_of(field)) for field in ("created_at", "last_seen_at")])
 
 
 def groups_of(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -722,8 +765,24 @@ def groups_of(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-group = groups_of(single)
-queries = st.one_of(single, group, group, groups_of(single | group))
+def queries_over(single: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    group = groups_of(single)
+    return st.one_of(single, group, group, groups_of(single | group))
+
+
+exact_queries = queries_over(
+    about_sets
+    | about_attributes
+    | about_timestamps([*EQUAL, *ORDERS])
+    | filters_over("last_replied_at", EQUAL, st.none())
+)
+day_queries = queries_over(about_sets | about_attributes | about_timestamps(DAYS) | about_timestamps(DAYS))
+sorts = st.fixed_dictionaries(
+    {
+        "field": st.sampled_from(["created_at", "updated_at", "last_seen_at", "email", "id", "last_replied_at"]),
+        "order": st.sampled_from(["ascending", "descending"]),
+    }
+)
 
 
 def rank(person: dict[str, Any], field: str) -> tuple[bool, Any, str]:
@@ -731,24 +790,498 @@ def rank(person: dict[str, Any], field: str) -> tuple[bool, Any, str]:
     return (value is not None, 0 if value is None else value, person["id"])
 
 
-@settings(max_examples=250, deadline=None)
-@given(
-    query=queries,
-    field=st.sampled_from(["created_at", "updated_at", "last_seen_at", "email", "id", "last_replied_at"]),
-    order=st.sampled_from(["ascending", "descending"]),
-    per_page=st.integers(3, 40),
-)
-def test_pages_are_what_a_plain_reading_of_the_query_finds(
-    query: dict[str, Any], field: str, order: str, per_page: int
-) -> None:
-    found = [person for person in PEOPLE if answers_to(person, query)]
-    found.sort(key=lambda person: rank(person, field), reverse=order == "descending")
+CROWD_TO_THE_SECOND = Client(CROWD)
+CROWD_BY_DAY = Client(CROWD, headers=headers_of("2.16"))
 
-    pages = list(CROWD_CLIENT.pages(query, per_page=per_page, sort={"field": field, "order": order}))
+
+@settings(max_examples=250, deadline=None)
+@given(query=exact_queries, sort=sorts, per_page=st.integers(3, 40))
+def test_pages_are_what_a_plain_reading_of_the_query_finds(
+    query: dict[str, Any], sort: dict[str, str], per_page: int
+) -> None:
+    assert_found(
+        CROWD_TO_THE_SECOND, [person for person in PEOPLE if answers_to(person, query, None)], query, sort, per_page
+    )
+
+
+@settings(max_examples=250, deadline=None)
+@given(query=day_queries, sort=sorts, per_page=st.integers(3, 40))
+def test_older_versions_find_what_a_plain_reading_by_days_finds(
+    query: dict[str, Any], sort: dict[str, str], per_page: int
+) -> None:
+    days = ZoneInfo("America/Los_Angeles")
+
+    assert_found(CROWD_BY_DAY, [person for person in PEOPLE if answers_to(person, query, days)], query, sort, per_page)
+
+
+def assert_found(
+    client: Client, found: list[dict[str, Any]], query: dict[str, Any], sort: dict[str, str], per_page: int
+) -> None:
+    found.sort(key=lambda person: rank(person, sort["field"]), reverse=sort["order"] == "descending")
+
+    pages = list(client.pages(query, per_page=per_page, sort=sort))
 
     assert [person for page in pages for person in page["data"]] == found
     assert {page["total_count"] for page in pages} == {len(found)}
     assert len(pages) == max(1, -(-len(found) // per_page))
+
+
+# Versions
+
+
+def created(sign: str, value: Any) -> dict[str, Any]:
+    return {"field": "created_at", "operator": sign, "value": value}
+
+
+def second_of(moment: str) -> int:
+    return int(datetime.fromisoformat(moment).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("timezone", "start", "end"),
+    [
+        ("America/Los_Angeles", "2026-02-10T08:00:00Z", "2026-02-11T08:00:00Z"),
+        ("America/Los_Angeles", "2026-03-08T08:00:00Z", "2026-03-09T07:00:00Z"),
+        ("America/Los_Angeles", "2026-11-01T07:00:00Z", "2026-11-02T08:00:00Z"),
+        ("Asia/Kolkata", "2026-02-09T18:30:00Z", "2026-02-10T18:30:00Z"),
+        ("UTC", "1935-02-10T00:00:00Z", "1935-02-11T00:00:00Z"),
+        # Clocks that are changed at midnight: a day that begins at one o'clock, and one that ends at midnight twice.
+        ("Africa/Cairo", "2026-04-23T22:00:00Z", "2026-04-24T21:00:00Z"),
+        ("Africa/Cairo", "2026-10-28T21:00:00Z", "2026-10-29T22:00:00Z"),
+    ],
+)
+def test_older_versions_match_the_whole_day_of_the_workspaces_timezone(timezone: str, start: str, end: str) -> None:
+    workspace = standing(contacts=0, timezone=timezone)
+    first, after = second_of(start), second_of(end)
+    before, early, late, later = (
+        workspace.sign_up(created_at=second) for second in (first - 1, first, after - 1, after)
+    )
+    client = Client(workspace, headers=headers_of("2.14"))
+
+    for wanted in (first, (first + after) // 2, after - 1):
+        assert set(ids(client.search(created("=", wanted)))) == {early, late}
+        assert ids(client.search(created("<", wanted))) == [before]
+        assert ids(client.search(created(">", wanted))) == [later]
+
+
+@pytest.mark.parametrize("version", BY_DAY)
+@pytest.mark.parametrize("field", ["created_at", "updated_at", "last_seen_at", "custom_attributes.renewal_at"])
+def test_older_versions_have_three_operators_for_timestamps(version: str, field: str) -> None:
+    client = Client(standing(), headers=headers_of(version))
+
+    for sign in ("=", ">", "<"):
+        client.search({"field": field, "operator": sign, "value": SECOND})
+    for sign, value in ((">=", SECOND), ("<=", SECOND), ("!=", None), ("IN", [SECOND]), ("NIN", [SECOND])):
+        assert client.refusal({"field": field, "operator": sign, "value": value}) == (400, "parameter_invalid")
+
+
+@pytest.mark.parametrize("version", TO_THE_SECOND)
+def test_newer_versions_match_timestamps_to_the_second(version: str) -> None:
+    workspace = standing(contacts=0)
+    contact_id = workspace.sign_up(created_at=SECOND)
+    client = Client(workspace, headers=headers_of(version))
+
+    found = [len(ids(client.search(created(sign, SECOND)))) for sign in ("=", ">=", "<=", ">", "<", "!=")]
+
+    assert found == [1, 1, 1, 0, 0, 0]
+    assert ids(client.search(created(">", SECOND - 1))) == [contact_id]
+
+
+def test_date_attributes_are_days_of_the_workspace_in_older_versions_and_of_utc_in_newer_ones() -> None:
+    workspace = standing(contacts=0, timezone="Asia/Kolkata")
+    evening = second_of("2026-02-09T19:00:00Z")
+    workspace.sign_up(custom_attributes={"renewal_at": evening})
+    query = {"field": "custom_attributes.renewal_at", "operator": "=", "value": evening + DAY // 4}
+
+    counts = {
+        version: Client(workspace, headers=headers_of(version)).search(query)["total_count"] for version in VERSIONS
+    }
+
+    assert counts == dict.fromkeys(BY_DAY, 1) | dict.fromkeys(TO_THE_SECOND, 0)
+
+
+def test_a_query_asked_in_two_versions_has_two_answers() -> None:
+    workspace = standing(contacts=0)
+    workspace.sign_up(created_at=SECOND)
+    app = httpx.ASGITransport(create_app(workspace))
+
+    async def count(version: str) -> int:
+        async with httpx.AsyncClient(transport=app, base_url="http://sandbox", headers=headers_of(version)) as client:
+            answer = await client.post("/contacts/search", json={"query": created("=", SECOND + 1)})
+        return int(answer.json()["total_count"])
+
+    assert [asyncio.run(count(version)) for version in ("Preview", "2.16", "2.17", "2.7")] == [0, 1, 0, 1]
+
+
+def test_a_moment_beyond_the_calendar_is_no_error() -> None:
+    client = Client(standing(), headers=headers_of("2.7"))
+
+    counts = [client.search(created(sign, 10**17))["total_count"] for sign in ("=", ">", "<")]
+
+    assert counts == [0, 0, 40]
+
+
+@pytest.mark.parametrize("version", BY_DAY)
+def test_older_versions_sort_and_answer_to_the_second_all_the_same(version: str) -> None:
+    workspace = standing(contacts=0)
+    made = [workspace.sign_up(created_at=SECOND + second) for second in (3, 1, 2)]
+    client = Client(workspace, headers=headers_of(version))
+
+    page = client.search(created("=", SECOND), sort={"field": "created_at", "order": "ascending"})
+
+    assert ids(page) == [made[1], made[2], made[0]]
+    assert [contact["created_at"] for contact in page["data"]] == [SECOND + 1, SECOND + 2, SECOND + 3]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_owners_are_numbers_up_to_2_15_and_text_from_then_on(version: str) -> None:
+    workspace = standing(contacts=0)
+    owned = [workspace.sign_up(owner_id=owner) for owner in (814_860, "814861", None)]
+    client = Client(workspace, headers=headers_of(version))
+
+    lists = [client.get("/contacts"), client.search({"field": "role", "operator": "=", "value": "user"})]
+    alone = [client.get(f"/contacts/{contact_id}")["owner_id"] for contact_id in owned]
+
+    is_text = version in ("2.16", "2.17", "Preview")
+    assert alone == (["814860", "814861", None] if is_text else [814_860, 814_861, None])
+    for page in lists:
+        assert {contact["id"]: contact["owner_id"] for contact in page["data"]} == dict(zip(owned, alone, strict=True))
+
+
+def test_a_contact_is_encoded_once_for_all_versions_that_send_it_alike() -> None:
+    workspace = standing()
+    contact = next(iter(workspace.contacts.values()))
+
+    old, older, new = (workspace.form(VERSIONS[version]).encoded(contact) for version in ("2.15", "2.7", "Preview"))
+
+    assert old is older
+    assert len(contact.encoded) == 2
+    assert workspace.form(VERSIONS["2.16"]).encoded(contact) is new
+
+
+def test_below_2_16_an_unheard_of_order_is_descending() -> None:
+    query = {"field": "role", "operator": "=", "value": "user"}
+    client = Client(standing(), headers=headers_of("2.15"))
+
+    odd, plain = (client.search(query, sort={"field": "id", "order": order}) for order in ("asc", "descending"))
+
+    assert odd == plain
+    assert Client(standing(), headers=headers_of("2.16")).refusal(query, sort={"order": "asc"}) == (
+        400,
+        "invalid_sort_order",
+    )
+
+
+# Contacts that are merged, archived or blocked
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_merged_contact_leads_to_the_one_it_is_now_from_2_16_on(version: str) -> None:
+    workspace = standing()
+    chain = [workspace.sign_up(role="lead") for _ in range(5)]
+    for lead, user in pairwise(chain):
+        workspace.merge(lead, user)
+    client = Client(workspace, headers=headers_of(version))
+
+    far, near = (client.ask("GET", f"/contacts/{contact_id}") for contact_id in chain[:2])
+
+    assert (far.status_code, code(far)) == (404, "not_found")
+    if version in ("2.16", "2.17", "Preview"):
+        assert (near.status_code, code(near)) == (410, "contact_merged")
+        assert near.headers["link"] == f'</contacts/{chain[-1]}>; rel="canonical"'
+    else:
+        assert (near.status_code, code(near)) == (404, "not_found")
+        assert "link" not in near.headers
+
+
+def test_a_contact_merged_into_one_that_is_deleted_is_not_found() -> None:
+    workspace = standing()
+    lead, user = workspace.sign_up(role="lead"), workspace.sign_up()
+    workspace.merge(lead, user)
+    workspace.delete(user)
+
+    answer = Client(workspace).ask("GET", f"/contacts/{lead}")
+
+    assert (answer.status_code, code(answer)) == (404, "not_found")
+
+
+def test_a_contact_is_not_merged_into_itself() -> None:
+    workspace = standing()
+    contact_id = workspace.sign_up()
+
+    with pytest.raises(ValueError, match="itself"):
+        workspace.merge(contact_id, contact_id)
+
+
+def test_a_merge_moves_the_survivors_updated_at() -> None:
+    workspace = standing()
+    lead, user = workspace.sign_up(role="lead"), workspace.sign_up()
+    workspace.advance(days=1)
+
+    workspace.merge(lead, user)
+
+    assert workspace.contacts[user].value("updated_at") == SECOND + DAY
+
+
+def gone_by(workspace: Workspace, how: str, contact_id: str) -> None:
+    {"merge": lambda gone: workspace.merge(gone, workspace.sign_up())}.get(how, getattr(workspace, how))(contact_id)
+
+
+@pytest.mark.parametrize("how", ["merge", "archive", "block", "delete"])
+def test_a_contact_that_is_gone_is_in_no_list_no_search_and_no_segment_but_in_the_past(how: str) -> None:
+    workspace = standing()
+    everyone = named(workspace, "Everyone")
+    contact_id = workspace.sign_up()
+    client = Client(workspace)
+    before = workspace.now()
+    pairs = workspace.pairs()
+    workspace.advance(seconds=1)
+
+    gone_by(workspace, how, contact_id)
+
+    assert contact_id not in {*workspace.members(everyone), *ids(client.get("/contacts", per_page=150))}
+    for query in ({"field": "id", "operator": "=", "value": contact_id}, created(">", 0), in_segment(everyone)):
+        assert contact_id not in ids(client.search(query, pagination={"per_page": 150}))
+    assert client.ask("GET", f"/contacts/{contact_id}/segments").status_code == 404
+    assert (everyone, contact_id) in pairs
+    assert workspace.pairs(at=before) == pairs
+    assert workspace.pairs(at=workspace.now()) == workspace.pairs()
+
+
+def test_an_unarchived_contact_is_the_same_one_again() -> None:
+    workspace = standing()
+    contact_id = workspace.sign_up(name="Ann")
+    workspace.tag(contact_id, "vip")
+    before = told(workspace.contacts[contact_id])
+    workspace.archive(contact_id)
+    workspace.advance(days=1)
+
+    workspace.unarchive(contact_id)
+
+    assert Client(workspace).get(f"/contacts/{contact_id}") == {**before, "updated_at": SECOND + DAY}
+    assert workspace.contacts[contact_id].tags == {"vip"}
+    assert contact_id in workspace.members(named(workspace, "Everyone"))
+
+
+@pytest.mark.parametrize("how", ["archive", "block", "unarchive"])
+def test_somebody_who_is_not_there_cannot_be_taken_away_or_brought_back(how: str) -> None:
+    with pytest.raises(KeyError):
+        getattr(standing(), how)("nobody")
+
+
+# What search does not know yet
+
+
+def test_a_new_contact_is_found_only_after_the_lag_of_the_index() -> None:
+    workspace = standing(index_lag=600)
+    everyone = named(workspace, "Everyone")
+    client = Client(workspace)
+    contact_id = workspace.sign_up()
+
+    found = []
+    for seconds in (0, 599, 1):
+        workspace.advance(seconds=seconds)
+        pages = [
+            client.search(query, pagination={"per_page": 150}) for query in (in_segment(everyone), created(">", 0))
+        ]
+        found.append([(contact_id in ids(page), page["total_count"]) for page in pages])
+
+    assert found == [[(False, 40)] * 2, [(False, 40)] * 2, [(True, 41)] * 2]
+
+
+def test_the_truth_and_the_list_know_a_new_contact_at_once() -> None:
+    workspace = standing(index_lag=600)
+    everyone = named(workspace, "Everyone")
+    contact_id = workspace.sign_up()
+    made_at = workspace.now()
+
+    assert contact_id in workspace.members(everyone)
+    assert contact_id in ids(Client(workspace).get("/contacts", per_page=150))
+    assert workspace.pairs() - workspace.searchable_pairs() == {
+        pair for pair in workspace.pairs() if pair[1] == contact_id
+    }
+    workspace.advance(days=1)
+    assert workspace.searchable_pairs() == workspace.pairs()
+    assert (everyone, contact_id) not in workspace.searchable_pairs(at=made_at)
+
+
+def test_an_update_is_searched_at_once_whatever_the_lag() -> None:
+    workspace = standing(index_lag=600)
+    contact_id = next(iter(workspace.contacts))
+
+    workspace.update(contact_id, name="Somebody Else")
+
+    query = {"field": "name", "operator": "=", "value": "Somebody Else"}
+    assert ids(Client(workspace).search(query)) == [contact_id]
+
+
+# Pages that end in other ways
+
+
+@pytest.mark.parametrize(
+    ("following", "end"),
+    [
+        ("absent", {}),
+        ("null", {"next": None}),
+        ("object", {"next": {"page": 5, "starting_after": None}}),
+        ("url", {}),
+    ],
+)
+def test_the_last_page_says_so_in_the_way_that_was_asked_for(following: Following, end: dict[str, Any]) -> None:
+    workspace = standing()
+    workspace.odd_pages_next = following
+    client = Client(workspace)
+    cursor = base64.b64encode(b'[0,"",4]').decode()
+    ascending = {"field": "created_at", "order": "ascending"}
+
+    last = client.search(created(">", 0), pagination={"starting_after": cursor}, sort=ascending)
+
+    assert {key: last["pages"][key] for key in last["pages"] if key == "next"} == end
+
+
+@pytest.mark.parametrize("following", ["absent", "null", "object"])
+def test_a_page_that_is_not_the_last_has_an_object_with_a_cursor(following: Following) -> None:
+    workspace = standing()
+    workspace.odd_pages_next = following
+
+    following_page = Client(workspace).search(created(">", 0), pagination={"per_page": 5})["pages"]["next"]
+
+    assert following_page.keys() == {"page", "starting_after"}
+    assert following_page["page"] == 2
+
+
+def test_the_next_page_of_a_search_can_be_a_url_with_the_cursor_encoded() -> None:
+    workspace = standing()
+    client = Client(workspace)
+    plain = client.search(created(">", 0), pagination={"per_page": 7})
+    workspace.odd_pages_next = "url"
+
+    odd = client.search(created(">", 0), pagination={"per_page": 7})
+
+    url = urlsplit(odd["pages"].pop("next"))
+    cursor = plain["pages"].pop("next")["starting_after"]
+    assert (url.scheme, url.netloc, url.path) == ("http", "sandbox", "/contacts/search")
+    assert parse_qs(url.query) == {"per_page": ["7"], "starting_after": [cursor]}
+    assert "=" not in url.query.rpartition("starting_after=")[2]
+    assert odd == plain
+    assert client.get("/contacts")["pages"]["next"].keys() == {"page", "starting_after"}
+
+
+# Odd contacts
+
+
+def test_odd_contacts_are_told_as_they_are() -> None:
+    workspace = standing(contacts=0)
+    client = Client(workspace)
+
+    odd = make_odd(workspace)
+
+    sent = {contact_id: client.get(f"/contacts/{contact_id}") for found in odd.values() for contact_id in found}
+    assert sent == {contact_id: told(contact) for contact_id, contact in workspace.contacts.items()}
+    assert len({sent[contact_id]["created_at"] for contact_id in odd["crowd"]}) == 1
+    assert [(sent[contact_id]["created_at"], sent[contact_id]["updated_at"]) for contact_id in odd["dates"]] == [
+        (PAST, PAST),
+        (PAST, FUTURE),
+        (FUTURE, FUTURE),
+    ]
+    assert [sent[contact_id]["name"] for contact_id in odd["names"]] == list(ODD_NAMES)
+    assert COLLIDING.items() <= sent[odd["attributes"][0]]["custom_attributes"].items()
+    assert {sent[contact_id]["email"] for contact_id in odd["emails"]} == {None}
+
+
+def test_odd_contacts_are_searched_like_any_other() -> None:
+    workspace = standing()
+    odd = make_odd(workspace)
+    second = workspace.contacts[odd["crowd"][0]].value("created_at")
+    clients = [Client(workspace, headers=headers_of(version)) for version in ("2.14", "Preview")]
+
+    for client in clients:
+        crowd = client.pages(created("=", second), per_page=150, sort={"field": "created_at", "order": "ascending"})
+        assert set(odd["crowd"]) <= {contact_id for page in crowd for contact_id in ids(page)}
+        assert set(ids(client.search(created("<", 0)))) == set(odd["dates"][:2])
+        assert ids(client.search(created(">", SECOND + DAY))) == odd["dates"][2:]
+        for name, value in COLLIDING.items():
+            if value is not None:
+                query = {"field": f"custom_attributes.{name}", "operator": "=", "value": value}
+                assert odd["attributes"][0] in ids(client.search(query))
+
+
+def test_names_of_odd_attributes_collide_and_are_long() -> None:
+    names = list(COLLIDING)
+
+    assert len({name.strip().lower() for name in names}) < len(names)
+    assert len([name for name in names if len(name) == 80]) == 2
+
+
+# Contacts that are sent otherwise
+
+
+def test_fields_are_added_retyped_nulled_and_removed_in_what_is_sent() -> None:
+    workspace = standing()
+    contact_id = workspace.sign_up(
+        custom_attributes={"plan": "pro", "seats": 3, "plan.tier": 1}, name="Ann", phone=None
+    )
+    before = told(workspace.contacts[contact_id])
+
+    workspace.reshape(
+        add={"pronouns": "they", "custom_attributes.score": 7.5, "custom_attributes.a.b": []},
+        remove=("browser", "custom_attributes.plan.tier", "unheard_of"),
+        retype={"created_at": str, "phone": int, "custom_attributes.seats": lambda seats: {"count": seats}},
+        null=("name", "location", "custom_attributes.plan", "custom_attributes.unheard_of"),
+    )
+
+    after = Client(workspace).get(f"/contacts/{contact_id}")
+    custom = {**before["custom_attributes"], "plan": None, "seats": {"count": 3}, "score": 7.5, "a.b": []}
+    del custom["plan.tier"], before["browser"]
+    changed = {"pronouns": "they", "created_at": str(SECOND), "name": None, "location": None}
+    assert after == before | changed | {"custom_attributes": custom}
+
+
+def test_reshaped_contacts_are_searched_and_segmented_by_what_is_true() -> None:
+    workspace = standing()
+    client = Client(workspace)
+    contact_id = workspace.sign_up(name="Ann")
+    pairs = workspace.pairs()
+
+    workspace.reshape(remove=("name", "last_seen_at"), null=("signed_up_at",))
+
+    page = client.search({"field": "name", "operator": "=", "value": "Ann"})
+    assert ids(page) == [contact_id]
+    assert "name" not in page["data"][0]
+    assert workspace.pairs() == pairs
+    assert workspace.contacts[contact_id].value("name") == "Ann"
+
+
+def test_one_reshape_follows_another_in_every_version() -> None:
+    workspace = standing()
+    contact_id = workspace.sign_up(owner_id=5)
+    clients = [Client(workspace, headers=headers_of(version)) for version in ("2.15", "2.16")]
+
+    seen = []
+    for retype in (None, {"owner_id": lambda owner: [owner]}, {"owner_id": len}):
+        if retype:
+            workspace.reshape(retype=retype)
+        seen.append([client.get(f"/contacts/{contact_id}")["owner_id"] for client in clients])
+
+    assert seen == [[5, "5"], [[5], ["5"]], [1, 1]]
+
+
+def test_a_reshape_can_wait_until_a_contact_is_updated() -> None:
+    workspace = standing()
+    kinds = ("left alone", "seen", "updated", "tagged", "archived")
+    people = {kind: workspace.sign_up() for kind in kinds}
+
+    workspace.reshape(add={"pronouns": "they"}, only_updated=True)
+    workspace.see(people["seen"])
+    workspace.update(people["updated"], name="Ann")
+    workspace.tag(people["tagged"], "vip")
+    workspace.archive(people["archived"])
+    workspace.unarchive(people["archived"])
+    people["new"] = workspace.sign_up()
+
+    client = Client(workspace)
+    reshaped = {kind for kind, contact_id in people.items() if "pronouns" in client.get(f"/contacts/{contact_id}")}
+    assert reshaped == {"updated", "tagged", "archived", "new"}
 
 
 # Faults

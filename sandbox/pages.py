@@ -1,0 +1,43 @@
+"""Pages of contacts as they go over the wire, and the ways in which they say what comes next."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+import msgspec
+
+from sandbox.contacts import Contact, Json
+from sandbox.forms import Form
+
+# How a last page says that it is the last: without `next`, with null, or with an object without a cursor. With "url"
+# it has none, and the pages of a search before it give a URL, as Intercom does on other endpoints.
+Following = Literal["absent", "null", "object", "url"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of an answer, with the cursor of the next one if there is one."""
+
+    contacts: list[Contact]
+    number: int
+    per_page: int
+    total_count: int
+    next: str | None
+
+    def json(self, form: Form, following: Following, *, url: str | None = None) -> bytes:
+        """The list, made of contacts that were encoded before; `url` is where the next page is asked for."""
+        pages: dict[str, Any] = {"type": "pages", "page": self.number, "per_page": self.per_page}
+        pages["total_pages"] = -(-self.total_count // self.per_page)
+        pages |= self._next(following, url)
+        rows = b",".join(map(form.encoded, self.contacts))
+        tail = msgspec.json.encode({"total_count": self.total_count, "pages": pages})
+        return b'{"type":"list","data":[%b],%b' % (rows, tail[1:])
+
+    def _next(self, following: Following, url: str | None) -> Json:
+        if self.next is None and following in ("absent", "url"):
+            return {}
+        if self.next is None and following == "null":
+            return {"next": None}
+        if following == "url" and url:
+            return {"next": f"{url}?{urlencode({'per_page': self.per_page, 'starting_after': self.next})}"}
+        return {"next": {"page": self.number + 1, "starting_after": self.next}}
