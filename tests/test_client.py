@@ -41,6 +41,7 @@ def me(*answers: httpx.Response | Exception) -> tuple[str, int]:
     [
         error(500, "server_error"),
         error(503, "service_unavailable"),
+        error(408, "request_timeout"),
         error(429, "rate_limit_exceeded", **{"retry-after": "0"}),
         httpx.Response(502, html="<html>Bad gateway</html>"),
         httpx.Response(200),
@@ -103,10 +104,21 @@ def test_every_call_sends_token_version_and_what_it_accepts() -> None:
     assert {name: seen[0][name] for name in wanted} == wanted
 
 
-@pytest.mark.parametrize(("status", "exists"), [(200, True), (404, False), (403, None)])
-def test_only_a_404_proves_that_a_segment_is_gone(status: int, exists: bool | None) -> None:
+@pytest.mark.parametrize(
+    ("answer", "exists"),
+    [
+        (httpx.Response(200, json={"id": "s1"}), True),
+        (error(404, "not_found"), False),
+        (error(404, "team_not_found"), None),
+        (httpx.Response(404, json={}), None),
+        (error(403, "forbidden"), None),
+    ],
+)
+def test_only_intercoms_own_not_found_proves_that_a_segment_is_gone(
+    answer: httpx.Response, exists: bool | None
+) -> None:
     async def ask() -> bool | None:
-        transport = httpx.MockTransport(lambda _: httpx.Response(status, json={"errors": []}))
+        transport = httpx.MockTransport(lambda _: answer)
         async with Intercom("http://intercom", TOKEN, retries=AT_ONCE, transport=transport) as client:
             return await client.segment_exists("s1")
 

@@ -30,6 +30,9 @@ LANES = 24
 """Calls under way at once; more cost more than they bring, since httpcore looks at all its connections every time."""
 TIMEOUT_SECONDS = 60.0
 
+PASSING_STATUSES = (408, 409, 429, 500, 502, 503, 504)
+"""Statuses that a later attempt may not meet again; Intercom's own clients retry the same ones."""
+
 Record = TypeVar("Record")
 JSON = dict[str, Any]
 
@@ -143,7 +146,9 @@ class Intercom:
             response = await self._call("GET", f"/segments/{segment_id}", expected=(200, 404))
         except Refused:
             return None
-        return {200: True, 404: False}.get(response.status_code)
+        if response.status_code == httpx.codes.OK:
+            return True
+        return False if any(fault.code == "not_found" for fault in _faults(response)) else None
 
     async def search(self, query: JSON, *, sort: JSON, page: type[Page[Record]], pagination: JSON) -> Page[Record]:
         """One page of `POST /contacts/search`, decoded as `page`. It only reads, so it is retried like a GET."""
@@ -189,7 +194,7 @@ class Intercom:
             finally:
                 self.pacer.learn(headers)
         self._count(path, response)
-        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        if any(fault.code == "rate_limit_exceeded" for fault in _faults(response)):
             self.pacer.wait_for_next_window()
         return response
 
@@ -210,7 +215,7 @@ def _checked(response: httpx.Response, what: str, expected: tuple[int, ...]) -> 
     status = response.status_code
     if status in expected and _is_json(response):
         return response
-    if status in (429, 500, 502, 503, 504) or not _is_json(response):
+    if status in PASSING_STATUSES or not _is_json(response):
         raise _TryAgain(_in_intercoms_words(response), wait_seconds=_asked_wait(response))
     raise Refused(f"Intercom refused {what}: {_in_intercoms_words(response)}. {_next_step(status, response)}")
 
@@ -263,6 +268,8 @@ class _Faults(msgspec.Struct):
 
 
 def _faults(response: httpx.Response) -> list[_Fault]:
+    if response.status_code < httpx.codes.BAD_REQUEST:
+        return []
     try:
         return msgspec.json.decode(response.content, type=_Faults).errors
     except msgspec.MsgspecError:

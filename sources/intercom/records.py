@@ -48,9 +48,9 @@ class SegmentList(msgspec.Struct):
 
 
 class Cursor(msgspec.Struct):
-    """Where the next page of a search starts."""
+    """Where the next page of a search starts; null where there is none."""
 
-    starting_after: str
+    starting_after: str | None = None
 
 
 class Pages(msgspec.Struct):

@@ -1,0 +1,70 @@
+"""Promises about API versions: whichever date rule Intercom's search follows, the warehouse equals the workspace."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pipelines.errors import ExitCode
+
+from .conftest import House
+
+CLOCKS_CHANGE = {
+    "spring": datetime(2026, 3, 8, 10, 0, tzinfo=UTC),  # 2 o'clock in Los Angeles
+    "autumn": datetime(2026, 11, 1, 9, 0, tzinfo=UTC),
+}
+STEP = timedelta(hours=4)
+SECOND = timedelta(seconds=1)
+
+
+def risky_moments(begin: datetime, end: datetime, timezone: str, change: datetime) -> Iterator[datetime]:
+    """Moments of a window at which a rule about days could go wrong, in order."""
+    local = begin.astimezone(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnights = [local + timedelta(days=days) for days in (0, 1, 2)]
+    midnights += [begin.replace(hour=0, minute=0, second=0) + timedelta(days=days) for days in (0, 1)]
+    around = {
+        moment.astimezone(UTC) + late for moment in (*midnights, change) for late in (-SECOND, 0 * SECOND, SECOND)
+    }
+    yield from sorted(moment for moment in around | {begin + STEP / 3, begin + STEP / 2} if begin < moment <= end)
+
+
+@pytest.mark.parametrize("season", CLOCKS_CHANGE)
+@pytest.mark.parametrize("timezone", ["America/Los_Angeles", "Asia/Kolkata"])
+@pytest.mark.parametrize("version", ["2.14", "2.16", "Preview"])
+def test_six_syncs_four_hours_apart_equal_the_workspace_each_time(
+    new_house: Callable[..., House], version: str, timezone: str, season: str
+) -> None:
+    change = CLOCKS_CHANGE[season]
+    house = new_house(contacts=60, segments=4, timezone=timezone, start=change - 3 * STEP)
+    house.settings.api_version = version
+    workspace, people = house.workspace, cycle(sorted(house.workspace.contacts))
+    house.sync()
+
+    for step in range(6):
+        begin, end = workspace.now(), change + (step - 2) * STEP
+        for moment in risky_moments(begin, end, timezone, change):
+            workspace.advance(seconds=(moment - workspace.now()).total_seconds())
+            workspace.update(next(people), name=f"at {moment:%H:%M:%S}")
+            workspace.sign_up()
+        workspace.advance(seconds=(end - workspace.now()).total_seconds())
+        outcome = house.sync()
+
+        truth = {(key, one.attributes["name"], one.attributes["updated_at"]) for key, one in workspace.contacts.items()}
+        assert outcome.exit_code == ExitCode.DONE
+        assert set(house.query("select id, name, updated_at from intercom_raw.contacts")) == truth
+        assert house.members() == workspace.pairs()
+
+
+def test_by_whole_days_only_the_last_two_days_are_read_again(new_house: Callable[..., House]) -> None:
+    house = new_house(contacts=500)
+    house.settings.api_version = "2.14"
+    house.sync()
+    recently = house.workspace.now().timestamp() - 3 * 86_400
+
+    house.workspace.advance(hours=1)
+    outcome = house.sync()
+
+    recent = [one for one in house.workspace.contacts.values() if one.attributes["updated_at"] > recently]
+    assert 0 < outcome.contacts_read <= len(recent) < 50
