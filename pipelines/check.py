@@ -30,7 +30,7 @@ def check(warehouse: Warehouse, settings: IntercomSettings, workspace: str) -> I
     yield "quota", f"{pacer.quota}; a sync spends {settings.rate_limit_share:.0%} of it at most"
     with warehouse.held():
         yield "lock", "free"
-        yield "warehouse", f"{warehouse.file} can be written"
+        yield "warehouse", f"{warehouse.place} can be written"
         check_identity(app, settings, warehouse.pipeline(workspace))
         yield "workspace", f"in region {settings.region}, the one that pipeline {workspace} is for"
 

@@ -8,14 +8,23 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
+from stamina.instrumentation import set_on_retry_hooks
 
 from sources.intercom.client import IntercomError
 
 from . import check as checks
 from . import display
 from .errors import Misconfigured, WarehouseError, exit_code_of, plain_errors
-from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, intercom_settings, use_project_config, warehouse_settings
-from .sync import Sync, build_models
+from .postgres import PostgresWarehouse
+from .settings import (
+    DEFAULT_WORKSPACE,
+    DEMO_WORKSPACE,
+    intercom_settings,
+    postgres_credentials,
+    use_project_config,
+    warehouse_settings,
+)
+from .sync import Sync, build_models, silently
 from .warehouse import Warehouse
 
 EXIT_CODES = (
@@ -67,6 +76,7 @@ def options(
 ) -> None:
     """What holds for every command."""
     mode.debug, mode.quiet = debug, quiet
+    set_on_retry_hooks([] if quiet else [display.Retrying()])
     if not debug:  # a run that ends early is told in our words; asyncio would add a traceback for each open generator
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
@@ -104,11 +114,11 @@ def models(
     """Rebuild the tables analysts query from what was loaded, run the checks, publish. Asks Intercom nothing."""
     mode.as_json = as_json
     warehouse = a_warehouse()
-    if not warehouse.file.exists():
-        raise Misconfigured(f"There is no warehouse in {warehouse.folder} yet. Run intercom-warehouse sync first.")
-    with warehouse.held(), plain_errors(warehouse.file):
+    if not warehouse.exists:
+        raise Misconfigured(f"There is no warehouse in {warehouse.place} yet. Run intercom-warehouse sync first.")
+    with warehouse.held(), plain_errors(warehouse.explain):
         built = build_models(warehouse.pipeline(a_name(workspace)), select)
-        warehouse.publish()
+        warehouse.publish(silently if mode.quiet else display.say)
     if as_json:
         typer.echo(json.dumps({"models": built.models, "warnings": [str(fault) for fault in built.faults]}))
     else:
@@ -119,7 +129,7 @@ def models(
 def check(workspace: WorkspaceName = DEFAULT_WORKSPACE) -> None:
     """Tell whether a sync would work: token, scopes, quota, lock, warehouse, region, a line each."""
     warehouse = a_warehouse()
-    with plain_errors(warehouse.file):
+    with plain_errors(warehouse.explain):
         for name, found in checks.check(warehouse, intercom_settings(a_name(workspace)), workspace):
             display.show_check(name, found)
 
@@ -132,14 +142,17 @@ def demo(
     """Three weeks of a made-up workspace, synced day by day, then a query. Needs no token and no network."""
     from . import demo as demonstration  # the sandbox is for this command only
 
-    warehouse = a_warehouse()
-    with plain_errors(warehouse.file):
+    warehouse = Warehouse(warehouse_settings().folder)  # always a file: a demo leaves no trace in a database
+    with plain_errors(warehouse.explain):
         demonstration.demo(warehouse, contacts=contacts, days=days)
 
 
 def a_warehouse() -> Warehouse:
     """The configured warehouse."""
-    return Warehouse(warehouse_settings().folder)
+    settings = warehouse_settings()
+    if settings.destination == "postgres":
+        return PostgresWarehouse(settings.folder, postgres_credentials())
+    return Warehouse(settings.folder)
 
 
 def a_name(workspace: str) -> str:

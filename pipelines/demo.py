@@ -65,12 +65,12 @@ def start_afresh(warehouse: Warehouse) -> None:
     """Clears the last demo away.
 
     Raises:
-        Misconfigured: the folder holds a real workspace's warehouse.
+        Misconfigured: the folder belongs to a real workspace's warehouse, here or in PostgreSQL.
     """
-    if warehouse.file.exists() and not warehouse.is_demo:
+    if warehouse.is_used and not warehouse.is_demo:
         raise Misconfigured(
-            f"{warehouse.file} holds a real workspace, which the demo leaves alone. Give the demo a folder of its own: "
-            "WAREHOUSE__DATA_DIR=demo-data intercom-warehouse demo."
+            f"{warehouse.folder} holds a real workspace, which the demo leaves alone. Give the demo a folder of its "
+            "own: WAREHOUSE__DATA_DIR=demo-data intercom-warehouse demo."
         )
     warehouse.clear()
     warehouse.mark_as_demo()

@@ -1,5 +1,7 @@
 """What a person sees: progress on standard error, results on standard output."""
 
+import math
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -7,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.spinner import Spinner
+from stamina.instrumentation import RetryDetails
 
 from sources.intercom.reading import Reading
 
@@ -29,6 +32,21 @@ PROBLEMS = {
 def say(step: str) -> None:
     """Tells a step of a run as it begins."""
     progress.print(f"[dim]·[/dim] {escape(step)}", highlight=False, soft_wrap=True)
+
+
+class Retrying:
+    """Tells of calls that are tried again after a wait, once in a while: all lanes of a client wait at once."""
+
+    EVERY_SECONDS = 5
+
+    def __init__(self) -> None:
+        self._told_at = -math.inf
+
+    def __call__(self, details: RetryDetails) -> None:
+        """A hook of stamina's."""
+        if details.wait_for >= 1 and time.monotonic() - self._told_at >= self.EVERY_SECONDS:
+            self._told_at = time.monotonic()
+            say(f"{details.caused_by}: trying again in {details.wait_for:.0f} s")
 
 
 @contextmanager
@@ -64,7 +82,7 @@ def show(outcome: Outcome, warehouse: Warehouse) -> None:
         "changed": f"{outcome.joins:,} joined, {outcome.leaves:,} left, {outcome.contacts_read:,} contacts read, "
         f"{outcome.contacts_gone:,} gone",
         "cost": f"{outcome.api_calls:,} calls, {outcome.megabytes:,.1f} MB, {outcome.seconds:.1f} s",
-        "query": str(warehouse.published),
+        "query": warehouse.address,
     }
     for name, value in rows.items():
         results.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)

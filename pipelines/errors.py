@@ -1,9 +1,8 @@
 """What can end a run early, one class per thing the person in front of it can do about it, and its exit code."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
-from pathlib import Path
 
 from sources.intercom.client import IntercomError, Refused, Unavailable
 
@@ -40,6 +39,12 @@ class Busy(WarehouseError):
     exit_code = ExitCode.BUSY
 
 
+class Unreachable(WarehouseError):
+    """The warehouse's server is not there, or not ready: try again later."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
 class ModelsFailed(WarehouseError):
     """Raw tables are loaded, but a model or an error-level check failed: the marts stayed as they were."""
 
@@ -67,11 +72,11 @@ def is_ours(error: BaseException) -> bool:
 
 
 @contextmanager
-def plain_errors(file: Path) -> Iterator[None]:
+def plain_errors(explain: Callable[[BaseException], WarehouseError | None]) -> Iterator[None]:
     """Raises the error a person can act on in place of the layers that dlt and asyncio wrap around it.
 
     Args:
-        file: the DuckDB file that is worked with; another process may hold it.
+        explain: what an error of the warehouse's database means; None where it says nothing to a person.
     """
     try:
         yield
@@ -81,8 +86,8 @@ def plain_errors(file: Path) -> Iterator[None]:
                 raise cause from None
             if isinstance(cause, KeyboardInterrupt):
                 raise Interrupted("Interrupted. Nothing is lost: run the command again to go on.") from None
-            if "Could not set lock on file" in str(cause):
-                raise busy(file, cause) from None
+            if explained := explain(cause):
+                raise explained from None
         raise
 
 
@@ -94,14 +99,6 @@ def causes(error: BaseException) -> Iterator[BaseException]:
             yield from causes(member)
     if inner := error.__cause__ or error.__context__:
         yield from causes(inner)
-
-
-def busy(file: Path, error: BaseException) -> Busy:
-    """DuckDB's own lock is held; its words name the process."""
-    return Busy(
-        f"Another program has {file.name} open: {first_line(error)} Close it and run the command again; to query, open "
-        "published.duckdb beside it, which never blocks a sync."
-    )
 
 
 def first_line(error: BaseException) -> str:

@@ -2,12 +2,14 @@
 
 A model is a file with one select in DuckDB's dialect. What it selects from decides the order: `raw.<table>` is a loaded
 table, a bare name another model. All of a build happens in one transaction: a reader sees the marts of the last
-good run until those of this one are there and their checks hold.
+good run until those of this one are there and their checks hold. DuckDB replaces each model in its place; PostgreSQL
+exchanges all of them at once.
 """
 
 import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
@@ -22,10 +24,12 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
 from pipelines.errors import Misconfigured, ModelsFailed
+from pipelines.exchange import drop_replaced, exchanged
 
 SQL = Path(__file__).parent.parent / "sql"
 LAYERS = ("staging", "intermediate", "marts")
 WRITTEN_IN = "duckdb"  # the dialect of the files, whatever the destination
+POSTGRES = "postgres"  # the dialect of the one destination that needs more than other words
 RAW = "raw"  # stands in the files for the schema of the loaded tables
 NEXT_STEP = (
     "The raw tables are loaded and the marts stayed as they were; once the cause is mended, the next run, or "
@@ -91,7 +95,7 @@ class Place:
 
     raw: str
     marts: str
-    dialect: str = WRITTEN_IN
+    dialect: str
 
     def identifier(self, name: str) -> str:
         """A name, quoted."""
@@ -110,7 +114,9 @@ class Place:
         placed = query.copy()
         for table in _sources(placed):
             table.set("db", exp.to_identifier(self.raw if table.db == RAW else self.marts, quoted=True))
-        # Postgres will want `as not materialized` on the import CTEs: without, it joins them without statistics.
+        if self.dialect == POSTGRES:  # it would write down an import that is read twice, and join without statistics
+            for cte in placed.ctes:
+                cte.set("materialized", False if cte.this.is_star else None)
         return placed.sql(self.dialect, comments=False, copy=False)
 
 
@@ -119,31 +125,36 @@ def build(
     *,
     raw: str,
     marts: str,
-    dialect: str = WRITTEN_IN,
     select: Collection[str] | None = None,
     folder: Path = SQL,
 ) -> Build:
     """Builds all models, or those named in `select` and whatever is downstream of them, then runs their checks.
 
-    `client` is open and in no transaction. Nothing is dropped, except a model that turns from view into table or back.
-    Raises ModelsFailed, with everything rolled back, when a model fails or an error-level check returns rows.
+    `client` is open and in no transaction. PostgreSQL builds all models whatever is named, since it exchanges them as
+    a whole; elsewhere nothing is dropped, except a model that turns from view into table or back. Raises ModelsFailed,
+    with everything rolled back, when a model fails or an error-level check returns rows.
     """
     started = time.monotonic()
-    place = Place(raw, marts, dialect)
+    place = _place(client, raw, marts)
     models = load_models(folder) if select is None else _downstream(load_models(folder), select)
+    is_exchanged = place.dialect == POSTGRES
+    if is_exchanged:
+        models = load_models(folder)
     names = tuple(model.name for model in models)
     checks = [check for check in load_checks(folder) if not check.reads.isdisjoint(names)]
-    with client.begin_transaction():
+    with client.begin_transaction(), exchanged(client, marts, names) if is_exchanged else nullcontext():
         _create(client, models, place)
         faults = tuple(_faults(client, checks, place))
         if errors := [str(fault) for fault in faults if fault.severity == "error"]:
             raise ModelsFailed(f"What was built contradicts itself: {'; '.join(errors)}. {NEXT_STEP}")
+    if is_exchanged:
+        drop_replaced(client, marts)
     return Build(names, faults, time.monotonic() - started)
 
 
-def run_checks(client: SqlClientBase[Any], *, raw: str, marts: str, dialect: str = WRITTEN_IN) -> tuple[Fault, ...]:
+def run_checks(client: SqlClientBase[Any], *, raw: str, marts: str) -> tuple[Fault, ...]:
     """The faults of the marts as they are, errors first; changes nothing."""
-    return tuple(_faults(client, load_checks(), Place(raw, marts, dialect)))
+    return tuple(_faults(client, load_checks(), _place(client, raw, marts)))
 
 
 @cache
@@ -161,6 +172,10 @@ def load_checks(folder: Path = SQL) -> tuple[Check, ...]:
     checks = [_check(path) for path in (folder / "checks").glob("*.sql")]
     _refuse_strangers(checks, {model.name for model in load_models(folder)})
     return tuple(sorted(checks, key=lambda check: (check.severity, check.name)))
+
+
+def _place(client: SqlClientBase[Any], raw: str, marts: str) -> Place:
+    return Place(raw, marts, str(client.capabilities.sqlglot_dialect))
 
 
 def _models_in(layer: Path) -> Iterator[Model]:
@@ -237,11 +252,13 @@ def _kinds(client: SqlClientBase[Any], place: Place) -> dict[str, Materialized]:
 
 
 def _creation(model: Model, present: Materialized | None, place: Place) -> Iterator[str]:
-    # Postgres knows no `create or replace table`, and wants an `analyze` after each: both belong here.
     name = place.relation(model.name)
     if present not in (None, model.materialized):
         yield f"drop {present} {name}"
-    yield f"create or replace {model.materialized} {name} as {place.select(model.select)}"
+    create = "create" if place.dialect == POSTGRES else "create or replace"  # it replaces no tables
+    yield f"{create} {model.materialized} {name} as {place.select(model.select)}"
+    if place.dialect == POSTGRES and model.materialized == "table":
+        yield f"analyze {name}"  # what reads it is planned within this transaction, before any autovacuum
 
 
 def _comments(model: Model, place: Place) -> Iterator[str]:

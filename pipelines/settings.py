@@ -15,6 +15,7 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 from dlt.common.runtime.run_context import switch_context
 from dlt.common.typing import TSecretStrValue
+from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
 from sources.intercom.client import BASE_URLS
 from sources.intercom.versions import is_too_old, version
@@ -24,6 +25,11 @@ from .errors import Misconfigured
 ROOT = Path(__file__).parent.parent
 DEFAULT_WORKSPACE = "intercom"
 DEMO_WORKSPACE = "demo"
+DESTINATIONS = ("duckdb", "postgres")
+SET_CREDENTIALS = (
+    "Set DESTINATION__POSTGRES__CREDENTIALS to postgresql://user:password@host:5432/database, the password "
+    "percent-encoded; docs/destinations.md tells more."
+)
 
 Settings = TypeVar("Settings", bound=BaseConfiguration)
 
@@ -73,6 +79,15 @@ class WarehouseSettings(BaseConfiguration):
     """Section `[warehouse]`."""
 
     data_dir: str = None  # type: ignore[assignment]
+    destination: str = None  # type: ignore[assignment]
+
+    def on_resolved(self) -> None:
+        """Refuses what this project was never run on."""
+        if self.destination not in DESTINATIONS:
+            raise Misconfigured(
+                f"The destination {self.destination!r} is none that is run: set WAREHOUSE__DESTINATION to "
+                f"{' or '.join(DESTINATIONS)}. docs/destinations.md tells what is known of others."
+            )
 
     @property
     def folder(self) -> Path:
@@ -106,6 +121,24 @@ def sandbox_settings(token: str) -> IntercomSettings:
 def warehouse_settings() -> WarehouseSettings:
     """Where the warehouse is."""
     return _resolved(WarehouseSettings(), ("warehouse",))
+
+
+def postgres_credentials() -> PostgresCredentials:
+    """How PostgreSQL is reached, in dlt's own words; times are told in UTC on every connection.
+
+    Raises:
+        Misconfigured: something is missing; no word of what is there is repeated.
+    """
+    sections = ("destination", "postgres")
+    try:
+        credentials = resolve_configuration(PostgresCredentials(), sections=sections)
+    except ConfigFieldMissingException as error:
+        missing = ", ".join(error.fields)
+        raise Misconfigured(f"PostgreSQL's credentials lack {missing}. {SET_CREDENTIALS}") from None
+    except (ConfigurationException, ValueError):
+        raise Misconfigured(f"PostgreSQL's credentials cannot be understood. {SET_CREDENTIALS}") from None
+    credentials.session_timezone = "UTC"
+    return credentials
 
 
 def _resolved(settings: Settings, sections: tuple[str, ...], workspace: str | None = None) -> Settings:

@@ -124,8 +124,7 @@ class Sync:
             reading = self._load(pipeline, app, run.run_id)
             self.say("Building the models and checking them")
             built = build_models(pipeline)
-            self.say(f"Publishing {self.warehouse.published.name}")
-            self.warehouse.publish()
+            self.warehouse.publish(self.say)
             outcome = self._outcome(reading, built)
             run.exit_code = int(outcome.exit_code)
             return outcome
@@ -134,7 +133,7 @@ class Sync:
     def _journaled(self) -> Iterator[journal.Run]:
         run = journal.start(self.workspace, "sync --full" if self.full else "sync", self.clock())
         try:
-            with plain_errors(self.warehouse.file):
+            with plain_errors(self.warehouse.explain):
                 yield run
             run.end(self.clock(), ExitCode(run.exit_code or 0))
         except BaseException as error:

@@ -2,15 +2,17 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dlt
 import duckdb
+from dlt.common.destination import Destination
 from filelock import FileLock, Timeout
 
-from .errors import Busy, Misconfigured, first_line, plain_errors
+from .errors import Busy, Misconfigured, WarehouseError, first_line, plain_errors
 
 RAW = "intercom_raw"
 MARTS = "intercom"
@@ -19,7 +21,7 @@ STORAGE_VERSION = "v1.5.0"
 
 
 class Warehouse:
-    """Everything below one data folder."""
+    """Everything below one data folder: the run journal, the lock, dlt's working folder, and a DuckDB file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -27,6 +29,21 @@ class Warehouse:
         self.published = folder / "published.duckdb"
         self.journal = folder / "runs.jsonl"
         self._demo_mark = folder / "DEMO"
+
+    @property
+    def address(self) -> str:
+        """Where readers query."""
+        return str(self.published)
+
+    @property
+    def place(self) -> str:
+        """What a run writes to."""
+        return str(self.file)
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever loaded."""
+        return self.file.exists()
 
     def prepare(self) -> None:
         """Makes the folder where there is none.
@@ -50,13 +67,13 @@ class Warehouse:
         """The warehouse, ours alone on this host.
 
         Raises:
-            Misconfigured: the folder cannot be written.
+            Misconfigured: the folder cannot be written, or the database not opened.
+            Unreachable: the database's server is not there.
             Busy: another process holds the warehouse.
         """
         self.prepare()
         try:
-            with FileLock(self.folder / "lock", timeout=0, mode=0o600):
-                self._prepare_file()
+            with FileLock(self.folder / "lock", timeout=0, mode=0o600), self._opened():
                 yield
         except Timeout:
             raise Busy(
@@ -67,8 +84,8 @@ class Warehouse:
         """The dlt pipeline of one workspace. Its working folder lies in the data folder, whoever runs it from where."""
         return dlt.pipeline(
             pipeline_name=name,
-            pipelines_dir=str(self.folder / "pipelines"),
-            destination=dlt.destinations.duckdb(str(self.file)),
+            pipelines_dir=str(self._working_folder),
+            destination=self._destination(),
             dataset_name=RAW,
         )
 
@@ -76,6 +93,11 @@ class Warehouse:
     def is_demo(self) -> bool:
         """Whether the folder holds made-up data, which a real workspace's must not be mixed with."""
         return self._demo_mark.exists()
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was ever loaded with this folder, wherever it went."""
+        return self.exists or self._working_folder.exists()
 
     def mark_as_demo(self) -> None:
         """Notes that what follows is made up."""
@@ -88,25 +110,43 @@ class Warehouse:
         self.prepare()
         for file in (self.file, self.file.with_suffix(".duckdb.wal"), self.published, self.journal):
             file.unlink(missing_ok=True)
-        shutil.rmtree(self.folder / "pipelines", ignore_errors=True)
+        shutil.rmtree(self._working_folder, ignore_errors=True)
 
-    def publish(self) -> None:
+    def publish(self, say: Callable[[str], None]) -> None:
         """Copies the warehouse for its readers, in one step: who has the old copy open keeps it."""
+        say(f"Publishing {self.published.name}")
         with duckdb.connect(str(self.file)) as connection:
             connection.execute("checkpoint")
         copy = self.published.with_suffix(".next")
         shutil.copyfile(self.file, copy)
         copy.replace(self.published)
 
-    def _prepare_file(self) -> None:
+    def explain(self, error: BaseException) -> WarehouseError | None:
+        """What can be done about an error of the database; None where nothing is known of it."""
+        if "Could not set lock on file" not in str(error):
+            return None
+        return Busy(
+            f"Another program has {self.file.name} open: {first_line(error)} Close it and run the command again; to "
+            f"query, open {self.published.name} beside it, which never blocks a sync."
+        )
+
+    @property
+    def _working_folder(self) -> Path:
+        return self.folder / "pipelines"
+
+    def _destination(self) -> Destination[Any, Any]:
+        return dlt.destinations.duckdb(str(self.file))
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        """Makes sure of the database before anything is read for it."""
         try:
-            with plain_errors(self.file):
-                if self.file.exists():
-                    duckdb.connect(str(self.file)).close()
-                else:
-                    duckdb.connect(str(self.file), config={"storage_compatibility_version": STORAGE_VERSION}).close()
+            with plain_errors(self.explain):
+                config: Any = {} if self.file.exists() else {"storage_compatibility_version": STORAGE_VERSION}
+                duckdb.connect(str(self.file), config=config).close()
         except duckdb.Error as error:
             raise Misconfigured(
                 f"The warehouse {self.file} cannot be opened: {first_line(error)} Nothing was written. Restore it "
                 "from a backup or from published.duckdb, or set WAREHOUSE__DATA_DIR to another folder."
             ) from None
+        yield

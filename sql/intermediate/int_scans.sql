@@ -1,5 +1,6 @@
 -- one row per run and segment: a scan, with what our log says of the segment at that moment
 -- A change carries the observed_at of its scan, so every window is found by equality, never by an as-of join.
+-- observed_at is never null: `nulls first` only spares BigQuery an order that it cannot express in a frame.
 
 with
 
@@ -122,14 +123,14 @@ final as (
 
         cast(sum(joined_count - left_count) over (
             partition by workspace_id, segment_id
-            order by observed_at
+            order by observed_at nulls first
             rows between unbounded preceding and current row
         ) as bigint) as logged_count,
 
         -- the next windows begin where the last complete reading began: what it saw, it saw from then on
         max(case when status = 'complete' then started_at end) over (
             partition by workspace_id, segment_id
-            order by observed_at
+            order by observed_at nulls first
             rows between unbounded preceding and 1 preceding
         ) as complete_after,
 

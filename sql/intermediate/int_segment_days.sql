@@ -1,5 +1,6 @@
 -- one row per UTC day and segment, for the days on which the segment was read whole
 -- A day on which it was not is absent, not zero: what was seen on it is counted on the next day that is there.
+-- observed_on is never null: `nulls first` only spares BigQuery an order that it cannot express in a frame.
 
 with
 
@@ -114,7 +115,7 @@ counted_days as (
 
         min(case when is_present then observed_on end) over (
             partition by workspace_id, segment_id
-            order by observed_on
+            order by observed_on nulls first
             rows between current row and unbounded following
         ) as counted_on
 

@@ -1,5 +1,6 @@
 -- one row per contact, segment and spell, with the windows in which it began and ended
 -- A spell is [entered_at, left_at), in observations; why it began and ended is decided in segment_memberships.
+-- observed_at is never null: `nulls first` only spares BigQuery an order that it cannot express in a frame.
 
 with
 
@@ -37,7 +38,7 @@ numbered as (
 
         cast(sum(case when is_member then 1 else 0 end) over (
             partition by workspace_id, segment_id, contact_id
-            order by observed_at asc, is_member desc
+            order by observed_at asc nulls first, is_member desc
             rows between unbounded preceding and current row
         ) as bigint) as spell_number
 

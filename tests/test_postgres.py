@@ -1,0 +1,666 @@
+"""What holds on PostgreSQL as it does on DuckDB: a server of the tests' own, in a temporary folder."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from pipelines.errors import Busy, ExitCode, Misconfigured, ModelsFailed, Unreachable
+from pipelines.models import SQL, build, load_models
+from pipelines.postgres import PostgresWarehouse
+from pipelines.settings import postgres_credentials, warehouse_settings
+from pipelines.sync import build_models
+from sandbox import Workspace, make_odd
+
+from .conftest import START, House, standing_still
+
+PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
+PASSWORD = "password-canary-81c0"
+MODELS = load_models()
+MARTS = [model.name for model in MODELS if model.path.parent.name == "marts"]
+SCAN_TIMES = {("segments", "last_complete_scan_at"), ("segment_membership_snapshots", "observed_at")}
+SYNCED = (0, 1, 4)
+"""The days of five on which the twins are synced."""
+SAME_TYPES = {
+    "VARCHAR": "character varying",
+    "BIGINT": "bigint",
+    "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "JSON": "jsonb",
+}
+
+pytestmark = pytest.mark.skipif(
+    PROGRAMS is None, reason="no PostgreSQL in /usr/lib/postgresql: apt-get install postgresql brings it"
+)
+
+Row = tuple[Any, ...]
+
+
+@dataclass
+class Server:
+    """PostgreSQL on a port of its own; lets everybody in, except that `locked` needs a password."""
+
+    port: int
+    databases: Iterator[int] = field(default_factory=count)
+
+    def address(self, database: str = "postgres", user: str = "postgres") -> str:
+        return f"postgresql://{user}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+    def database(self) -> str:
+        """A new one, whose clock is on a wall in Los Angeles."""
+        name = f"warehouse_{next(self.databases)}"
+        run(self.address(), f"create database {name} strategy file_copy")
+        run(self.address(), f"alter database {name} set timezone = 'America/Los_Angeles'")
+        return self.address(name)
+
+    def drop(self, address: str) -> None:
+        """Also while somebody is connected."""
+        run(self.address(), f"drop database {address.rpartition('/')[2]} with (force)")
+
+
+@dataclass
+class PostgresHouse(House):
+    """A data folder and a database, and the workspace that is synced into them."""
+
+    address: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.warehouse = PostgresWarehouse(self.folder, credentials(self.address))
+
+    def query(self, sql: str, *values: object) -> list[Row]:
+        return run(self.address, sql.replace("?", "%s"), *values)
+
+    def rebuild(self, folder: Path = SQL) -> None:
+        with self.warehouse.pipeline(self.name).sql_client() as client:
+            build(client, raw="intercom_raw", marts="intercom", folder=folder)
+
+
+def run(address: str, sql: str, *values: object) -> list[Row]:
+    with connected(address) as cursor:
+        cursor.execute(sql, values or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    connection = psycopg2.connect(address)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+def credentials(address: str) -> Any:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
+        return postgres_credentials()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    assert PROGRAMS is not None
+    folder = Path(tempfile.mkdtemp())  # not pytest's, which only its owner can enter: the server refuses to run as root
+    started_by = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+    if started_by:
+        shutil.chown(folder, "postgres", "postgres")
+
+    def program(name: str, *arguments: str) -> None:
+        command = [str(PROGRAMS / name), "-D", str(folder / "data"), *arguments]
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=60, **started_by)  # type: ignore[call-overload]
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program("initdb", "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
+    (folder / "data" / "pg_hba.conf").write_text(
+        "host all locked all scram-sha-256\nhost all all all trust\nlocal all all trust\n"
+    )
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=30"
+    program("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield Server(port)
+    finally:
+        program("pg_ctl", "-m", "immediate", "-w", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[str]:
+    """The address of an empty one."""
+    address = server.database()
+    yield address
+    server.drop(address)
+
+
+@pytest.fixture
+def new_house(tmp_path: Path, database: str) -> Callable[..., PostgresHouse]:
+    """Makes houses; all share one data folder and one database."""
+
+    def make(name: str = "intercom", **options: Any) -> PostgresHouse:
+        defaults: dict[str, Any] = {"contacts": 120, "segments": 6, "start": START, "monotonic": standing_still}
+        return PostgresHouse(tmp_path / "data", Workspace(**(defaults | options)), name, address=database)
+
+    return make
+
+
+@pytest.fixture
+def house(new_house: Callable[..., PostgresHouse]) -> PostgresHouse:
+    return new_house()
+
+
+# The same as on DuckDB
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory, server: Server) -> tuple[House, PostgresHouse]:
+    """One workspace's 20 days; on most, it is synced into DuckDB and PostgreSQL at the same instant of its clock."""
+    folder = tmp_path_factory.mktemp("twins")
+    workspace = Workspace(contacts=300, segments=8, start=START, monotonic=standing_still)
+    pair = (
+        House(folder / "duckdb", workspace),
+        PostgresHouse(folder / "postgres", workspace, address=server.database()),
+    )
+    for day in range(20):
+        a_day(workspace)
+        for twin in pair if day % 5 in SYNCED else ():
+            assert twin.job().run().exit_code == 0
+    return pair
+
+
+def a_day(workspace: Workspace) -> None:
+    """Life, and what seldom happens in so small a workspace."""
+    users = [contact.id for contact in workspace.contacts.values() if contact.value("role") == "user"]
+    leads = [contact.id for contact in workspace.contacts.values() if contact.value("role") == "lead"]
+    workspace.archive(users[0])
+    workspace.delete(users[1])
+    workspace.merge(leads[0], users[2])
+    workspace.sign_up(name='O\'Neill, "Ann";\tÅ 100% \\N', email="")
+    workspace.live(days=1, churn=0.08)
+
+
+def test_a_whole_sync_leaves_the_database_equal_to_the_workspace(house: PostgresHouse) -> None:
+    house.sync()
+    house.workspace.live(days=1, churn=0.1)
+
+    outcome = house.sync()
+
+    assert outcome.exit_code == 0
+    assert outcome.warnings == ()
+    assert house.members() == house.workspace.pairs()
+    loaded = house.query(
+        "select id, name, email from intercom_raw.contacts where id = any(?)", list(house.workspace.contacts)
+    )
+    there = house.workspace.contacts.values()
+    assert sorted(loaded) == sorted((contact.id, contact.value("name"), contact.value("email")) for contact in there)
+
+
+@pytest.mark.parametrize("mart", MARTS)
+def test_twenty_days_give_the_same_rows_as_on_duckdb(twins: tuple[House, PostgresHouse], mart: str) -> None:
+    ours, theirs = (sorted(plain_rows(twin, f"select * from intercom.{mart}"), key=repr) for twin in twins)
+
+    assert ours
+    assert theirs == ours
+
+
+def plain_rows(twin: House, sql: str) -> list[Row]:
+    return [tuple(plain(value) for value in row) for row in twin.query(sql)]
+
+
+def plain(value: object) -> object:
+    """Instants in UTC, JSON parsed whether it came as text or not, and run ids without their random end."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        return json.loads(value)
+    return value[:15] if isinstance(value, str) and value[8:9] == "T" and value[15:16] == "-" else value
+
+
+def test_the_twenty_days_had_something_of_everything(twins: tuple[House, PostgresHouse]) -> None:
+    reasons = "select distinct reason from intercom.segment_membership_events"
+    statuses = "select distinct removal_status from intercom.contacts where removal_status is not null"
+
+    assert {reason for (reason,) in twins[1].query(reasons)} > {"baseline", "joined", "left"}
+    assert twins[1].query(statuses)
+    assert twins[1].query("select count(distinct observed_on) from intercom.segment_daily") == [(12,)]
+
+
+def test_columns_have_the_same_names_order_and_types_as_on_duckdb(twins: tuple[House, PostgresHouse]) -> None:
+    columns = (
+        "select table_name, ordinal_position, column_name, data_type from information_schema.columns "
+        "where table_schema = 'intercom' order by 1, 2"
+    )
+    ours, theirs = (twin.query(columns) for twin in twins)
+
+    assert [(*row[:3], "character varying" if row[3] == "text" else row[3]) for row in theirs] == [
+        (*row[:3], SAME_TYPES[row[3]]) for row in ours
+    ]
+
+
+def test_every_description_is_a_comment_in_the_database(twins: tuple[House, PostgresHouse]) -> None:
+    relations = (
+        "select relname, obj_description(oid, 'pg_class') from pg_class "
+        "where relnamespace = 'intercom'::regnamespace and relkind in ('r', 'v')"
+    )
+    columns = (
+        "select relname, attname, col_description(pg_class.oid, attnum) from pg_class "
+        "join pg_attribute on attrelid = pg_class.oid and attnum > 0 "
+        "where relnamespace = 'intercom'::regnamespace and relkind in ('r', 'v')"
+    )
+
+    assert sorted(twins[1].query(relations)) == sorted((model.name, model.description) for model in MODELS)
+    assert sorted(twins[1].query(columns)) == sorted(
+        (model.name, column, text) for model in MODELS for column, text in model.columns.items()
+    )
+
+
+def test_syncing_twice_changes_no_row_but_runs_and_scan_times(house: PostgresHouse) -> None:
+    house.sync()
+    house.workspace.live(days=1)
+    house.sync()
+    before = lasting(house)
+
+    house.workspace.advance(seconds=2)
+    outcome = house.sync()
+
+    assert (outcome.joins, outcome.leaves) == (0, 0)
+    assert lasting(house) == before
+
+
+def lasting(house: PostgresHouse) -> dict[str, list[Row]]:
+    """The marts without what every run moves."""
+    columns = {
+        model.name: ", ".join(column for column in model.columns if (model.name, column) not in SCAN_TIMES)
+        for model in MODELS
+        if model.name in MARTS and model.name != "sync_runs"
+    }
+    return {
+        name: sorted(house.query(f"select {said} from intercom.{name}"), key=repr) for name, said in columns.items()
+    }
+
+
+def test_odd_contacts_arrive_too(house: PostgresHouse) -> None:
+    odd = make_odd(house.workspace, crowd=160)
+
+    outcome = house.sync()
+
+    assert outcome.exit_code == ExitCode.DONE
+    assert house.members() == house.workspace.pairs()
+    names = {house.workspace.contacts[key].attributes["name"].replace("\0", "\ufffd") for key in odd["names"]}
+    loaded: dict[str, str] = dict(house.query("select contact_id, name from intercom.contacts"))
+    assert {loaded[key] for key in odd["names"]} == names
+
+
+def test_two_workspaces_do_not_mix(new_house: Callable[..., PostgresHouse]) -> None:
+    first, second = new_house(), new_house("acme", workspace_id="acme", seed=7)
+
+    first.sync()
+    second.sync()
+    first.workspace.live(days=1, churn=0.1)
+    first.sync()
+
+    assert first.members() == first.workspace.pairs()
+    assert second.members() == second.workspace.pairs()
+    assert {row[0] for row in first.query("select workspace_id from intercom.contacts")} == {"sandbox", "acme"}
+
+
+def test_no_file_is_made_and_nothing_is_published(house: PostgresHouse) -> None:
+    house.sync()
+
+    assert sorted(path.name for path in house.folder.iterdir()) == ["lock", "pipelines", "runs.jsonl"]
+
+
+def test_every_connection_tells_times_in_utc(house: PostgresHouse) -> None:
+    with house.warehouse.pipeline("intercom").sql_client() as client:
+        assert client.execute_sql("show timezone") == [("UTC",)]
+
+
+def test_a_database_begins_afresh_whatever_the_data_folder_was_used_for(
+    new_house: Callable[..., PostgresHouse],
+) -> None:
+    house = new_house()
+    in_a_file = House(house.folder, house.workspace)
+    in_a_file.sync()
+    house.sync()
+    house.workspace.live(days=1, churn=0.2)
+    house.sync()
+
+    in_a_file.sync()
+
+    assert house.query("select count(*) from intercom.contacts where not is_deleted") == [
+        (len(house.workspace.contacts),)
+    ]
+    assert in_a_file.members() == house.members() == house.workspace.pairs()
+
+
+# The exchange of the marts
+
+
+def standing(house: PostgresHouse) -> list[Row]:
+    """Schemas and relations by name and identity, with what is said of them: whatever was built anew differs."""
+    schemas = house.query("select nspname, oid from pg_namespace where nspname !~ '^pg_' order by 1")
+    relations = "select relname, oid, obj_description(oid) from pg_class where relnamespace = 'intercom'::regnamespace"
+    return schemas + sorted(house.query(relations), key=repr)
+
+
+def test_a_check_that_fails_leaves_the_marts_as_they_were(house: PostgresHouse) -> None:
+    house.sync()
+    before = standing(house), lasting(house)
+    house.query("update intercom_raw.segment_scans set members = members + 1")
+
+    with pytest.raises(ModelsFailed, match="members_after_a_scan_equal_the_log"):
+        house.rebuild()
+
+    assert (standing(house), lasting(house)) == before
+
+
+def test_a_model_that_fails_leaves_the_marts_as_they_were(house: PostgresHouse, sql: Path) -> None:
+    house.sync()
+    before = standing(house), lasting(house)
+    change(sql / "marts" / "sync_runs.sql", "api_calls", "api_costs as api_calls")
+
+    with pytest.raises(ModelsFailed, match=r"model sync_runs could not be built.*api_costs"):
+        house.rebuild(sql)
+
+    assert (standing(house), lasting(house)) == before
+
+
+@pytest.fixture
+def sql(tmp_path: Path) -> Path:
+    """A copy of the project's SQL, to be changed at will."""
+    return Path(shutil.copytree(SQL, tmp_path / "sql"))
+
+
+def change(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def test_a_reader_never_waits_for_a_build(house: PostgresHouse, sql: Path) -> None:
+    house.sync()
+    change(sql / "marts" / "sync_runs.sql", "from runs", "from runs cross join (select pg_sleep(1)) as nap")
+    waits: list[float] = []
+    done = threading.Event()
+
+    def read() -> None:
+        with connected(house.address) as cursor:
+            while not done.is_set():
+                began = time.monotonic()
+                for mart in MARTS:
+                    cursor.execute(f"select count(*) from intercom.{mart}")
+                    assert cursor.fetchone() is not None
+                waits.append(time.monotonic() - began)
+
+    reader = Reader(target=read)
+    reader.start()
+    for _ in range(2):
+        house.rebuild(sql)
+    done.set()
+    reader.join()
+
+    assert reader.error is None
+    assert max(waits) < 0.5
+    assert len(waits) > 20
+
+
+class Reader(threading.Thread):
+    """A thread that keeps the error it ended with."""
+
+    error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except BaseException as error:  # noqa: BLE001  # for the test to look at
+            self.error = error
+
+
+def test_a_reader_in_the_midst_of_a_result_neither_stops_a_build_nor_loses_the_rest(house: PostgresHouse) -> None:
+    house.sync()
+    spells = house.query("select * from intercom.segment_memberships")
+    replaced = "select nspname from pg_namespace where nspname like 'intercom\\_replaced\\_%'"
+    with connected(house.address) as cursor:
+        cursor.execute(
+            "begin; declare result cursor for select * from intercom.segment_memberships; fetch 10 in result"
+        )
+        begun = cursor.fetchall()
+
+        house.workspace.live(days=1, churn=0.2)
+        house.sync()
+        cursor.execute("fetch all in result")
+        ended = cursor.fetchall()
+
+        assert begun + ended == spells
+        assert len(house.query(replaced)) == 1
+        assert house.members() == house.workspace.pairs()
+
+    house.rebuild()
+
+    assert house.query(replaced) == []
+
+
+def test_grants_survive_a_build(house: PostgresHouse) -> None:
+    house.sync()
+    house.query("create role analyst login; create role \"A; 'b'\" login")
+    house.query("grant usage on schema intercom to analyst with grant option")
+    house.query("grant select on intercom.segments, intercom.contacts to analyst, \"A; 'b'\", public")
+    house.query("grant select (contact_id, entered_at) on intercom.segment_memberships to analyst")
+    house.query("alter default privileges in schema intercom grant select on tables to analyst")
+    before = grants(house)
+
+    house.sync()
+    house.sync()
+
+    assert grants(house) >= before
+    assert run(house.address.replace("postgres:", "analyst:", 1), "select count(*) > 0 from intercom.segment_daily")
+
+
+def grants(house: PostgresHouse) -> set[Row]:
+    said = (
+        "select nspname, '', '', nspacl::text from pg_namespace where nspname = 'intercom' "
+        "union all select relname, '', '', relacl::text from pg_class "
+        "where relnamespace = 'intercom'::regnamespace and relname in ('segments', 'contacts') "
+        "union all select 'segment_memberships', attname, '', attacl::text from pg_attribute "
+        "where attrelid = 'intercom.segment_memberships'::regclass and attacl is not null "
+        "union all select 'default', '', defaclobjtype::text, defaclacl::text from pg_default_acl"
+    )
+    return set(house.query(said))
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("create view reports.members as select * from intercom.current_segment_members", "view reports.members"),
+        ("create materialized view reports.m as select * from intercom.segments", "materialized view reports.m"),
+        ("create view intercom.members as select 1 as one", "view intercom.members"),
+        ("create table intercom.notes (note text)", "table intercom.notes"),
+        ("create function intercom.one() returns int language sql as 'select 1'", r"function intercom\.one\(\)"),
+    ],
+)
+def test_what_others_made_of_the_marts_is_never_dropped(house: PostgresHouse, statement: str, named: str) -> None:
+    house.sync()
+    house.query("create schema reports")
+    house.query(statement)
+    before = standing(house), lasting(house)
+
+    with pytest.raises(
+        ModelsFailed, match=rf"would drop what it did not make itself: {named}\..*docs/destinations\.md"
+    ):
+        house.sync()
+
+    assert (standing(house), lasting(house)) == before
+
+
+def test_choosing_one_model_builds_all(house: PostgresHouse) -> None:
+    house.sync()
+
+    built = build_models(house.warehouse.pipeline("intercom"), ["segments"])
+
+    assert set(built.models) == {model.name for model in MODELS}
+    with pytest.raises(Misconfigured, match="No model is called members"):
+        build_models(house.warehouse.pipeline("intercom"), ["members"])
+
+
+# What can be wrong
+
+
+def test_an_unknown_destination_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAREHOUSE__DESTINATION", "snowflake")
+
+    with pytest.raises(Misconfigured, match=r"'snowflake'.*duckdb or postgres.*docs/destinations\.md"):
+        warehouse_settings()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        (None, "lack database, password, username, host"),
+        (f"postgresql://someone:{PASSWORD}@", "lack database, host"),
+        (f"someone {PASSWORD} somewhere", "cannot be understood"),
+        (f"postgresql://someone:{PASSWORD}@127.0.0.1:port/db", "cannot be understood"),
+    ],
+)
+def test_credentials_that_cannot_be_are_told_without_repeating_them(
+    monkeypatch: pytest.MonkeyPatch, address: str | None, said: str
+) -> None:
+    if address:
+        monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
+
+    with pytest.raises(Misconfigured, match=rf"{said}.*DESTINATION__POSTGRES__CREDENTIALS") as refused:
+        postgres_credentials()
+
+    assert PASSWORD not in str(refused.value)
+
+
+@pytest.fixture
+def locked(server: Server) -> Iterator[None]:
+    """A user whose password is another one."""
+    run(server.address(), "create role locked login password 'another'")
+    yield
+    run(server.address(), "drop role locked")
+
+
+@pytest.mark.usefixtures("locked")
+@pytest.mark.parametrize(
+    ("user", "database", "said"),
+    [
+        ("locked", "postgres", "password authentication failed"),
+        ("nobody", "postgres", 'role "nobody" does not exist'),
+        ("postgres", "nowhere", 'database "nowhere" does not exist'),
+    ],
+)
+def test_who_is_not_let_in_has_to_mend_the_credentials(
+    tmp_path: Path, server: Server, user: str, database: str, said: str
+) -> None:
+    warehouse = PostgresWarehouse(tmp_path, credentials(server.address(database, user)))
+
+    with pytest.raises(Misconfigured, match=f"{said}.*DESTINATION__POSTGRES__CREDENTIALS") as refused, warehouse.held():
+        pass
+
+    assert PASSWORD not in str(refused.value)
+
+
+def test_an_option_that_libpq_does_not_know_is_a_matter_of_the_credentials(tmp_path: Path, server: Server) -> None:
+    warehouse = PostgresWarehouse(tmp_path, credentials(f"{server.address('postgres')}?colour={PASSWORD}"))
+
+    with pytest.raises(Misconfigured, match="cannot be understood") as refused, warehouse.held():
+        pass
+
+    assert PASSWORD not in str(refused.value)
+
+
+def test_a_user_who_may_not_create_schemas_is_told_so(tmp_path: Path, server: Server) -> None:
+    address = server.database()
+    run(address, "create role guest login")
+    guest = PostgresHouse(
+        tmp_path,
+        Workspace(contacts=50, segments=2, start=START, monotonic=standing_still),
+        address=address.replace("postgres:", "guest:", 1),
+    )
+
+    with pytest.raises(Misconfigured, match=r"The user guest may not.*permission denied.*create schemas"):
+        guest.sync()
+
+
+def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        warehouse = PostgresWarehouse(tmp_path, credentials(f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/db"))
+
+        with pytest.raises(Unreachable, match=r"cannot be reached.*[Cc]onnection refused.*Try again") as gone:
+            warehouse.held().__enter__()
+
+    assert gone.value.exit_code == 4
+    assert PASSWORD not in str(gone.value)
+
+
+def test_a_server_that_goes_away_during_a_run_is_unavailable(house: PostgresHouse, server: Server) -> None:
+    house.sync()
+
+    def shut_out(step: str) -> None:
+        if step == "Loading":
+            name = house.address.rpartition("/")[2]
+            run(server.address(), f"alter database {name} allow_connections false")
+
+    house.workspace.live(days=1, churn=0.2)
+    with pytest.raises(Unreachable, match="not currently accepting connections"):
+        house.sync(say=shut_out)
+
+    run(server.address(), f"alter database {house.address.rpartition('/')[2]} allow_connections true")
+    house.sync()
+    assert house.members() == house.workspace.pairs()
+
+
+def test_two_data_folders_do_not_write_at_once(tmp_path: Path, server: Server) -> None:
+    reached = credentials(server.database())
+    here, there = PostgresWarehouse(tmp_path / "here", reached), PostgresWarehouse(tmp_path / "there", reached)
+
+    with here.held(), pytest.raises(Busy, match="another host"), there.held():
+        pass
+    with there.held():
+        pass
+
+
+@pytest.mark.parametrize(("port", "exit_code"), [(None, 2), (1, 4)], ids=["not loaded yet", "not there"])
+def test_the_command_line_says_what_to_do_in_one_paragraph(
+    tmp_path: Path, server: Server, port: int | None, exit_code: int
+) -> None:
+    address = server.database() if port is None else f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/db"
+    environment = {
+        "WAREHOUSE__DATA_DIR": str(tmp_path),
+        "WAREHOUSE__DESTINATION": "postgres",
+        "DESTINATION__POSTGRES__CREDENTIALS": address,
+    }
+
+    ended = subprocess.run(
+        [Path(sys.executable).parent / "intercom-warehouse", "models"],
+        env=environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode == exit_code, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert PASSWORD not in ended.stdout + ended.stderr
