@@ -17,7 +17,7 @@ import httpx
 
 from sources.intercom import intercom
 from sources.intercom.client import PATIENT, Intercom, Retries, Usage
-from sources.intercom.fields import Fields
+from sources.intercom.fields import Fields, KnownFields
 from sources.intercom.memberships import Clock, Guard
 from sources.intercom.pacing import Pacer
 from sources.intercom.reading import Reading
@@ -176,7 +176,7 @@ class Sync:
         pipeline.load()
         return reading
 
-    def _reading(self, memory: RawMemory, app: App, run_id: str, fields: dict[str, bool]) -> Reading:
+    def _reading(self, memory: RawMemory, app: App, run_id: str, fields: KnownFields | None) -> Reading:
         return Reading(
             self._connect,
             workspace_id=app.id_code,
@@ -270,9 +270,9 @@ def _source_state(pipeline: dlt.Pipeline) -> dict[str, Any]:
     return state
 
 
-def known_fields(pipeline: dlt.Pipeline) -> dict[str, bool]:
-    """The fields that contacts had in earlier runs; see `Fields`."""
-    fields: dict[str, bool] = _source_state(pipeline).get("contact_fields", {})
+def known_fields(pipeline: dlt.Pipeline) -> KnownFields | None:
+    """The fields that contacts had in earlier runs, null before the first."""
+    fields: KnownFields | None = _source_state(pipeline).get("contact_fields")
     return fields
 
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec import Raw, ValidationError
 
 from sources.intercom.client import Unreadable, decode
-from sources.intercom.fields import Fields
+from sources.intercom.fields import Fields, KnownFields
 from sources.intercom.records import Page, contacts_table, read_contact
 from sources.intercom.search import next_cursor, updated_after
 from sources.intercom.versions import DAY_VERSIONS, is_too_old, version
@@ -63,7 +63,7 @@ def test_a_contact_without_an_id_cannot_be_read() -> None:
         read_contact(b'{"name": "nobody"}')
 
 
-def known_after(*contacts: dict[str, Any], known: dict[str, bool]) -> tuple[list[str], dict[str, bool]]:
+def known_after(*contacts: dict[str, Any], known: KnownFields | None = None) -> tuple[list[str], KnownFields]:
     fields = Fields(known)
     for sent in contacts:
         one = read_contact(json.dumps({"id": "c1", **sent}).encode())
@@ -72,27 +72,37 @@ def known_after(*contacts: dict[str, Any], known: dict[str, bool]) -> tuple[list
 
 
 def test_a_new_field_is_told_once() -> None:
-    news, known = known_after({"name": "Ann"}, {"name": "Bob", "shoe_size": 41}, known={})
+    news, known = known_after({"name": "Ann"}, {"name": "Bob", "shoe_size": 41})
     again, _ = known_after({"name": "Cyd", "shoe_size": 38}, known=known)
 
     assert news == ["contacts are sent with a new field, shoe_size: it is kept in _extra"]
     assert again == []
 
 
-def test_a_field_that_every_contact_had_is_missed_and_a_rare_one_is_not() -> None:
-    _, known = known_after({"name": "Ann", "os": "Linux"}, {"name": "Bob"}, known={})
-    news, later = known_after({"phone": "1"}, known=known)
+@pytest.mark.parametrize("now", [{"phone": "1"}, {"phone": "1", "name": None}], ids=["removed", "nulled"])
+def test_a_field_that_all_had_is_missed_once_and_a_rare_one_is_not(now: dict[str, Any]) -> None:
+    _, known = known_after(*[{"name": "Ann", "phone": "1"}] * 99, {"name": "Bob", "phone": "1", "os": "Linux"})
+    news, later = known_after(*[now] * 5, known=known)
+    again, _ = known_after(*[now] * 5, known=later)
 
-    assert news == ["contacts are not sent with name any more: it is null for the 1 just read"]
-    assert later == {"id": True, "phone": True, "os": False}
+    assert news == ["contacts have no name any more: it is missing or null in all 5 just read"]
+    assert again == []
+
+
+def test_one_contact_without_a_usual_field_is_no_news() -> None:
+    _, known = known_after(*[{"name": "Ann"}] * 100)
+
+    assert known_after({"name": None}, known=known)[0] == []
 
 
 def test_a_run_that_reads_nobody_has_no_news() -> None:
-    assert known_after(known={"name": True}) == ([], {"name": True})
+    known: KnownFields = {"contacts": 9, "filled": {"name": 9}}
+
+    assert known_after(known=known) == ([], known)
 
 
 def test_another_type_is_told_with_the_field_and_no_value() -> None:
-    news, _ = known_after({"browser": ["secret"]}, {"browser": ["secret"]}, known={})
+    news, _ = known_after({"browser": ["secret"]}, {"browser": ["secret"]})
 
     assert news == ["2 contacts have another type in browser than documented: null there, kept in _extra"]
 

@@ -104,7 +104,7 @@ def test_fields_added_removed_retyped_and_nulled_end_no_run_and_are_told(house: 
 
     told = " ".join(outcome.drift)
     assert outcome.exit_code == ExitCode.DONE
-    assert all(name in told for name in ("shoe_size", "referrer", "browser"))
+    assert all(name in told for name in ("shoe_size", "referrer", "browser", " os "))
     browsers = {one.attributes["browser"] for one in workspace.contacts.values()}
     kept = house.query(
         """select distinct _extra ->> '$.browser.name', _extra ->> '$.shoe_size' from intercom_raw.contacts"""

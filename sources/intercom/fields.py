@@ -2,55 +2,67 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from typing import TypedDict
+
+from msgspec import Raw
 
 from .records import DOCUMENTED_CONTACT_FIELDS
 
+NULL = Raw(b"null")
+SURPRISE = 1e-6
+"""A field is missed where so rare a chance would have left it empty in all contacts of a run."""
+
+
+class KnownFields(TypedDict):
+    """Contacts read so far, and in how many of them each field had a value."""
+
+    contacts: int
+    filled: dict[str, int]
+
 
 class Fields:
-    """The top-level fields of the contacts of one run.
+    """The top-level fields that the contacts of one run have a value in. `known` is what earlier runs saw."""
 
-    Args:
-        known: fields of earlier runs, by name; true where every contact of the last run had it. Empty at first.
-    """
-
-    def __init__(self, known: Mapping[str, bool]) -> None:
-        self._known = dict(known)
+    def __init__(self, known: KnownFields | None = None) -> None:
+        self._known = known or {"contacts": 0, "filled": {}}
         self._shapes: Counter[tuple[str, ...]] = Counter()
         self._odd: Counter[str] = Counter()
 
-    def note(self, sent: Mapping[str, object], odd: Collection[str]) -> None:
-        """Takes in one contact: the fields it was sent with, and those of another type than documented."""
-        self._shapes[tuple(sent)] += 1
+    def note(self, sent: Mapping[str, Raw], odd: Collection[str]) -> None:
+        """Takes in one contact: what it was sent with, and the names of fields of another type than documented."""
+        self._shapes[tuple(name for name, value in sent.items() if value != NULL)] += 1
         self._odd.update(odd)
 
     def news(self) -> Iterator[str]:
         """What changed, in sentences that hold names of fields and numbers, no values."""
-        counts = self._counts()
-        for name in sorted(counts.keys() - self._expected()):
+        for name in sorted(self._filled().keys() - DOCUMENTED_CONTACT_FIELDS - self._known["filled"].keys()):
             yield f"contacts are sent with a new field, {name}: it is kept in _extra"
-        if self._shapes:
-            for name in sorted(name for name, always in self._known.items() if always and name not in counts):
-                yield f"contacts are not sent with {name} any more: it is null for the {self._contacts:,} just read"
+        for name in self._missed():
+            yield f"contacts have no {name} any more: it is missing or null in all {self._contacts:,} just read"
         for name, count in sorted(self._odd.items()):
             yield f"{count:,} contacts have another type in {name} than documented: null there, kept in _extra"
 
-    def known(self) -> dict[str, bool]:
-        """What the next run compares with."""
-        counts = self._counts()
-        if not counts:
-            return self._known
-        rare = {name: False for name, always in self._known.items() if not always and name not in counts}
-        return rare | {name: count == self._contacts for name, count in counts.items()}
+    def known(self) -> KnownFields:
+        """What the next run compares with; a field that is missed is told once."""
+        before = self._known["filled"] | dict.fromkeys(self._missed(), 0)
+        filled = Counter(before)
+        filled.update(self._filled())
+        return {"contacts": self._known["contacts"] + self._contacts, "filled": dict(filled)}
 
     @property
     def _contacts(self) -> int:
         return self._shapes.total()
 
-    def _counts(self) -> Counter[str]:
-        counts: Counter[str] = Counter()
+    def _filled(self) -> Counter[str]:
+        filled: Counter[str] = Counter()
         for shape, contacts in self._shapes.items():
-            counts.update(dict.fromkeys(shape, contacts))
-        return counts
+            filled.update(dict.fromkeys(shape, contacts))
+        return filled
 
-    def _expected(self) -> set[str]:
-        return {*DOCUMENTED_CONTACT_FIELDS, *self._known}
+    def _missed(self) -> list[str]:
+        filled = self._filled()
+        return sorted(name for name in self._known["filled"] if name not in filled and self._is_surprising(name))
+
+    def _is_surprising(self, name: str) -> bool:
+        share = self._known["filled"][name] / (self._known["contacts"] + 1)
+        return bool((1 - share) ** self._contacts < SURPRISE)
