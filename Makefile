@@ -24,7 +24,7 @@ demo: install  ## three weeks of a made-up workspace, synced day by day, then a 
 	@$(COMMAND) demo
 
 test: install  ## all tests, offline
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
 sync: install  ## sync the workspace configured in .dlt/
 	@$(COMMAND) sync

@@ -45,9 +45,12 @@ SAME_TYPES = {
     "JSON": "jsonb",
 }
 
-pytestmark = pytest.mark.skipif(
-    PROGRAMS is None, reason="no PostgreSQL in /usr/lib/postgresql: apt-get install postgresql brings it"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        PROGRAMS is None, reason="no PostgreSQL in /usr/lib/postgresql: apt-get install postgresql brings it"
+    ),
+    pytest.mark.xdist_group("postgres"),  # one server, and one pair of twins, for all of them
+]
 
 Row = tuple[Any, ...]
 
