@@ -36,7 +36,7 @@ Settings = TypeVar("Settings", bound=BaseConfiguration)
 
 @configspec
 class IntercomSettings(BaseConfiguration):
-    """Section `[sources.intercom]`; `.dlt/config.toml` tells what each means. `overlap` is in seconds."""
+    """Section `[sources.intercom]`; `.dlt/config.toml` tells what each means. `overlap` is in seconds, `sweep_every` in hours."""
 
     access_token: TSecretStrValue = None  # type: ignore[assignment]  # dlt's way of saying "required"
     region: str = None  # type: ignore[assignment]
@@ -44,6 +44,8 @@ class IntercomSettings(BaseConfiguration):
     rate_limit_share: float = None  # type: ignore[assignment]
     overlap: int = None  # type: ignore[assignment]
     max_shrink: float = None  # type: ignore[assignment]
+    sweep_every: float = None  # type: ignore[assignment]
+    sweep_budget: int = None  # type: ignore[assignment]
     base_url: str | None = None
 
     def on_resolved(self) -> None:
@@ -65,8 +67,9 @@ class IntercomSettings(BaseConfiguration):
                 raise Misconfigured(
                     f"{name} is a part of a whole: set it between 0 and 1, not to {getattr(self, name)}."
                 )
-        if self.overlap < 0:
-            raise Misconfigured(f"overlap is a number of seconds: set it to 0 or more, not to {self.overlap}.")
+        for name, unit in (("overlap", "seconds"), ("sweep_every", "hours"), ("sweep_budget", "calls")):
+            if getattr(self, name) < 0:
+                raise Misconfigured(f"{name} is a number of {unit}: set it to 0 or more, not to {getattr(self, name)}.")
 
     @property
     def url(self) -> str:

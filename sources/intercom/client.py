@@ -11,13 +11,24 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
 import stamina
 
 from .pacing import Pacer, seconds_until
-from .records import Me, Page, Segment, SegmentList, without_nul
+from .records import (
+    Activities,
+    ContactById,
+    ContactSegments,
+    Me,
+    Page,
+    RemovedContacts,
+    Segment,
+    SegmentList,
+    without_nul,
+)
 
 BASE_URLS = {
     "us": "https://api.intercom.io",
@@ -33,6 +44,9 @@ TIMEOUT_SECONDS = 60.0
 PASSING_STATUSES = (408, 409, 429, 500, 502, 503, 504)
 """Statuses that a later attempt may not meet again; Intercom's own clients retry the same ones."""
 
+NOT_OFFERED = (400, 403, 404)
+"""How Intercom says that a version, a plan or a token does not have an optional endpoint."""
+
 Record = TypeVar("Record")
 JSON = dict[str, Any]
 
@@ -43,6 +57,10 @@ class IntercomError(Exception):
 
 class Refused(IntercomError):
     """Intercom understood and said no (token, scope, plan, version): trying again will not help."""
+
+
+class QueryRefused(Refused):
+    """Intercom does not know a field or an operator of a search: what was asked has to be found out another way."""
 
 
 class Unavailable(IntercomError):
@@ -59,6 +77,15 @@ class _TryAgain(Exception):
     def __init__(self, what: str, *, wait_seconds: float | None = None) -> None:
         super().__init__(what)
         self.wait_seconds = wait_seconds
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """What became of a contact: `status` is present, archived, blocked, merged or deleted."""
+
+    status: str
+    merged_into: str | None = None
+    updated_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +177,47 @@ class Intercom:
             return True
         return False if any(fault.code == "not_found" for fault in _faults(response)) else None
 
+    async def segments_of(self, contact_id: str) -> set[str] | None:
+        """Ids of the segments a contact is in; null where Intercom says that there is no such contact."""
+        path = f"/contacts/{quote(contact_id, safe='')}/segments"
+        response = await self._call("GET", path, label="/contacts/{id}/segments", expected=(200, 404, 410))
+        if response.status_code == httpx.codes.OK:
+            return {segment.id for segment in decode(response.content, ContactSegments).data}
+        _confirm_gone(response)
+        return None
+
+    async def whereabouts(self, contact_id: str) -> Whereabouts:
+        """What became of a contact, asked by its id.
+
+        Up to version 2.15 Intercom answers alike, 404, for a deleted contact and for one that was merged; from 2.16 on
+        it tells a merged one apart. No document says how an archived contact answers: it is taken at its own word.
+        """
+        path = f"/contacts/{quote(contact_id, safe='')}"
+        response = await self._call("GET", path, label="/contacts/{id}", expected=(200, 404, 410))
+        if response.status_code == httpx.codes.OK:
+            found = decode(response.content, ContactById)
+            status = "archived" if found.archived else "blocked" if found.blocked else "present"
+            return Whereabouts(status, updated_at=found.updated_at)
+        _confirm_gone(response)
+        if response.status_code == httpx.codes.GONE:
+            return Whereabouts("merged", merged_into=_canonical(response))
+        return Whereabouts("deleted")
+
+    async def activities(self, after: str | None) -> Activities | None:
+        """A page of the contacts' activity feed after a cursor; null where this version or token has no feed."""
+        cursor = f"&starting_after={quote(after, safe='')}" if after else ""
+        response = await self._call(
+            "GET", f"/contacts/activities?per_page={PAGE_SIZE}{cursor}", expected=(200, *NOT_OFFERED)
+        )
+        return decode(response.content, Activities) if response.status_code == httpx.codes.OK else None
+
+    async def removed_contacts(self, page: int) -> RemovedContacts | None:
+        """A page of the contacts that are not active; null where this version or token has no such list."""
+        response = await self._call(
+            "GET", f"/contacts/deleted?per_page={PAGE_SIZE}&page={page}", expected=(200, *NOT_OFFERED)
+        )
+        return decode(response.content, RemovedContacts) if response.status_code == httpx.codes.OK else None
+
     async def search(self, query: JSON, *, sort: JSON, page: type[Page[Record]], pagination: JSON) -> Page[Record]:
         """One page of `POST /contacts/search`, decoded as `page`. It only reads, so it is retried like a GET."""
         body = {"query": query, "sort": sort, "pagination": pagination}
@@ -159,10 +227,20 @@ class Intercom:
         return decode((await self._call("GET", path)).content, shape)
 
     async def _call(
-        self, method: str, path: str, *, json: JSON | None = None, expected: tuple[int, ...] = (200,)
+        self,
+        method: str,
+        path: str,
+        *,
+        json: JSON | None = None,
+        expected: tuple[int, ...] = (200,),
+        label: str | None = None,
     ) -> httpx.Response:
-        """Sends until an answer of an expected status came whole, or until trying again is pointless."""
-        what = f"{method} {path.partition('?')[0]}"
+        """Sends until an answer of an expected status came whole, or until trying again is pointless.
+
+        `label` is the path as it is counted and told, where the path itself names a contact.
+        """
+        label = label or path.partition("?")[0]
+        what = f"{method} {label}"
         try:
             async for attempt in stamina.retry_context(
                 on=_backoff,
@@ -173,7 +251,7 @@ class Intercom:
                 wait_jitter=self._retries.wait_jitter,
             ):
                 with attempt:
-                    response = await self._send(method, path, json)
+                    response = await self._send(method, path, json, label)
                     return _checked(response, what, expected)
         except _TryAgain as error:
             raise Unavailable(
@@ -182,7 +260,7 @@ class Intercom:
             ) from None
         raise AssertionError("the retry loop ends by returning or raising")
 
-    async def _send(self, method: str, path: str, json: JSON | None) -> httpx.Response:
+    async def _send(self, method: str, path: str, json: JSON | None, label: str) -> httpx.Response:
         headers: Mapping[str, str] | None = None
         async with self._lanes:
             await self.pacer.wait()
@@ -193,13 +271,13 @@ class Intercom:
                 raise _TryAgain(_cause(error)) from None
             finally:
                 self.pacer.learn(headers)
-        self._count(path, response)
+        self._count(label, response)
         if any(fault.code == "rate_limit_exceeded" for fault in _faults(response)):
             self.pacer.wait_for_next_window()
         return response
 
-    def _count(self, path: str, response: httpx.Response) -> None:
-        self.usage.calls[path.partition("?")[0]] += 1
+    def _count(self, label: str, response: httpx.Response) -> None:
+        self.usage.calls[label] += 1
         self.usage.bytes_received += len(response.content)
         if self.usage.answered_at is None and "date" in response.headers:
             self.usage.answered_at = parsedate_to_datetime(response.headers["date"]).timestamp()
@@ -217,7 +295,32 @@ def _checked(response: httpx.Response, what: str, expected: tuple[int, ...]) -> 
         return response
     if status in PASSING_STATUSES or not _is_json(response):
         raise _TryAgain(_in_intercoms_words(response), wait_seconds=_asked_wait(response))
-    raise Refused(f"Intercom refused {what}: {_in_intercoms_words(response)}. {_next_step(status, response)}")
+    words = f"Intercom refused {what}: {_in_intercoms_words(response)}. {_next_step(status, response)}"
+    raise QueryRefused(words) if _is_about_query(what, response) else Refused(words)
+
+
+def _is_about_query(what: str, response: httpx.Response) -> bool:
+    is_malformed = response.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY)
+    return is_malformed and what.endswith("/search") and not _is_version_refused(response)
+
+
+def _is_version_refused(response: httpx.Response) -> bool:
+    return any(fault.code == "intercom_version_invalid" for fault in _faults(response))
+
+
+def _confirm_gone(response: httpx.Response) -> None:
+    """Believes that a contact is gone only in Intercom's own words: a proxy's 404 says nothing of contacts."""
+    if not any(fault.code in ("not_found", "contact_merged") for fault in _faults(response)):
+        raise Unreadable(
+            f"Intercom answered a question about one contact with {_in_intercoms_words(response)}, which this release "
+            "cannot read. Nothing was changed. Look for a newer release, or report this message."
+        )
+
+
+def _canonical(response: httpx.Response) -> str | None:
+    """The contact that a merged one became, from `Link: </contacts/{id}>; rel="canonical"`."""
+    link = response.links.get("canonical", {}).get("url", "")
+    return link.rpartition("/")[2] or None
 
 
 def decode(sent: bytes, shape: type[Record]) -> Record:
@@ -289,7 +392,7 @@ def _request_id(response: httpx.Response) -> str:
 
 
 def _next_step(status: int, response: httpx.Response) -> str:
-    if any(fault.code == "intercom_version_invalid" for fault in _faults(response)):
+    if _is_version_refused(response):
         return "Set SOURCES__INTERCOM__API_VERSION to a version that Intercom knows, such as Preview."
     if status == httpx.codes.UNAUTHORIZED:
         return (

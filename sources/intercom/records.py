@@ -80,6 +80,62 @@ class ContactStamp(msgspec.Struct):
     updated_at: int = 0
 
 
+class SegmentId(msgspec.Struct):
+    """A segment of which only the identity matters."""
+
+    id: str
+
+
+class ContactSegments(msgspec.Struct):
+    """`GET /contacts/{id}/segments`: the segments a contact is in; Intercom does not page it."""
+
+    data: list[SegmentId]
+
+
+class ContactById(msgspec.Struct):
+    """`GET /contacts/{id}`, as far as it tells whether the contact is still there; the flags are absent in most."""
+
+    id: str
+    updated_at: int | None = None
+    archived: bool = False
+    blocked: bool = False
+
+
+class Activity(msgspec.Struct, kw_only=True):
+    """Something that happened to a contact's identity; `contact_id` of a merge is its target."""
+
+    id: str
+    event_type: str
+    contact_id: str | None = None
+    external_id: str | None = None
+    role: str | None = None
+    merge_source_id: str | None = None
+    merge_target_id: str | None = None
+    failure_reason: str | None = None
+    created_at: int | None = None
+
+
+class Activities(msgspec.Struct):
+    """A page of `GET /contacts/activities`, the oldest first. Empty proves nothing: a store that is down is empty, too."""
+
+    data: list[Activity]
+    pages: Pages | None = None
+
+
+class RemovedContact(msgspec.Struct):
+    """A contact that is not active: archived, blocked, merged, pending_deletion or permanently_deleted."""
+
+    id: str
+    status: str | None = None
+    merged_into_id: str | None = None
+
+
+class RemovedContacts(msgspec.Struct):
+    """A page of `GET /contacts/deleted`, numbered from 1."""
+
+    data: list[RemovedContact]
+
+
 class Contact(msgspec.Struct, kw_only=True):
     """A contact, one field per documented field; see "Contacts" in Intercom's reference."""
 
@@ -225,6 +281,24 @@ CONTACT_REMOVALS = _schema(
         "run_id": _TEXT,
     },
     key=CONTACT_REMOVALS_KEY,
+)
+
+CONTACT_ACTIVITIES_KEY = ("workspace_id", "id")
+CONTACT_ACTIVITIES = _schema(
+    {
+        "workspace_id": _TEXT,
+        "id": _TEXT,
+        "event_type": _TEXT,
+        "contact_id": _TEXT,
+        "external_id": _TEXT,
+        "role": _TEXT,
+        "merge_source_id": _TEXT,
+        "merge_target_id": _TEXT,
+        "failure_reason": _TEXT,
+        "created_at": _WHOLE,
+        "run_id": _TEXT,
+    },
+    key=CONTACT_ACTIVITIES_KEY,
 )
 
 RUNS_KEY = ("workspace_id", "run_id")
