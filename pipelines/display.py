@@ -81,6 +81,7 @@ def show(outcome: Outcome, warehouse: Warehouse) -> None:
         "workspace": f"{outcome.workspace_id}: {outcome.segments} segments, {outcome.members:,} memberships",
         "changed": f"{outcome.joins:,} joined, {outcome.leaves:,} left, {outcome.contacts_read:,} contacts read, "
         f"{outcome.contacts_gone:,} gone",
+        "swept": f"{outcome.swept} of {outcome.segments} segments",
         "cost": f"{outcome.api_calls:,} calls, {outcome.megabytes:,.1f} MB, {outcome.seconds:.1f} s",
         "query": warehouse.address,
     }

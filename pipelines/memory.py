@@ -1,6 +1,6 @@
 """What the raw tables remember of a workspace, for the next run to compare with."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Lock
@@ -10,7 +10,10 @@ import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
-from sources.intercom.memberships import RememberedSegment
+from sources.intercom.memberships import Removal
+from sources.intercom.plan import LastSweep, RememberedSegment
+from sources.intercom.records import Activity
+from sources.intercom.removals import told
 
 IDS_A_QUERY = 1_000
 
@@ -34,10 +37,16 @@ class RawMemory:
         self._turn = Lock()
 
     def segments(self) -> dict[str, RememberedSegment]:
-        """Segments ever scanned, by id, each with its newest scan and version."""
+        """Segments ever scanned, by id, each with its newest scan and version, and its last complete sweep."""
         versions = dict(self._newest("segments", "segment_id", "segment_id, updated_at"))
-        scans = self._newest("segment_scans", "segment_id", "segment_id, observed_at, how, problem")
-        return {row[0]: RememberedSegment(row[0], versions[row[0]], *row[1:]) for row in scans}
+        whole = "and status = 'complete' and how <> 'deleted'"
+        sweeps = self._newest("segment_scans", "segment_id", "segment_id, observed_at, count, members", whole)
+        swept = {segment_id: LastSweep(*rest) for segment_id, *rest in sweeps}
+        scans = self._newest("segment_scans", "segment_id", "segment_id, observed_at, how, status, problem, members")
+        return {
+            key: RememberedSegment(key, versions[key], observed_at, how, status, problem, members, swept.get(key))
+            for key, observed_at, how, status, problem, members in scans
+        }
 
     def members(self, segment_id: str) -> set[str]:
         """Contacts whose newest change in the segment says that they are in it."""
@@ -48,24 +57,42 @@ class RawMemory:
 
     def memberships(self, contact_ids: Collection[str]) -> set[tuple[str, str]]:
         """The pairs (segment, contact) that hold for these contacts."""
-        ids, pairs = sorted(contact_ids), set()
-        for start in range(0, len(ids), IDS_A_QUERY):
-            part = ids[start : start + IDS_A_QUERY]
-            condition = f"and contact_id in ({', '.join(['%s'] * len(part))})"
-            columns = "segment_id, contact_id, is_member"
-            rows = self._newest("membership_changes", "segment_id, contact_id", columns, condition, *part)
-            pairs |= {(segment_id, contact_id) for segment_id, contact_id, is_member in rows if is_member}
-        return pairs
+        columns = "segment_id, contact_id, is_member"
+        rows = self._newest_among("membership_changes", "segment_id, contact_id", columns, contact_ids)
+        return {(segment_id, contact_id) for segment_id, contact_id, is_member in rows if is_member}
 
     def contacts(self) -> set[str]:
         """Contacts loaded and not known to be removed."""
         loaded = self._rows("select id from {contacts} where workspace_id = %s", self._workspace_id)
-        return {contact_id for (contact_id,) in loaded} - self.removed()
+        return {contact_id for (contact_id,) in loaded} - self.removed().keys()
 
-    def removed(self) -> set[str]:
-        """Contacts whose newest removal says that they are gone."""
+    def contact_count(self) -> int:
+        """How many contacts are loaded and not known to be removed."""
+        rows = self._rows("select count(*) from {contacts} where workspace_id = %s", self._workspace_id)
+        removed = self.loaded(self.removed())
+        return (rows[0][0] if rows else 0) - len(removed)
+
+    def loaded(self, contact_ids: Collection[str]) -> dict[str, int | None]:
+        """Those of the contacts that are loaded, with the `updated_at` they were loaded with."""
+        query = "select id, updated_at from {contacts} where workspace_id = %s and id in "
+        return dict(row for part in _parts(contact_ids) for row in self._among(query, part))
+
+    def removed(self) -> dict[str, str]:
+        """Contacts whose newest removal says that they are gone, with its status."""
         rows = self._newest("contact_removals", "contact_id", "contact_id, status")
-        return {contact_id for contact_id, status in rows if status != "active"}
+        return {contact_id: status for contact_id, status in rows if status != "active"}
+
+    def reported(self) -> dict[str, Removal]:
+        """Loaded contacts that the activity feed told to be deleted or merged, and that are not removed yet."""
+        columns = ("id", "event_type", "contact_id", "merge_source_id", "merge_target_id", "created_at")
+        rows = self._rows(
+            f"select {', '.join(columns)} from {{contact_activities}} where workspace_id = %s and event_type in "  # noqa: S608
+            "('contact.deleted', 'contact.merged') order by created_at",
+            self._workspace_id,
+        )
+        removals = told(Activity(**dict(zip(columns, row, strict=True))) for row in rows)
+        open_reports = removals.keys() - self.removed().keys()
+        return {contact_id: removals[contact_id] for contact_id in self.loaded(open_reports)}
 
     def newest_observation(self) -> datetime | None:
         """The latest moment in the log: the clock has to be past it."""
@@ -84,6 +111,15 @@ class RawMemory:
             *values,
         )
 
+    def _newest_among(
+        self, table: str, key: str, columns: str, contact_ids: Collection[str]
+    ) -> Iterator[tuple[Any, ...]]:
+        for part in _parts(contact_ids):
+            yield from self._newest(table, key, columns, f"and contact_id in ({', '.join(['%s'] * len(part))})", *part)
+
+    def _among(self, query: str, ids: Sequence[str]) -> list[tuple[Any, ...]]:
+        return self._rows(f"{query} ({', '.join(['%s'] * len(ids))})", self._workspace_id, *ids)
+
     def _value(self, query: str, *values: str) -> datetime | None:
         rows = self._rows(query, *values)
         value: datetime | None = rows[0][0] if rows else None
@@ -97,6 +133,11 @@ class RawMemory:
             except DatabaseUndefinedRelation:
                 return []
         return [tuple(row) for row in rows or ()]
+
+
+def _parts(ids: Collection[str]) -> Iterator[Sequence[str]]:
+    ordered = sorted(ids)
+    return (ordered[start : start + IDS_A_QUERY] for start in range(0, len(ordered), IDS_A_QUERY))
 
 
 class _Tables(dict[str, str]):

@@ -36,7 +36,7 @@ Settings = TypeVar("Settings", bound=BaseConfiguration)
 
 @configspec
 class IntercomSettings(BaseConfiguration):
-    """Section `[sources.intercom]`; `.dlt/config.toml` tells what each means. `overlap` is in seconds, `sweep_every` in hours."""
+    """Section `[sources.intercom]`; `.dlt/config.toml` tells what each means, and in which unit it is."""
 
     access_token: TSecretStrValue = None  # type: ignore[assignment]  # dlt's way of saying "required"
     region: str = None  # type: ignore[assignment]

@@ -9,18 +9,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dlt
 import httpx
 
-from sources.intercom import intercom
+from sources.intercom import intercom, intercom_part, past
 from sources.intercom.client import PATIENT, Intercom, Retries, Usage
 from sources.intercom.fields import Fields, KnownFields
+from sources.intercom.first_load import FirstLoad, Progress
 from sources.intercom.memberships import Clock, Guard
 from sources.intercom.pacing import Pacer
-from sources.intercom.reading import Reading
+from sources.intercom.plan import Limits
+from sources.intercom.reading import Past, Reading, Terms
 from sources.intercom.records import App
 from sources.intercom.versions import version
 
@@ -67,6 +69,7 @@ class Outcome:
     contacts_read: int
     contacts_gone: int
     segments: int
+    swept: int
     members: int
     joins: int
     leaves: int
@@ -159,34 +162,52 @@ class Sync:
     def _finish_pending(self, pipeline: dlt.Pipeline) -> None:
         if pipeline.has_pending_data:
             self.say("Loading what an interrupted run had read")
-            pipeline.normalize()
-            pipeline.load()
+            load_package(pipeline)
 
     def _load(self, pipeline: dlt.Pipeline, app: App, run_id: str) -> Reading:
+        terms, fields = self._terms(app, run_id), Fields(known_fields(pipeline))
+        before = past(_source_state(pipeline))
         with remembering(pipeline, app.id_code) as memory:
             check_clock(self.clock(), memory)
-            reading = self._reading(memory, app, run_id, known_fields(pipeline))
-            source = intercom(reading, overlap=self.settings.overlap)
+        if before.cursor is None:
+            before = self._load_in_parts(pipeline, terms, fields)
+        with remembering(pipeline, app.id_code) as memory:
+            if before.in_parts:
+                terms = after_parts(terms, memory)
+            reading = Reading(self._connect, terms, memory=memory, past=before, fields=fields)
+            source = intercom(reading)
             source.resources.add(journal.runs(self.warehouse.journal, app.id_code, memory, self.workspace))
             self.say("Reading segments, contacts and memberships")
             with self.watch(reading):
                 pipeline.extract(source)
         self.say("Loading")
-        pipeline.normalize()
-        pipeline.load()
+        load_package(pipeline)
         return reading
 
-    def _reading(self, memory: RawMemory, app: App, run_id: str, fields: KnownFields | None) -> Reading:
-        return Reading(
-            self._connect,
+    def _load_in_parts(self, pipeline: dlt.Pipeline, terms: Terms, fields: Fields) -> Past:
+        """Loads most of a large workspace that was never loaded, package by package; a small one is left to the run."""
+        progress = _source_state(pipeline).get("first_load")
+        first = FirstLoad(self._connect, terms, fields=fields, progress=Progress(**progress) if progress else None)
+        while True:
+            with remembering(pipeline, terms.workspace_id) as memory:
+                part = asyncio.run(first.next_part(memory))
+            if part is None:
+                return first.past
+            self.say(first.progress)
+            pipeline.extract(intercom_part(part))
+            load_package(pipeline)
+
+    def _terms(self, app: App, run_id: str) -> Terms:
+        settings = self.settings
+        return Terms(
             workspace_id=app.id_code,
             run_id=run_id,
-            memory=memory,
             clock=self.clock,
-            guard=Guard(self.settings.max_shrink, accept=self.accept_shrink),
-            version=version(self.settings.api_version),
+            guard=Guard(settings.max_shrink, accept=self.accept_shrink),
+            version=version(settings.api_version),
             timezone=app.timezone,
-            fields=Fields(fields),
+            limits=Limits(timedelta(hours=settings.sweep_every), settings.sweep_budget),
+            overlap=settings.overlap,
             full=self.full,
         )
 
@@ -194,14 +215,15 @@ class Sync:
         scans = reading.scans_done
         incomplete = {scan.segment_id: str(scan.problem) for scan in scans if scan.status == "incomplete"}
         return Outcome(
-            run_id=reading.run_id,
-            workspace_id=reading.workspace_id,
+            run_id=reading.terms.run_id,
+            workspace_id=reading.terms.workspace_id,
             exit_code=ExitCode.INCOMPLETE if incomplete else ExitCode.DONE,
-            contacts_read=reading.contacts_read,
+            contacts_read=reading.past.contacts_read + reading.contacts_read,
             contacts_gone=len(reading.gone),
             segments=len(scans),
             members=sum(scan.members for scan in scans),
-            joins=sum(len(scan.joins) for scan in scans),
+            swept=sum(scan.how == "sweep" for scan in scans),
+            joins=reading.past.joins + sum(len(scan.joins) for scan in scans),
             leaves=sum(len(scan.leaves) for scan in scans),
             incomplete=incomplete,
             drift=tuple(reading.fields.news()),
@@ -210,6 +232,26 @@ class Sync:
             megabytes=round(self.usage.bytes_received / 1e6, 1),
             seconds=round(time.monotonic() - self._began, 1),
         )
+
+
+def after_parts(terms: Terms, memory: RawMemory) -> Terms:
+    """The terms of the run that follows the parts of a first load: everything was read just now, so it sweeps nothing.
+
+    Its observations are later than theirs, also by a clock too coarse to tell.
+    """
+    newest = memory.newest_observation()
+
+    def later() -> datetime:
+        now = terms.clock()
+        return now if newest is None else max(now, newest + timedelta(microseconds=1))
+
+    return replace(terms, clock=later, full=False, limits=replace(terms.limits, sweep_budget=0))
+
+
+def load_package(pipeline: dlt.Pipeline) -> None:
+    """Brings what was extracted into the warehouse, the pipeline's state along with it."""
+    pipeline.normalize()
+    pipeline.load()
 
 
 def connection(

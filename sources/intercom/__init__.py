@@ -1,10 +1,12 @@
 """The dlt source for Intercom: what is loaded, under which key and cursor.
 
 Every table carries `workspace_id`, first in its key, so that several workspaces share a warehouse. The resources of one
-run share one `Reading`; who is in which segment comes from sweeping each segment (see `memberships`).
+run share one `Reading`; who is in which segment comes from sweeping segments and from reading who changed (see
+`memberships` and `plan`). A large first load comes in parts (see `first_load`).
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 import dlt
@@ -13,10 +15,14 @@ from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.extract.items import SupportsPipe
 from dlt.extract.items_transform import MapItem
 from dlt.extract.state import resource_state
+from msgspec import structs
 
+from .first_load import Part
 from .memberships import Scan
-from .reading import Reading
+from .reading import Past, Reading, Terms
 from .records import (
+    CONTACT_ACTIVITIES,
+    CONTACT_ACTIVITIES_KEY,
     CONTACT_REMOVALS,
     CONTACT_REMOVALS_KEY,
     CONTACTS_KEY,
@@ -39,35 +45,81 @@ EVERYTHING = 2**53
 
 
 @dlt.source(name="intercom", max_table_nesting=0)
-def intercom(reading: Reading, *, overlap: int) -> Iterable[Any]:
-    """Segments, contacts, and which contact is in which segment.
+def intercom(reading: Reading) -> Iterable[Any]:
+    """Segments, contacts, and which contact is in which segment: what changed since the last run.
 
     Args:
         reading: what is read, and what is remembered from earlier runs.
-        overlap: seconds to read again before the last run's high-water mark, for contacts that search found late.
     """
     cursor = dlt.sources.incremental[int](
         "updated_at",
+        initial_value=reading.past.cursor,  # a first load in parts leaves a cursor, but not to dlt
         range_start="open",
-        lag=EVERYTHING if reading.full else None,
+        lag=EVERYTHING if reading.terms.full else None,
         on_cursor_value_missing="include",
     )
     scanned = scans(reading)
     return (
-        contacts(reading, updated_at=cursor).add_step(HighWaterMark(reading, overlap)),
+        contacts(reading, updated_at=cursor).add_step(HighWaterMark(reading)),
         segments(reading),
-        scanned | membership_changes(reading),
-        scanned | segment_scans(reading),
+        contact_activities(reading),
+        scanned | membership_changes(terms=reading.terms),
+        scanned | segment_scans(terms=reading.terms),
         contact_removals(reading),
+    )
+
+
+@dlt.source(name="intercom", max_table_nesting=0)
+def intercom_part(part: Part) -> Iterable[Any]:
+    """A part of a first load, already read: the same tables, but for those that need the whole."""
+    terms = part.terms
+    scanned = dlt.resource([part.scans], name="scans", selected=False)
+    return (
+        dlt.resource(
+            loaded_contacts(part),
+            name="contacts",
+            primary_key=CONTACTS_KEY,
+            write_disposition=UPSERT,
+            columns=JSON_COLUMNS,
+        ),
+        dlt.resource(
+            [_stamped(terms, SEGMENTS, part.versions)],
+            name="segments",
+            primary_key=SEGMENTS_KEY,
+            write_disposition=INSERT_ONLY,
+        ),
+        scanned | membership_changes(terms=terms),
+        scanned | segment_scans(terms=terms),
+    )
+
+
+def loaded_contacts(part: Part) -> Iterator[pa.Table]:
+    """The part's contacts; how far the first load has come is kept with them."""
+    state = dlt.current.source_state()
+    state["workspace_id"], state["first_load"] = part.terms.workspace_id, asdict(part.progress)
+    yield from part.contacts
+
+
+def past(state: dict[str, Any]) -> Past:
+    """What the source's state says of earlier runs."""
+    cursor = state.get("resources", {}).get("contacts", {}).get("incremental", {}).get("updated_at", {})
+    return Past(
+        cursor=cursor.get("last_value"),
+        began_at=state.get("began_at"),
+        unaccounted=state.get("unaccounted"),
+        feed=state.get("feed"),
     )
 
 
 @dlt.resource(primary_key=CONTACTS_KEY, write_disposition=UPSERT, columns=JSON_COLUMNS)
 async def contacts(reading: Reading, updated_at: dlt.sources.incremental[int]) -> AsyncIterator[pa.Table]:
     """One row per contact, as Intercom last sent it; incremental on `updated_at`."""
-    async for table in reading.contacts(updated_at.last_value):
+    async for table in reading.contacts():
         yield table
-    dlt.current.source_state()["contact_fields"] = reading.fields.known()
+    state = dlt.current.source_state()
+    state["contact_fields"] = reading.fields.known()
+    state["began_at"] = reading.opening.began_at if reading.opening else None
+    state.pop("first_load", None)
 
 
 class HighWaterMark(MapItem):
@@ -78,27 +130,24 @@ class HighWaterMark(MapItem):
 
     placement_affinity: ClassVar[float] = 1.2  # behind dlt's own incremental step, which has 1
 
-    def __init__(self, reading: Reading, overlap: int) -> None:
+    def __init__(self, reading: Reading) -> None:
         super().__init__(self._move_back)
         self._reading = reading
-        self._overlap = overlap + reading.version.overlap
-        self._before: int | None = None
+        self._overlap = reading.terms.overlap + reading.terms.version.overlap
+        self._before = reading.past.cursor
 
     def bind(self, pipe: SupportsPipe) -> "HighWaterMark":
-        """Remembers the cursor of the last run: it never moves backwards."""
+        """Remembers where dlt keeps the cursor."""
         self._state = resource_state(pipe.name)
-        self._before = self._cursor().get("last_value")
         return self
 
-    def _cursor(self) -> dict[str, Any]:
-        cursor: dict[str, Any] = self._state.setdefault("incremental", {}).setdefault("updated_at", {})
-        return cursor
-
     def _move_back(self, table: pa.Table) -> pa.Table:
-        mark, read_to = self._reading.high_water_mark, self._cursor().get("last_value")
+        """The cursor never moves backwards from where the last run left it."""
+        cursor: dict[str, Any] = self._state.setdefault("incremental", {}).setdefault("updated_at", {})
+        mark, read_to = self._reading.mark, cursor.get("last_value")
         if mark is not None and read_to is not None:
             moved_back = min(read_to, mark - self._overlap)
-            self._cursor()["last_value"] = moved_back if self._before is None else max(self._before, moved_back)
+            cursor["last_value"] = moved_back if self._before is None else max(self._before, moved_back)
         return table
 
 
@@ -109,8 +158,17 @@ async def segments(reading: Reading) -> AsyncIterator[pa.Table]:
     The cursor on `updated_at` is one per segment: with a single one for all, a segment that a short list hid at first
     would be older than the cursor when it appears, and never be written.
     """
-    dlt.current.source_state()["workspace_id"] = reading.workspace_id  # binds the pipeline's name to this workspace
-    yield _stamped(reading, SEGMENTS, await reading.new_versions())
+    # binds the pipeline's name to this workspace
+    dlt.current.source_state()["workspace_id"] = reading.terms.workspace_id
+    yield _stamped(reading.terms, SEGMENTS, await reading.new_versions())
+
+
+@dlt.resource(primary_key=CONTACT_ACTIVITIES_KEY, write_disposition=INSERT_ONLY)
+async def contact_activities(reading: Reading) -> AsyncIterator[pa.Table]:
+    """One row per event of the activity feed: contacts made, merged, deleted."""
+    async for page in reading.activities():
+        yield _stamped(reading.terms, CONTACT_ACTIVITIES, [structs.asdict(activity) for activity in page])
+    dlt.current.source_state()["feed"] = reading.feed_cursor
 
 
 @dlt.resource(selected=False)
@@ -121,24 +179,25 @@ async def scans(reading: Reading) -> AsyncIterator[list[Scan]]:
 
 
 @dlt.transformer(primary_key=MEMBERSHIP_CHANGES_KEY, write_disposition=INSERT_ONLY)
-def membership_changes(batch: list[Scan], reading: Reading) -> pa.Table:
+def membership_changes(batch: list[Scan], terms: Terms) -> pa.Table:
     """One row per contact seen to enter or to have left a segment: a log, never rewritten."""
-    return _stamped(reading, MEMBERSHIP_CHANGES, [change for scan in batch for change in scan.changes()])
+    return _stamped(terms, MEMBERSHIP_CHANGES, [change for scan in batch for change in scan.changes()])
 
 
 @dlt.transformer(primary_key=SEGMENT_SCANS_KEY, write_disposition=UPSERT)
-def segment_scans(batch: list[Scan], reading: Reading) -> pa.Table:
+def segment_scans(batch: list[Scan], terms: Terms) -> pa.Table:
     """One row per run and segment: how it was looked at, when, and whether that counts as an observation."""
-    return _stamped(reading, SEGMENT_SCANS, [scan.row() for scan in batch])
+    return _stamped(terms, SEGMENT_SCANS, [scan.row() for scan in batch])
 
 
 @dlt.resource(primary_key=CONTACT_REMOVALS_KEY, write_disposition=INSERT_ONLY)
 async def contact_removals(reading: Reading) -> AsyncIterator[pa.Table]:
     """One row per contact found gone, or found again (`active`): a log, since archiving can be undone."""
     async for rows in reading.contact_removals():
-        yield _stamped(reading, CONTACT_REMOVALS, rows)
+        yield _stamped(reading.terms, CONTACT_REMOVALS, rows)
+    dlt.current.source_state()["unaccounted"] = reading.unaccounted
 
 
-def _stamped(reading: Reading, schema: pa.Schema, rows: list[dict[str, Any]]) -> pa.Table:
-    stamp = {"workspace_id": reading.workspace_id, "run_id": reading.run_id}
-    return rows_table(schema, [{**stamp, **row} for row in rows])
+def _stamped(terms: Terms, schema: pa.Schema, rows: list[dict[str, Any]]) -> pa.Table:
+    stamp = {"workspace_id": terms.workspace_id, "run_id": terms.run_id}
+    return rows_table(schema, [{**row, **stamp} for row in rows])

@@ -6,7 +6,8 @@ answered, since an empty or cut 200 is seen nowhere earlier.
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -48,6 +49,7 @@ NOT_OFFERED = (400, 403, 404)
 """How Intercom says that a version, a plan or a token does not have an optional endpoint."""
 
 Record = TypeVar("Record")
+Answer = TypeVar("Answer")
 JSON = dict[str, Any]
 
 
@@ -281,6 +283,37 @@ class Intercom:
         self.usage.bytes_received += len(response.content)
         if self.usage.answered_at is None and "date" in response.headers:
             self.usage.answered_at = parsedate_to_datetime(response.headers["date"]).timestamp()
+
+
+class SharedClient:
+    """One client for all who read at the same time: connected for the first of them, closed by the last."""
+
+    def __init__(self, connect: Callable[[], Intercom]) -> None:
+        self._connect = connect
+        self._client: Intercom | None = None
+        self._users = 0
+        self._connecting = asyncio.Lock()
+
+    @asynccontextmanager
+    async def in_use(self) -> AsyncIterator[Intercom]:
+        """The client, open while the block runs."""
+        async with self._connecting:
+            client = self._client = self._client or await self._connect().__aenter__()
+            self._users += 1
+        try:
+            yield client
+        finally:
+            self._users -= 1
+            if self._users == 0:
+                self._client = None
+                await client.__aexit__(None, None, None)
+
+
+async def gathered(questions: Iterable[Coroutine[Any, Any, Answer]]) -> list[Answer]:
+    """All answers in order, asked for at once; the client's lanes keep them in bounds. The first failure ends all."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(question) for question in questions]
+    return [task.result() for task in tasks]
 
 
 def _backoff(error: Exception) -> bool | float:

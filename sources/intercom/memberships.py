@@ -9,27 +9,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from .client import Intercom
+from .client import JSON, Intercom
+from .plan import RememberedSegment, is_suspect
 from .records import Segment
-from .search import Answer, Sighting, ask, sight
+from .search import Answer, Sighting, ask, count, members_of, sight
 
 Clock = Callable[[], datetime]
 
 MIN_SHRINK = 20
 """Members a segment has to lose at once before the collapse guard looks at it."""
+NOT_IN_ROW = ("known", "joins", "leaves", "sighted")
 MIN_LIST_LOSS = 5
 """Segments the list has to lose at once before the collapse guard looks at it."""
 
 
 @dataclass(frozen=True)
-class RememberedSegment:
-    """What the newest scan of a segment left behind."""
+class Removal:
+    """Why a contact is gone: deleted, merged, archived, blocked, or unknown. `happened_at` is an epoch second."""
 
-    segment_id: str
-    updated_at: int
-    observed_at: datetime
-    how: str
-    problem: str | None
+    status: str
+    merged_into: str | None = None
+    happened_at: int | None = None
 
 
 class Memory(Protocol):
@@ -47,8 +47,17 @@ class Memory(Protocol):
     def contacts(self) -> set[str]:
         """Contacts loaded and not known to be removed."""
 
-    def removed(self) -> set[str]:
-        """Contacts whose newest removal says that they are gone."""
+    def contact_count(self) -> int:
+        """How many contacts are loaded and not known to be removed."""
+
+    def loaded(self, contact_ids: Collection[str]) -> dict[str, int | None]:
+        """Those of the contacts that are loaded, with the `updated_at` they were loaded with."""
+
+    def removed(self) -> dict[str, str]:
+        """Contacts whose newest removal says that they are gone, with its status."""
+
+    def reported(self) -> dict[str, Removal]:
+        """Loaded contacts that the activity feed told to be deleted or merged, and that are not removed yet."""
 
 
 @dataclass
@@ -56,7 +65,8 @@ class Scan:
     """One look at one segment: a row of `segment_scans` and the changes it found.
 
     `known` is how many members were known before it, `fetched` how many distinct contacts it saw there, by page or by
-    name; `count` is Intercom's figure in the segment list, `total_count` that of the search.
+    name; `count` is Intercom's figure in the segment list, `total_count` that of the search. `sighted` are those seen
+    by a read of a part of the segment: after a complete sweep all members were.
     """
 
     segment_id: str
@@ -71,6 +81,7 @@ class Scan:
     fetched: int | None = None
     joins: set[str] = field(default_factory=set)
     leaves: set[str] = field(default_factory=set)
+    sighted: set[str] = field(default_factory=set)
 
     @property
     def members(self) -> int:
@@ -78,12 +89,13 @@ class Scan:
         return self.known + len(self.joins) - len(self.leaves)
 
     def withhold(self, problem: str) -> None:
-        """Makes it no observation."""
+        """Makes it no observation: nobody leaves."""
         self.status, self.problem = "incomplete", problem
+        self.leaves = set()
 
     def row(self) -> dict[str, Any]:
         """The row of `segment_scans`, without its workspace and run."""
-        kept = {name: value for name, value in vars(self).items() if name not in ("known", "joins", "leaves")}
+        kept = {name: value for name, value in vars(self).items() if name not in NOT_IN_ROW}
         return {**kept, "members": self.members}
 
     def changes(self) -> list[dict[str, Any]]:
@@ -119,8 +131,8 @@ class Guard:
 
 
 @dataclass(frozen=True)
-class Sweeper:
-    """Reads whole segments and compares them with what is known.
+class Scanner:
+    """Reads segments, whole or only what changed, and compares them with what is known.
 
     `witness` is a contact known to exist: where a segment shows nobody to ask along with, it proves that questions by
     name are answered at all.
@@ -137,34 +149,66 @@ class Sweeper:
         Where the answers do not add up everything is read once more; then the segment is `incomplete`: whom it showed
         is in it, and nobody leaves.
         """
-        scan = self._begin(segment.id, known)
-        present, adds_up = await self._look(scan, known)
-        scan.observed_at, scan.count, scan.fetched = self.clock(), segment.count, len(present)
-        leaves = known - present
-        edited = before is not None and before.updated_at != segment.updated_at
+        scan = self.begin(segment, len(known))
+        present, adds_up = await self._look(scan, members_of(segment.id), known)
+        scan.joins, scan.leaves = present - known, known - present
+        return self._judged(scan, segment, before, adds_up=adds_up)
+
+    async def read_changed(
+        self, segment: Segment, before: RememberedSegment, *, since: JSON, known: set[str], changed: set[str]
+    ) -> Scan:
+        """Those in the segment who changed: `since` finds them, and a few more. A cursor read.
+
+        `changed` and known, but not seen: they are asked for by name. `known` are the members known among all contacts
+        that `since` can find; a join not among them is the caller's to take back.
+        """
+        scan = self.begin(segment, before.members, how="cursor")
+        expected = known & changed
+        present, adds_up = await self._look(scan, members_of(segment.id, among=since), expected)
+        scan.sighted, scan.joins, scan.leaves = present, present - known, expected - present
+        scan.total_count = None  # of those who changed: no figure of the segment
+        return self._judged(scan, segment, before, adds_up=adds_up)
+
+    def begin(self, segment: Segment, known: int, *, how: str = "sweep") -> Scan:
+        """A scan that begins now; until it has read something it is no more than the row that every segment has."""
+        now = self.clock()
+        return Scan(segment.id, started_at=now, observed_at=now, known=known, how=how, count=segment.count)
+
+    def _judged(self, scan: Scan, segment: Segment, before: RememberedSegment | None, *, adds_up: bool) -> Scan:
         if not adds_up:
             scan.withhold("does_not_add_up")
-            scan.joins = present - known
-        elif self.guard.holds_segment(len(known), len(leaves), edited=edited, before=before):
+        elif self.collapses(scan, segment, before):
             scan.withhold("shrunk")
-        else:
-            scan.joins, scan.leaves = present - known, leaves
+            scan.joins = set()
+        scan.observed_at = self.clock()
         return scan
 
-    def _begin(self, segment_id: str, known: set[str]) -> Scan:
-        now = self.clock()
-        return Scan(segment_id, started_at=now, observed_at=now, known=len(known))
+    def collapses(self, scan: Scan, segment: Segment, before: RememberedSegment | None) -> bool:
+        """Whether the scan's leaves are more than is believed at once."""
+        edited = before is not None and before.updated_at != segment.updated_at
+        return self.guard.holds_segment(scan.known, len(scan.leaves), edited=edited, before=before)
 
-    async def _look(self, scan: Scan, known: set[str]) -> tuple[set[str], bool]:
-        """Who is in the segment, and whether the answers add up."""
+    async def has_drifted(self, scan: Scan, before: RememberedSegment) -> bool:
+        """Whether Intercom counts other members than are known after the scan.
+
+        Its figure in the list is believed only where that of the search agrees: it may lag behind.
+        """
+        if is_suspect(scan.count, before, scan.members):
+            scan.total_count = await count(self.client, members_of(scan.segment_id))
+        return scan.total_count not in (None, scan.members)
+
+    async def _look(self, scan: Scan, query: JSON, expected: set[str]) -> tuple[set[str], bool]:
+        """Who answers to the query or, of those expected to, is in the segment; and whether the answers add up."""
         sighted: set[str] = set()
         for _ in range(2):
-            seen = await sight(self.client, scan.segment_id)
-            answer = await self._ask(scan.segment_id, (known | sighted) - seen.ids, seen)
+            seen = await sight(self.client, query)
+            answer = await self._ask(scan.segment_id, (expected | sighted) - seen.ids, seen)
             present, scan.total_count = seen.ids | answer.found, seen.total
+            scan.fetched = len(present)
             if answer.is_evidence and seen.total in (None, len(present)):
                 return present, True
             sighted |= present
+        scan.fetched = len(sighted)
         return sighted, False
 
     async def _ask(self, segment_id: str, candidates: set[str], seen: Sighting) -> Answer:
@@ -179,11 +223,10 @@ class Sweeper:
 
     async def missing(self, segment: RememberedSegment, held: bool, known: set[str]) -> Scan:
         """A segment that was not in the list: deleted only where Intercom says so, asked by its id."""
-        scan = self._begin(segment.segment_id, known)
-        gone = not held and await self.client.segment_exists(segment.segment_id) is False
-        scan.how, scan.observed_at = "deleted" if gone else "none", self.clock()
-        if gone:
-            scan.leaves, scan.fetched = known, 0
-        else:
+        scan = self.begin(Segment(id=segment.segment_id), len(known), how="none")
+        if held or await self.client.segment_exists(segment.segment_id) is not False:
             scan.withhold("list_shrunk" if held else "not_listed")
+        else:
+            scan.how, scan.leaves, scan.fetched = "deleted", known, 0
+        scan.observed_at = self.clock()
         return scan

@@ -116,7 +116,7 @@ class Activity(msgspec.Struct, kw_only=True):
 
 
 class Activities(msgspec.Struct):
-    """A page of `GET /contacts/activities`, the oldest first. Empty proves nothing: a store that is down is empty, too."""
+    """A page of `GET /contacts/activities`, the oldest first; an empty one proves nothing."""
 
     data: list[Activity]
     pages: Pages | None = None

@@ -4,15 +4,15 @@ Every read is sorted by `created_at`, which no edit changes: sorted by `updated_
 contacts touched while paging are missed. Paging is by Intercom's cursor, in the body.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import pendulum
 
-from .client import JSON, PAGE_SIZE, Intercom, Unavailable, Unreadable
-from .records import ContactId, ContactStamp, Cursor, Page
+from .client import JSON, PAGE_SIZE, Intercom, QueryRefused, Unavailable, Unreadable, gathered
+from .records import Activities, ContactId, ContactStamp, Cursor, Page
 from .versions import Version
 
 Record = TypeVar("Record")
@@ -28,15 +28,25 @@ def everyone() -> JSON:
 
 
 def updated_after(second: int, version: Version, timezone: str) -> JSON:
-    """Contacts whose latest update is later than an epoch second, and under the day rule others of that day, too.
+    """Contacts whose latest update is later than an epoch second, and under the day rule others of that day, too."""
+    return _after("updated_at", second, version, timezone)
 
-    There `>` skips the rest of the day in the workspace's timezone that its value lies in, so what is asked for is
-    later than noon of the day before: noon stays on its day whatever daylight saving does.
+
+def created_after(second: int, version: Version, timezone: str) -> JSON:
+    """Contacts made later than an epoch second, by the same rule; none of those without a date."""
+    return _after("created_at", second, version, timezone)
+
+
+def _after(field_name: str, second: int, version: Version, timezone: str) -> JSON:
+    """Under the day rule `>` skips the rest of the day in the workspace's timezone that its value lies in.
+
+    So what is asked for there is later than noon of the day before: noon stays on its day whatever daylight saving
+    does.
     """
     if version.exact_times:
-        return _filter("updated_at", ">", second)
+        return _filter(field_name, ">", second)
     day = pendulum.from_timestamp(second).in_timezone(_zone(timezone)).start_of("day")
-    return _filter("updated_at", ">", day.subtract(days=1).set(hour=12).int_timestamp)
+    return _filter(field_name, ">", day.subtract(days=1).set(hour=12).int_timestamp)
 
 
 def _zone(name: str) -> pendulum.Timezone:
@@ -47,24 +57,27 @@ def _zone(name: str) -> pendulum.Timezone:
         return pendulum.UTC
 
 
-def members_of(segment_id: str) -> JSON:
-    """Contacts in a segment."""
-    return _filter("segment_id", "=", segment_id)
+def members_of(segment_id: str, *, among: JSON | None = None) -> JSON:
+    """Contacts in a segment, or only those of them that answer to another query, too."""
+    members = _filter("segment_id", "=", segment_id)
+    return members if among is None else _both(members, among)
 
 
-def among(ids: Collection[str], *, segment_id: str | None = None) -> JSON:
+def named(ids: Collection[str], *, segment_id: str | None = None) -> JSON:
     """Contacts with one of the ids, or only those of them in a segment."""
-    named: JSON = {"field": "id", "operator": "IN", "value": sorted(ids)}
-    return named if segment_id is None else _both(members_of(segment_id), named)
+    one_of: JSON = {"field": "id", "operator": "IN", "value": sorted(ids)}
+    return one_of if segment_id is None else members_of(segment_id, among=one_of)
 
 
-async def pages(client: Intercom, query: JSON, page: type[Page[Record]]) -> AsyncIterator[Page[Record]]:
-    """All pages of a query, one after the other.
+async def pages(
+    client: Intercom, query: JSON, page: type[Page[Record]], *, start: str | None = None
+) -> AsyncGenerator[Page[Record], None]:
+    """All pages of a query, one after the other; from a cursor on, where one is given.
 
     Raises:
         Unavailable: a cursor came a second time, so paging would never end.
     """
-    cursor, seen = None, set[str]()
+    cursor, seen = start, set[str]()
     while True:
         answer = await client.search(
             query,
@@ -83,7 +96,7 @@ async def pages(client: Intercom, query: JSON, page: type[Page[Record]]) -> Asyn
         seen.add(cursor)
 
 
-def next_cursor(page: Page[Any]) -> str | None:
+def next_cursor(page: Page[Any] | Activities) -> str | None:
     """The cursor of the page after this one, null on the last page.
 
     Raises:
@@ -103,15 +116,15 @@ def next_cursor(page: Page[Any]) -> str | None:
     return cursors[0]
 
 
-async def newest(client: Intercom) -> ContactStamp | None:
-    """The contact updated last, null in an empty workspace."""
+async def newest(client: Intercom) -> tuple[ContactStamp | None, int]:
+    """The contact updated last, null in an empty workspace, and how many contacts there are."""
     answer = await client.search(
         everyone(),
         sort={"field": "updated_at", "order": "descending"},
         page=Page[ContactStamp],
         pagination={"per_page": 1},
     )
-    return answer.data[0] if answer.data else None
+    return answer.data[0] if answer.data else None, answer.total_count
 
 
 async def count(client: Intercom, query: JSON) -> int:
@@ -138,10 +151,10 @@ class Sighting:
         return next(iter(self.totals)) if len(self.totals) == 1 else None
 
 
-async def sight(client: Intercom, segment_id: str) -> Sighting:
-    """Reads all pages of a segment."""
+async def sight(client: Intercom, query: JSON) -> Sighting:
+    """Reads all pages of a query."""
     seen = Sighting()
-    async for page in pages(client, members_of(segment_id), Page[ContactId]):
+    async for page in pages(client, query, Page[ContactId]):
         seen.ids.update(contact.id for contact in page.data)
         seen.totals.add(page.total_count)
     return seen
@@ -164,18 +177,31 @@ async def ask(client: Intercom, ids: Collection[str], *, control: str | None, se
     """Asks by name who of `ids` is there (in the segment, if one is given).
 
     It is evidence only if every part's distinct rows equal its total and its `control` came back: a contact known to
-    be there, asked along with the others.
+    be there, asked along with the others. Where search knows no `id IN`, each contact is asked by itself.
     """
     answer = Answer()
     for part in _parts(sorted(ids), QUESTION_SIZE):
-        answer.add(await _ask_part(client, part, control=control, segment_id=segment_id))
+        try:
+            answer.add(await _ask_part(client, part, control=control, segment_id=segment_id))
+        except QueryRefused:
+            answer.add(await _ask_one_by_one(client, part, segment_id))
     return answer
+
+
+async def _ask_one_by_one(client: Intercom, ids: Sequence[str], segment_id: str | None) -> Answer:
+    async def is_there(contact_id: str) -> bool:
+        if segment_id is None:
+            return (await client.whereabouts(contact_id)).status == "present"
+        return segment_id in (await client.segments_of(contact_id) or ())
+
+    answers = await gathered(is_there(contact_id) for contact_id in ids)
+    return Answer({contact_id for contact_id, found in zip(ids, answers, strict=True) if found})
 
 
 async def _ask_part(client: Intercom, ids: Sequence[str], *, control: str | None, segment_id: str | None) -> Answer:
     asked = {*ids, control} if control else set(ids)
     page = await client.search(
-        among(asked, segment_id=segment_id),
+        named(asked, segment_id=segment_id),
         sort=BY_CREATION,
         page=Page[ContactId],
         pagination={"per_page": PAGE_SIZE},

@@ -10,10 +10,14 @@ DAY_VERSIONS = tuple(f"2.{minor}" for minor in range(7, 17))
 
 @dataclass(frozen=True)
 class Version:
-    """`exact_times`: search matches times by the second, else by the calendar day of the workspace's timezone."""
+    """`exact_times`: search matches times by the second, else by the calendar day of the workspace's timezone.
+
+    `has_feeds`: there are an activity feed and a list of removed contacts.
+    """
 
     name: str
     exact_times: bool
+    has_feeds: bool
 
     @property
     def overlap(self) -> int:
@@ -21,18 +25,21 @@ class Version:
         return 0 if self.exact_times else 86_400
 
 
-VERSIONS = {name: Version(name, exact_times=False) for name in DAY_VERSIONS} | {
-    "2.17": Version("2.17", exact_times=True),
-    "Preview": Version("Preview", exact_times=True),
+VERSIONS = {name: Version(name, exact_times=False, has_feeds=False) for name in DAY_VERSIONS} | {
+    "2.17": Version("2.17", exact_times=True, has_feeds=True),
+    "Preview": Version("Preview", exact_times=True, has_feeds=True),
 }
 _PREVIEW_NAMES = ("preview", "unstable")
 """What people call it; Intercom itself knows only `Preview`, in that spelling."""
 
 
 def version(asked: str) -> Version:
-    """A version by its name. One newer than this release is read the careful way, which suits both date rules."""
+    """A version by its name. One newer than this release is read the careful way, which suits both date rules.
+
+    Its feeds are asked for; where there are none, Intercom says so and contacts are asked for one by one.
+    """
     name = "Preview" if asked.lower() in _PREVIEW_NAMES else asked
-    return VERSIONS.get(name, Version(name, exact_times=False))
+    return VERSIONS.get(name, Version(name, exact_times=False, has_feeds=True))
 
 
 def is_too_old(asked: str) -> bool:
