@@ -2,12 +2,13 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.spinner import Spinner
 from stamina.instrumentation import RetryDetails
 
@@ -15,6 +16,7 @@ from sources.intercom.reading import Reading
 
 from .models import Build
 from .sync import Outcome
+from .verify import Difference, Verification
 from .warehouse import Warehouse
 
 results = Console()
@@ -114,3 +116,57 @@ def show_warnings(warnings: Iterable[str]) -> None:
 def show_problem(words: str) -> None:
     """An error, as one paragraph."""
     progress.print(escape(words), style="red", highlight=False)
+
+
+@contextmanager
+def track(contacts: int) -> Iterator[Callable[[], None]]:
+    """A bar that fills while contacts are asked about; only on a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=progress, disable=not progress.is_terminal, transient=True) as bar:
+        task = bar.add_task("Asking Intercom for each contact's segments", total=contacts)
+        yield lambda: bar.advance(task)
+
+
+MOST_DIFFERENCES = 20
+"""Differences that are told one by one: enough to see what they have in common."""
+
+
+def show_verification(found: Verification) -> None:
+    """The result of a verification, for people: what nothing explains comes first."""
+    explained = len(found.differences) - found.unexplained
+    rows = {
+        "workspace": f"{found.workspace_id}: {found.contacts:,} of {found.contacts_known:,} contacts asked about "
+        f"(seed {found.seed}), {found.contacts_gone:,} of them gone",
+        "agree": f"{found.agreeing:,} of {found.compared:,} memberships",
+        "differ": f"{len(found.differences):,}: {explained:,} explained, {found.unexplained:,} not",
+        "cost": f"{found.api_calls:,} calls, {found.seconds:.1f} s",
+    }
+    for name, value in rows.items():
+        results.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
+    differences = sorted(found.differences, key=lambda one: one.explanation is not None)
+    for difference in differences[:MOST_DIFFERENCES]:
+        _show_difference(difference)
+    if len(differences) > MOST_DIFFERENCES:
+        results.print(f"and {len(differences) - MOST_DIFFERENCES:,} more: --json tells all of them", highlight=False)
+    if advice := _advice(found):
+        results.print(escape(advice), style="yellow", highlight=False, soft_wrap=True)
+
+
+def _show_difference(difference: Difference) -> None:
+    sides = "in Intercom, not in the warehouse" if difference.in_intercom else "in the warehouse, not in Intercom"
+    why, style = (difference.explanation.words, "") if difference.explanation else ("nothing explains it", "red")
+    words = f"segment {difference.segment_id}, contact {difference.contact_id}: {sides}"
+    results.print(f"{escape(words)}\n  {escape(why)}", style=style, highlight=False, soft_wrap=True)
+
+
+def _advice(found: Verification) -> str | None:
+    """The next step, where there is one to take."""
+    if not found.contacts:
+        return "The warehouse holds no contacts, so nothing was compared. If there are some, run sync --full."
+    if not found.unexplained:
+        return None
+    return (
+        f"{found.unexplained:,} of the differences should not be. Run intercom-warehouse sync --full, then "
+        f"intercom-warehouse verify --sample {found.contacts} --seed {found.seed}. What is still told then, report "
+        "with its ids."
+    )
