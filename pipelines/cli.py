@@ -148,8 +148,7 @@ def verify(
 ) -> None:
     """Ask Intercom for random contacts' own segment lists and compare them with the warehouse. Changes nothing.
 
-    A second opinion on what sync wrote: differences that the time since then explains are told with their reason; one
-    that nothing explains ends with exit code 6.
+    A difference that comes of time since the last sync is explained; one that nothing explains gives exit code 6.
     """
     mode.as_json = as_json
     settings = intercom_settings(a_name(workspace))

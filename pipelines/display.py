@@ -2,8 +2,10 @@
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -127,8 +129,8 @@ def track(contacts: int) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-MOST_DIFFERENCES = 20
-"""Differences that are told one by one: enough to see what they have in common."""
+MOST_GROUPS = 20
+"""Groups of differences that are told: enough to see what they have in common."""
 
 
 def show_verification(found: Verification) -> None:
@@ -138,25 +140,35 @@ def show_verification(found: Verification) -> None:
         "workspace": f"{found.workspace_id}: {found.contacts:,} of {found.contacts_known:,} contacts asked about "
         f"(seed {found.seed}), {found.contacts_gone:,} of them gone",
         "agree": f"{found.agreeing:,} of {found.compared:,} memberships",
-        "differ": f"{len(found.differences):,}: {explained:,} explained, {found.unexplained:,} not",
+        "differ": f"{explained:,} for a reason, {found.unexplained:,} for none",
         "cost": f"{found.api_calls:,} calls, {found.seconds:.1f} s",
     }
     for name, value in rows.items():
         results.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
-    differences = sorted(found.differences, key=lambda one: one.explanation is not None)
-    for difference in differences[:MOST_DIFFERENCES]:
-        _show_difference(difference)
-    if len(differences) > MOST_DIFFERENCES:
-        results.print(f"and {len(differences) - MOST_DIFFERENCES:,} more: --json tells all of them", highlight=False)
+    groups = _alike(found.differences)
+    for group in groups[:MOST_GROUPS]:
+        _show_differences(group)
+    if hidden := sum(len(group) for group in groups[MOST_GROUPS:]):
+        results.print(f"and {hidden:,} more: --json tells all of them", highlight=False)
     if advice := _advice(found):
         results.print(escape(advice), style="yellow", highlight=False, soft_wrap=True)
 
 
-def _show_difference(difference: Difference) -> None:
-    sides = "in Intercom, not in the warehouse" if difference.in_intercom else "in the warehouse, not in Intercom"
-    why, style = (difference.explanation.words, "") if difference.explanation else ("nothing explains it", "red")
-    words = f"segment {difference.segment_id}, contact {difference.contact_id}: {sides}"
-    results.print(f"{escape(words)}\n  {escape(why)}", style=style, highlight=False, soft_wrap=True)
+def _alike(differences: Iterable[Difference]) -> list[list[Difference]]:
+    """Differences of one segment that have one explanation together; those without any alone, and first."""
+    groups = defaultdict[Any, list[Difference]](list)
+    for one in sorted(differences, key=lambda one: one.explanation is not None):
+        groups[one.segment_id, one.in_intercom, one.explanation or one.contact_id].append(one)
+    return list(groups.values())
+
+
+def _show_differences(alike: list[Difference]) -> None:
+    first, *others = alike
+    sides = "in Intercom, not in the warehouse" if first.in_intercom else "in the warehouse, not in Intercom"
+    who = f"{len(alike):,} contacts" if others else f"contact {first.contact_id}"
+    why, style = (first.explanation.words, "") if first.explanation else ("nothing explains it", "red")
+    words = f"segment {first.segment_id}, {who}: {sides}\n  {why}"
+    results.print(escape(words), style=style, highlight=False, soft_wrap=True)
 
 
 def _advice(found: Verification) -> str | None:

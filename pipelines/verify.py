@@ -338,9 +338,9 @@ class Clues:
     agreeing: set[Pair]
 
     async def explain(self, differing: set[Pair]) -> dict[Pair, Explanation]:
-        """The explanations there are."""
+        """The explanations there are. The segment list comes first: one call may explain thousands of pairs."""
         found: dict[Pair, Explanation] = {}
-        for clue in (self._contacts, self._segments, self._search, self._sizes):
+        for clue in (self._segments, self._contacts, self._search, self._sizes):
             if still_open := differing - found.keys():
                 try:
                     found |= await clue(still_open)

@@ -1,8 +1,10 @@
 """Promises of verify: what it finds, how it explains it, and that it changes nothing."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,12 +15,12 @@ from filelock import FileLock
 from pipelines import journal
 from pipelines.errors import Busy, ExitCode, Misconfigured, exit_code_of
 from pipelines.verify import Verification, Verify, draw
-from sandbox import Workspace, create_app
+from sandbox import Workspace, create_app, serving
 from sandbox.rules import Everyone, OlderThan, Tagged
 from sources.intercom.client import Refused, Unavailable
 
 from .conftest import AT_ONCE, NO_QUOTA, House
-from .test_cli import Terminal, terminal  # noqa: F401  # pytest finds a fixture by its name here
+from .test_cli import TOKEN, Terminal
 
 ALL = 1_000_000
 
@@ -208,29 +210,46 @@ def test_two_answers_of_intercoms_that_differ_are_explained(house: House) -> Non
     assert pairs(found, in_intercom=False) == {(segment_id, member)}
 
 
-def test_a_contact_whom_search_does_not_show_in_the_segment_is_explained(house: House) -> None:
-    house.sync()
+class Hiding(httpx.AsyncBaseTransport):
+    """An Intercom whose search does not find a contact by id where `where` is asked about, too."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, contact_id: str, where: str) -> None:
+        self.inner, self.contact_id, self.where = inner, contact_id.encode(), where.encode()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        body = request.content
+        if self.where in body:
+            body = body.replace(self.contact_id, b"0" * len(self.contact_id))
+        return await self.inner.handle_async_request(
+            httpx.Request(request.method, request.url, headers=request.headers, content=body)
+        )
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_contact_whom_search_does_not_show_in_the_segment_is_explained(house: House, alone: bool) -> None:
     segment_id, member, _ = a_segment(house)
+    if alone:
+        house.workspace.tag(member, "alone")
+        segment_id = house.workspace.make_segment("Alone", Tagged("alone"))
+    house.sync()
     forget_membership(house, segment_id, member)
 
-    class Hiding(httpx.AsyncBaseTransport):
-        """Search finds nobody of that id in the segment."""
-
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            asked = request.content
-            if member.encode() in asked and segment_id.encode() in asked:
-                body = json.loads(asked)
-                body["query"]["value"][1]["value"].remove(member)
-                request = httpx.Request(request.method, request.url, json=body, headers=bare(request))
-            return await house.transport.handle_async_request(request)
-
-    found = verify(house, transport=Hiding())
+    found = verify(house, transport=Hiding(house.transport, member, where=segment_id))
 
     assert (found.exit_code, reasons(found)) == (ExitCode.DONE, {"search_agrees"})
+    assert pairs(found, in_intercom=True) == {(segment_id, member)}
 
 
-def bare(request: httpx.Request) -> dict[str, str]:
-    return {name: value for name, value in request.headers.items() if name != "content-length"}
+def test_a_contact_whom_search_shows_nowhere_is_not_explained_by_that(house: House) -> None:
+    _, member, _ = a_segment(house)
+    house.workspace.tag(member, "alone")
+    segment_id = house.workspace.make_segment("Alone", Tagged("alone"))
+    house.sync()
+    forget_membership(house, segment_id, member)
+
+    found = verify(house, transport=Hiding(house.transport, member, where="id"))
+
+    assert reasons(found) == {None}
 
 
 def test_an_answer_that_does_not_add_up_explains_nothing(house: House) -> None:
@@ -338,7 +357,16 @@ def test_only_what_differs_is_asked_about_again(house: House) -> None:
     found = verify(house)
 
     assert {one.segment_id for one in found.differences} >= {segment_id}
-    assert house.workspace.calls - asked == {"me": 1, "contact_segments": 300, "contact": 1}
+    assert house.workspace.calls - asked == {"me": 1, "contact_segments": 300, "segments": 1, "contact": 1}
+
+
+def test_a_new_segment_is_explained_by_one_call_however_many_are_in_it(house: House) -> None:
+    house.sync()
+    house.workspace.make_segment("New", Everyone())
+
+    found = verify(house)
+
+    assert (len(found.differences), found.api_calls) == (300, 300 + 2)
 
 
 def test_a_seed_draws_the_same_contacts_again_and_another_seed_others(house: House) -> None:
@@ -454,6 +482,13 @@ def test_another_workspaces_token_is_stopped(house: House) -> None:
         verify(house, transport=httpx.ASGITransport(create_app(other, limit=NO_QUOTA)))
 
 
+def test_a_host_that_never_synced_knows_the_warehouse_by_its_own_words(house: House) -> None:
+    house.sync()
+    shutil.rmtree(house.folder / "pipelines")
+
+    assert verify(house).exit_code == ExitCode.DONE
+
+
 def test_a_busy_warehouse_is_told(house: House) -> None:
     house.sync()
 
@@ -484,7 +519,14 @@ def test_another_version_of_intercom_verifies_too(house: House) -> None:
     assert found.exit_code == ExitCode.DONE
 
 
-def test_the_command_tells_what_agrees_and_the_seed(terminal: Terminal) -> None:  # noqa: F811
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    workspace = Workspace(contacts=120, segments=6, token=TOKEN)
+    with serving(create_app(workspace, limit=NO_QUOTA)) as url:
+        yield Terminal(tmp_path / "data", workspace, url)
+
+
+def test_the_command_tells_what_agrees_and_the_seed(terminal: Terminal) -> None:
     terminal.run("sync")
 
     ended = terminal.run("verify", "--sample", "40", "--seed", "7")
@@ -494,7 +536,7 @@ def test_the_command_tells_what_agrees_and_the_seed(terminal: Terminal) -> None:
     assert ended.errors == ""
 
 
-def test_the_command_answers_in_json_and_with_exit_code_6(terminal: Terminal) -> None:  # noqa: F811
+def test_the_command_answers_in_json_and_with_exit_code_6(terminal: Terminal) -> None:
     terminal.run("sync")
     with duckdb.connect(str(terminal.folder / "warehouse.duckdb")) as connection:
         connection.execute(
@@ -509,10 +551,21 @@ def test_the_command_answers_in_json_and_with_exit_code_6(terminal: Terminal) ->
     assert ended.exit_code == told.exit_code == found["exit_code"] == 6
     assert (found["seed"], found["contacts"]) == (7, 120)
     assert {(one["in_intercom"], one["explanation"]) for one in found["differences"]} == {(True, None)}
+    assert told.output.count("nothing explains it") == len(found["differences"])
     assert "verify --sample 120 --seed 7" in told.output
 
 
-def test_the_command_tells_an_empty_warehouse(terminal: Terminal) -> None:  # noqa: F811
+def test_the_command_tells_alike_differences_together(terminal: Terminal) -> None:
+    terminal.run("sync")
+    segment_id = terminal.workspace.make_segment("New", Everyone())
+
+    ended = terminal.run("verify")
+
+    assert ended.exit_code == 0, ended.errors
+    assert f"segment {segment_id}, 100 contacts: in Intercom, not in the warehouse" in ended.output
+
+
+def test_the_command_tells_an_empty_warehouse(terminal: Terminal) -> None:
     for contact_id in list(terminal.workspace.contacts):
         terminal.workspace.delete(contact_id)
     terminal.run("sync")
@@ -524,11 +577,11 @@ def test_the_command_tells_an_empty_warehouse(terminal: Terminal) -> None:  # no
 
 
 @pytest.mark.parametrize("arguments", [("--sample", "0"), ("--sample", "many"), ("--seed", "x")])
-def test_a_sample_that_cannot_be_is_a_usage_error(terminal: Terminal, arguments: tuple[str, ...]) -> None:  # noqa: F811
+def test_a_sample_that_cannot_be_is_a_usage_error(terminal: Terminal, arguments: tuple[str, ...]) -> None:
     assert terminal.run("verify", *arguments).exit_code == 2
 
 
-def test_the_command_without_a_warehouse_says_to_sync_first(terminal: Terminal) -> None:  # noqa: F811
+def test_the_command_without_a_warehouse_says_to_sync_first(terminal: Terminal) -> None:
     ended = terminal.run("verify")
 
     assert ended.exit_code == 2
