@@ -409,7 +409,10 @@ class Clues:
         return answer.found & members | absent
 
     async def _sizes(self, pairs: set[Pair]) -> dict[Pair, Explanation]:
-        """Segments that people came to or left by time alone: nobody's `updated_at` tells of it."""
+        """Segments whose size moved, as by time alone, which no `updated_at` tells of: the weakest clue, so the last.
+
+        New contacts move it, too, so one pair that is wrong may hide behind them until the next sweep.
+        """
         asked = {segment_id for segment_id, _ in pairs} & self.known.segments.keys()
         totals = await of_each(asked, lambda segment_id: count(self.client, members_of(segment_id)))
         explained = {one: self._size(self.known.segments[one], total) for one, total in totals.items()}
@@ -420,7 +423,7 @@ class Clues:
             return None
         return Explanation(
             "size_moved",
-            f"people came or went by time alone since the last look at {moment(before.swept_at)}: {before.members:,} "
+            f"people came or went since the last look at {moment(before.swept_at)}: {before.members:,} "
             f"members then, {total:,} now; the next sweep takes them in",
         )
 
