@@ -25,6 +25,7 @@ from .settings import (
     warehouse_settings,
 )
 from .sync import Sync, build_models, silently
+from .verify import DEFAULT_SAMPLE, Verify, a_seed
 from .warehouse import Warehouse
 
 EXIT_CODES = (
@@ -132,6 +133,34 @@ def check(workspace: WorkspaceName = DEFAULT_WORKSPACE) -> None:
     with plain_errors(warehouse.explain):
         for name, found in checks.check(warehouse, intercom_settings(a_name(workspace)), workspace):
             display.show_check(name, found)
+
+
+@app.command()
+def verify(
+    sample: Annotated[int, typer.Option(min=1, metavar="N", help="Contacts to ask about, chosen at random.")] = (
+        DEFAULT_SAMPLE
+    ),
+    seed: Annotated[
+        int | None, typer.Option(metavar="S", help="Choose the contacts that an earlier run chose: it told its seed.")
+    ] = None,
+    workspace: WorkspaceName = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+) -> None:
+    """Ask Intercom for random contacts' own segment lists and compare them with the warehouse. Changes nothing.
+
+    A difference that comes of time since the last sync is explained; one that nothing explains gives exit code 6.
+    """
+    mode.as_json = as_json
+    settings = intercom_settings(a_name(workspace))
+    job = Verify(a_warehouse(), settings, workspace, sample=sample, seed=a_seed() if seed is None else seed)
+    if not mode.quiet:
+        job.track = display.track
+    found = job.run()
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+    else:
+        display.show_verification(found)
+    raise typer.Exit(found.exit_code)
 
 
 @app.command()

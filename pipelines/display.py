@@ -2,12 +2,15 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.spinner import Spinner
 from stamina.instrumentation import RetryDetails
 
@@ -15,6 +18,7 @@ from sources.intercom.reading import Reading
 
 from .models import Build
 from .sync import Outcome
+from .verify import Difference, Verification
 from .warehouse import Warehouse
 
 results = Console()
@@ -115,3 +119,67 @@ def show_warnings(warnings: Iterable[str]) -> None:
 def show_problem(words: str) -> None:
     """An error, as one paragraph."""
     progress.print(escape(words), style="red", highlight=False)
+
+
+@contextmanager
+def track(contacts: int) -> Iterator[Callable[[], None]]:
+    """A bar that fills while contacts are asked about; only on a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=progress, disable=not progress.is_terminal, transient=True) as bar:
+        task = bar.add_task("Asking Intercom for each contact's segments", total=contacts)
+        yield lambda: bar.advance(task)
+
+
+MOST_GROUPS = 20
+"""Groups of differences that are told: enough to see what they have in common."""
+
+
+def show_verification(found: Verification) -> None:
+    """The result of a verification, for people: what nothing explains comes first."""
+    explained = len(found.differences) - found.unexplained
+    rows = {
+        "workspace": f"{found.workspace_id}: {found.contacts:,} of {found.contacts_known:,} contacts asked about "
+        f"(seed {found.seed}), {found.contacts_gone:,} of them gone",
+        "agree": f"{found.agreeing:,} of {found.compared:,} memberships",
+        "differ": f"{explained:,} for a reason, {found.unexplained:,} for none",
+        "cost": f"{found.api_calls:,} calls, {found.seconds:.1f} s",
+    }
+    for name, value in rows.items():
+        results.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
+    groups = _alike(found.differences)
+    for group in groups[:MOST_GROUPS]:
+        _show_differences(group)
+    if hidden := sum(len(group) for group in groups[MOST_GROUPS:]):
+        results.print(f"and {hidden:,} more: --json tells all of them", highlight=False)
+    if advice := _advice(found):
+        results.print(escape(advice), style="yellow", highlight=False, soft_wrap=True)
+
+
+def _alike(differences: Iterable[Difference]) -> list[list[Difference]]:
+    """Differences of one segment that have one explanation together; those without any alone, and first."""
+    groups = defaultdict[Any, list[Difference]](list)
+    for one in sorted(differences, key=lambda one: one.explanation is not None):
+        groups[one.segment_id, one.in_intercom, one.explanation or one.contact_id].append(one)
+    return list(groups.values())
+
+
+def _show_differences(alike: list[Difference]) -> None:
+    first, *others = alike
+    sides = "in Intercom, not in the warehouse" if first.in_intercom else "in the warehouse, not in Intercom"
+    who = f"{len(alike):,} contacts" if others else f"contact {first.contact_id}"
+    why, style = (first.explanation.words, "") if first.explanation else ("nothing explains it", "red")
+    words = f"segment {first.segment_id}, {who}: {sides}\n  {why}"
+    results.print(escape(words), style=style, highlight=False, soft_wrap=True)
+
+
+def _advice(found: Verification) -> str | None:
+    """The next step, where there is one to take."""
+    if not found.contacts:
+        return "The warehouse holds no contacts, so nothing was compared. If there are some, run sync --full."
+    if not found.unexplained:
+        return None
+    return (
+        f"{found.unexplained:,} of the differences should not be. Run intercom-warehouse sync --full, then "
+        f"intercom-warehouse verify --sample {found.contacts} --seed {found.seed}. What is still told then, report "
+        "with its ids."
+    )
