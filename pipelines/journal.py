@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +13,13 @@ import dlt
 import pyarrow as pa
 
 from sources.intercom import INSERT_ONLY
+from sources.intercom.client import Usage
+from sources.intercom.memberships import Clock
 from sources.intercom.records import RUNS, RUNS_KEY, rows_table
 
-from .errors import ExitCode
+from .errors import ExitCode, exit_code_of, is_ours, plain_errors
 from .memory import RawMemory
+from .warehouse import Warehouse
 
 
 @dataclass
@@ -43,6 +46,22 @@ class Run:
 def start(pipeline_name: str, command: str, at: datetime) -> Run:
     """A run that begins now, under an id that sorts by time."""
     return Run(f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", pipeline_name, command, at.isoformat())
+
+
+@contextmanager
+def kept(warehouse: Warehouse, pipeline_name: str, command: str, *, clock: Clock, usage: Usage) -> Iterator[Run]:
+    """A run that is written into the journal however it ends; errors that people can mend are put into words."""
+    run = start(pipeline_name, command, clock())
+    try:
+        with plain_errors(warehouse.explain):
+            yield run
+        run.end(clock(), ExitCode(run.exit_code or 0))
+    except BaseException as error:
+        run.end(clock(), exit_code_of(error), str(error) if is_ours(error) else type(error).__name__)
+        raise
+    finally:
+        run.api_calls = usage.calls.total()
+        append(warehouse.journal, run)
 
 
 def append(path: Path, run: Run) -> None:

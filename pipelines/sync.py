@@ -6,8 +6,8 @@ contacts, changes, scans and the cursor arrive together or not at all.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ from sources.intercom.records import App
 from sources.intercom.versions import version
 
 from . import journal
-from .errors import ExitCode, Misconfigured, exit_code_of, is_ours, plain_errors
+from .errors import ExitCode, Misconfigured
 from .memory import RawMemory, remembering
 from .models import Build, build
 from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, IntercomSettings
@@ -119,7 +119,9 @@ class Sync:
         """
         check_purpose(self.warehouse, self.workspace)
         self.warehouse.prepare()
-        with self._journaled() as run, self.warehouse.held():
+        command = "sync --full" if self.full else "sync"
+        journaled = journal.kept(self.warehouse, self.workspace, command, clock=self.clock, usage=self.usage)
+        with journaled as run, self.warehouse.held():
             pipeline = self.warehouse.pipeline(self.workspace)
             app = self._introduce(pipeline)
             run.workspace_id = app.id_code
@@ -131,20 +133,6 @@ class Sync:
             outcome = self._outcome(reading, built)
             run.exit_code = int(outcome.exit_code)
             return outcome
-
-    @contextmanager
-    def _journaled(self) -> Iterator[journal.Run]:
-        run = journal.start(self.workspace, "sync --full" if self.full else "sync", self.clock())
-        try:
-            with plain_errors(self.warehouse.explain):
-                yield run
-            run.end(self.clock(), ExitCode(run.exit_code or 0))
-        except BaseException as error:
-            run.end(self.clock(), exit_code_of(error), str(error) if is_ours(error) else type(error).__name__)
-            raise
-        finally:
-            run.api_calls = self.usage.calls.total()
-            journal.append(self.warehouse.journal, run)
 
     def _introduce(self, pipeline: dlt.Pipeline) -> App:
         self.say(f"Asking {self.settings.url} whose token this is")
@@ -169,6 +157,7 @@ class Sync:
         before = past(_source_state(pipeline))
         with remembering(pipeline, app.id_code) as memory:
             check_clock(self.clock(), memory)
+        self.say("Reading segments, contacts and memberships")
         if before.cursor is None:
             before = self._load_in_parts(pipeline, terms, fields)
         with remembering(pipeline, app.id_code) as memory:
@@ -177,7 +166,6 @@ class Sync:
             reading = Reading(self._connect, terms, memory=memory, past=before, fields=fields)
             source = intercom(reading)
             source.resources.add(journal.runs(self.warehouse.journal, app.id_code, memory, self.workspace))
-            self.say("Reading segments, contacts and memberships")
             with self.watch(reading):
                 pipeline.extract(source)
         self.say("Loading")

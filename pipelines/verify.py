@@ -8,8 +8,8 @@ import asyncio
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -23,11 +23,12 @@ from dlt.destinations.sql_client import SqlClientBase
 from sources.intercom.client import LANES, PATIENT, Intercom, QueryRefused, Retries, Usage, Whereabouts
 from sources.intercom.memberships import Clock
 from sources.intercom.pacing import Pacer
+from sources.intercom.plan import RememberedSegment
 from sources.intercom.records import App
 from sources.intercom.search import ask, count, members_of
 
 from . import journal
-from .errors import ExitCode, Misconfigured, exit_code_of, is_ours, plain_errors
+from .errors import ExitCode, Misconfigured
 from .memory import RawMemory
 from .settings import DEFAULT_WORKSPACE, IntercomSettings
 from .sync import (
@@ -42,21 +43,6 @@ from .sync import (
 from .warehouse import Warehouse
 
 DEFAULT_SAMPLE = 100
-NEWEST_SCANS = """
-select segment_id, members, status, swept_at
-from (
-    select
-        segment_id,
-        members,
-        status,
-        max(case when status = 'complete' then observed_at end) over (partition by segment_id) as swept_at,
-        row_number() over (partition by segment_id order by observed_at desc) as recency
-    from {segment_scans}
-    where workspace_id = %s
-) as scans
-where recency = 1
-"""
-
 Pair = tuple[str, str]
 """A segment's id and a contact's."""
 Advance = Callable[[], None]
@@ -124,26 +110,13 @@ class Verification:
 
 
 @dataclass(frozen=True)
-class KnownSegment:
-    """What the warehouse knows of a segment: its newest scan, and when it was last read completely.
-
-    `members` is the scan's own sum, not counted in the log: a row that the log lost cannot pass for somebody who left.
-    """
-
-    updated_at: int
-    members: int
-    status: str
-    swept_at: datetime | None
-
-
-@dataclass(frozen=True)
 class Known:
     """What the warehouse says of the sample: its contacts, each with the loaded `updated_at`, and their memberships."""
 
     contacts_known: int
     contacts: dict[str, int | None]
     pairs: set[Pair]
-    segments: dict[str, KnownSegment]
+    segments: dict[str, RememberedSegment]
 
 
 @dataclass
@@ -184,7 +157,7 @@ class Verify:
             raise Misconfigured(
                 f"There is no warehouse in {self.warehouse.place} yet. Run intercom-warehouse sync first."
             )
-        with self._journaled() as run:
+        with journal.kept(self.warehouse, self.workspace, "verify", clock=self.clock, usage=self.usage) as run:
             app = self._introduce()
             run.workspace_id = app.id_code
             known = self._known(app)
@@ -192,20 +165,6 @@ class Verify:
             found = self._verification(run, known, told, explanations)
             run.exit_code = int(found.exit_code)
             return found
-
-    @contextmanager
-    def _journaled(self) -> Iterator[journal.Run]:
-        run = journal.start(self.workspace, "verify", self.clock())
-        try:
-            with plain_errors(self.warehouse.explain):
-                yield run
-            run.end(self.clock(), ExitCode(run.exit_code or 0))
-        except BaseException as error:
-            run.end(self.clock(), exit_code_of(error), str(error) if is_ours(error) else type(error).__name__)
-            raise
-        finally:
-            run.api_calls = self.usage.calls.total()
-            journal.append(self.warehouse.journal, run)
 
     def _introduce(self) -> App:
         first_attempts = min(self.retries.attempts, FIRST_CALL_ATTEMPTS)
@@ -283,14 +242,11 @@ def known(client: SqlClientBase[Any], workspace_id: str, *, sample: int, seed: i
     drawn = draw(contacts, sample, seed)
     if not drawn:
         return Known(0, {}, set(), {})
-    updated_at = dict(_rows(client, "select id, updated_at from {contacts} where workspace_id = %s", workspace_id))
-    versions = {segment.segment_id: segment.updated_at for segment in memory.segments().values()}
-    scans = _rows(client, NEWEST_SCANS, workspace_id)
     return Known(
         contacts_known=len(contacts),
-        contacts={contact_id: updated_at[contact_id] for contact_id in drawn},
+        contacts=memory.loaded(drawn),
         pairs=memory.memberships(drawn),
-        segments={segment_id: KnownSegment(versions[segment_id], *scan) for segment_id, *scan in scans},
+        segments=memory.segments(),
     )
 
 
@@ -383,7 +339,7 @@ class Clues:
         if listed is not None and listed != before.updated_at:
             at = moment(datetime.fromtimestamp(listed, UTC))
             return Explanation("segment_edited", f"the segment was edited at {at}, after it was read")
-        if before.status == "incomplete" or before.swept_at is None:
+        if before.status == "incomplete" or before.swept is None:
             return Explanation("segment_unread", "the last sync could not read the segment completely, and said so")
         return None
 
@@ -418,12 +374,12 @@ class Clues:
         explained = {one: self._size(self.known.segments[one], total) for one, total in totals.items()}
         return {pair: why for pair in pairs if (why := explained.get(pair[0]))}
 
-    def _size(self, before: KnownSegment, total: int) -> Explanation | None:
-        if before.swept_at is None or total == before.members:
+    def _size(self, before: RememberedSegment, total: int) -> Explanation | None:
+        if before.swept is None or total == before.members:
             return None
         return Explanation(
             "size_moved",
-            f"people came or went since the last look at {moment(before.swept_at)}: {before.members:,} "
+            f"people came or went since the last look at {moment(before.swept.observed_at)}: {before.members:,} "
             f"members then, {total:,} now; the next sweep takes them in",
         )
 
@@ -436,9 +392,3 @@ def members_in(pairs: Iterable[Pair], segment_id: str) -> set[str]:
 def moment(at: datetime) -> str:
     """A moment in UTC, to the second."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _rows(client: SqlClientBase[Any], query: str, workspace_id: str) -> list[tuple[Any, ...]]:
-    """The rows of a query that names one or both of the raw tables read here."""
-    tables = {name: client.make_qualified_table_name(name) for name in ("contacts", "segment_scans")}
-    return [tuple(row) for row in client.execute_sql(query.format(**tables), workspace_id) or ()]

@@ -145,8 +145,8 @@ def test_ctrl_c_ends_a_run_with_one_line_and_the_next_run_works(terminal: Termin
         text=True,
     )
     assert running.stderr
-    while "Reading" not in running.stderr.readline():
-        pass
+    while "Reading" not in (line := running.stderr.readline()):
+        assert line, "it ended before it read anything"
 
     running.send_signal(signal.SIGINT)
     errors = running.communicate(timeout=30)[1]

@@ -53,7 +53,7 @@ def intercom(reading: Reading) -> Iterable[Any]:
     """
     cursor = dlt.sources.incremental[int](
         "updated_at",
-        initial_value=reading.past.cursor,  # a first load in parts leaves a cursor, but not to dlt
+        initial_value=reading.past.cursor if reading.past.in_parts else None,  # they leave a cursor, but not with dlt
         range_start="open",
         lag=EVERYTHING if reading.terms.full else None,
         on_cursor_value_missing="include",

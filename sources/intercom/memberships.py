@@ -18,7 +18,8 @@ Clock = Callable[[], datetime]
 
 MIN_SHRINK = 20
 """Members a segment has to lose at once before the collapse guard looks at it."""
-NOT_IN_ROW = ("known", "joins", "leaves", "sighted")
+NOT_IN_ROW = ("known", "joins", "leaves", "sighted", "removed")
+"""What of a scan is no column of `segment_scans`."""
 MIN_LIST_LOSS = 5
 """Segments the list has to lose at once before the collapse guard looks at it."""
 
@@ -66,7 +67,8 @@ class Scan:
 
     `known` is how many members were known before it, `fetched` how many distinct contacts it saw there, by page or by
     name; `count` is Intercom's figure in the segment list, `total_count` that of the search. `sighted` are those seen
-    by a read of a part of the segment: after a complete sweep all members were.
+    by a read of a part of the segment: after a complete sweep all members were. `removed` are those of the leaves who
+    left because they are gone from the workspace, which was found out elsewhere.
     """
 
     segment_id: str
@@ -82,6 +84,7 @@ class Scan:
     joins: set[str] = field(default_factory=set)
     leaves: set[str] = field(default_factory=set)
     sighted: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
 
     @property
     def members(self) -> int:
@@ -91,7 +94,7 @@ class Scan:
     def withhold(self, problem: str) -> None:
         """Makes it no observation: nobody leaves."""
         self.status, self.problem = "incomplete", problem
-        self.leaves = set()
+        self.leaves, self.removed = set(), set()
 
     def row(self) -> dict[str, Any]:
         """The row of `segment_scans`, without its workspace and run."""
@@ -100,10 +103,15 @@ class Scan:
 
     def changes(self) -> list[dict[str, Any]]:
         """The rows of `membership_changes`, without their workspace and run."""
-        seen = {"segment_id": self.segment_id, "observed_at": self.observed_at, "seen_by": self.how}
+        seen = {"segment_id": self.segment_id, "observed_at": self.observed_at}
+        kinds = (
+            (True, self.how, self.joins),
+            (False, self.how, self.leaves - self.removed),
+            (False, "removal", self.removed),
+        )
         return [
-            {**seen, "contact_id": contact_id, "is_member": is_member}
-            for is_member, contact_ids in ((True, self.joins), (False, self.leaves))
+            {**seen, "seen_by": seen_by, "contact_id": contact_id, "is_member": is_member}
+            for is_member, seen_by, contact_ids in kinds
             for contact_id in sorted(contact_ids)
         ]
 

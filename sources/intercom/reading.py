@@ -374,6 +374,7 @@ class Reading:
         for one in held:
             leavers = memberships.get(one.scan.segment_id, set())
             if leavers and one.scan.status != "incomplete":
+                one.scan.removed |= leavers - one.scan.leaves
                 one.scan.leaves |= leavers
                 if scanner.collapses(one.scan, one.planned.segment, one.before):
                     one.scan.withhold("shrunk")
