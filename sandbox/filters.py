@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from sandbox.comparisons import CHOICE, Comparison
 from sandbox.contacts import Contact
 from sandbox.errors import ApiError
-from sandbox.fields import field_named, text
+from sandbox.fields import field_named, invalid_field, text
 from sandbox.timestamps import Dates
 
 MOST_FILTERS = 15
@@ -28,10 +28,14 @@ class Filter(Protocol):
 
 @dataclass(frozen=True)
 class Terms:
-    """What the words of a query stand for: who is in the segments it names, and what its timestamps match."""
+    """What the words of a query stand for: who is in the segments it names, and what its timestamps match.
+
+    `refused` are words that stand for nothing: a field (`segment_id`), or a field with an operator (`id IN`).
+    """
 
     members: Members
     dates: Dates
+    refused: Set[str] = frozenset()
 
 
 def parse(query: object, terms: Terms) -> Filter:
@@ -137,6 +141,7 @@ def _group(query: dict[str, Any], terms: Terms, levels: int) -> Filter:
 def _filter(name: object, sign: str, value: object, terms: Terms) -> Filter:
     if not isinstance(name, str):
         raise ApiError(400, "client_error", "A filter has a field, an operator and a value")
+    _refuse(name, sign, terms.refused)
     if name == "segment_id":
         return OneOf(_members_of_any(terms.members, _chosen(name, sign, value)), sign in ("!=", "NIN"))
     if name == "id" and sign in CHOICE:
@@ -145,6 +150,13 @@ def _filter(name: object, sign: str, value: object, terms: Terms) -> Filter:
     if sign not in field.operators:
         raise _invalid_operator(name, sign)
     return Compare(field.read, field.operators[sign], _wanted(name, sign, value, field.typed))
+
+
+def _refuse(name: str, sign: str, refused: Set[str]) -> None:
+    if name in refused:
+        raise invalid_field(name)
+    if f"{name} {sign}" in refused:
+        raise _invalid_operator(name, sign)
 
 
 def _members_of_any(members: Members, segments: frozenset[str]) -> Set[str]:

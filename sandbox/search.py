@@ -107,7 +107,7 @@ class Searches:
     def matches(self, request: SearchRequest) -> Matches:
         """Everybody who answers to the request now. Raises ApiError for a query that Intercom would refuse."""
         timezone = self._workspace.timezone if request.version.by_day else None
-        key = msgspec.json.encode([request.query, request.field, timezone])
+        key = msgspec.json.encode([request.query, request.field, timezone, sorted(self._workspace.refuses)])
         hidden = self._workspace.unindexed()
         state = (self._workspace.revision, hidden, *map(self._stamp, sorted(segment_ids(request.query))))
         kept = self._kept.pop(key, None)
@@ -131,7 +131,8 @@ class Searches:
         contacts = self._workspace.contacts
         if query is None:
             return list(contacts.values())
-        wanted = parse(query, Terms(self._members, in_days_of(ZoneInfo(timezone)) if timezone else EXACT))
+        dates = in_days_of(ZoneInfo(timezone)) if timezone else EXACT
+        wanted = parse(query, Terms(self._members, dates, self._workspace.refuses))
         candidates = wanted.candidates()
         # Copies, since a served workspace may be changed from another thread.
         asked = list(contacts.values()) if candidates is None else map(contacts.get, list(candidates))
@@ -155,9 +156,14 @@ def read_cursor(text: object) -> Cursor:
         decoded = base64.b64decode(str(text), validate=True)
         value, contact_id, page = msgspec.json.decode(decoded, type=tuple[Any, str, int])
     except (ValueError, msgspec.MsgspecError):
-        message = "Please try again using a starting_after value from a paginated response"
-        raise ApiError(400, "client_error", f"Invalid starting_after param. {message}") from None
+        raise invalid_cursor() from None
     return Cursor(value, contact_id, page)
+
+
+def invalid_cursor() -> ApiError:
+    """How Intercom refuses a `starting_after` that is none of its own."""
+    message = "Please try again using a starting_after value from a paginated response"
+    return ApiError(400, "client_error", f"Invalid starting_after param. {message}")
 
 
 def read_per_page(number: object, default: int) -> int:
