@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -12,6 +12,7 @@ from typing import Any
 from sandbox import life
 from sandbox.activities import EventType, Feed
 from sandbox.clock import Clock
+from sandbox.collection import collection_paused
 from sandbox.contacts import Contact
 from sandbox.faults import Faults
 from sandbox.forms import Form, Reshape, changes, forms
@@ -68,7 +69,6 @@ class Workspace:
         self.refuses: set[str] = set()
         self.told_count: Callable[[int], int | None] = _true_count
         self.feed = Feed()
-        self.revision = 0
         self._clock = Clock(start, monotonic=monotonic)
         self._random = Random(seed)
         self._contacts: History[Contact] = History()
@@ -78,7 +78,8 @@ class Workspace:
         self._removals: dict[str, Removal] = {}
         self._reshapes: tuple[Reshape, ...] = ()
         self._forms = forms()
-        self._settle(contacts, segments)
+        with collection_paused():
+            self._settle(contacts, segments)
 
     @property
     def contacts(self) -> Mapping[str, Contact]:
@@ -94,6 +95,11 @@ class Workspace:
     def removals(self) -> Mapping[str, Removal]:
         """How the contacts went that are not there any more, by id, in the order in which they went."""
         return MappingProxyType(self._removals)
+
+    @property
+    def touched(self) -> Sequence[str]:
+        """Ids of contacts in the order in which they were made, changed or removed; it only grows."""
+        return self._memberships.touched
 
     def now(self) -> datetime:
         """The present on the workspace's clock, in UTC."""
@@ -138,7 +144,7 @@ class Workspace:
         return self._index.missing(at or self.now())
 
     def roll(self, segment: Segment) -> Roll:
-        """Who is in the segment now, not to be changed by the caller, with a stamp that moves when they do."""
+        """Who is in the segment now, not to be changed by the caller."""
         return self._memberships.roll(segment.id, segment.rule, self._clock.second())
 
     def sign_up(self, *, role: str = "user", **attributes: Any) -> str:
@@ -288,7 +294,6 @@ class Workspace:
         if contact:
             self._removals.pop(contact_id, None)
         self._memberships.touch(contact_id)
-        self.revision += 1
 
     def _redefine(self, segment_id: str, **changes: Any) -> None:
         segment = replace(self.segments[segment_id], updated_at=self._clock.second(), **changes)
