@@ -669,6 +669,71 @@ def test_a_body_that_is_not_json_is_refused() -> None:
     assert (answer.status_code, code(answer)) == (400, "client_error")
 
 
+# Searches that are kept while the workspace goes on
+
+
+def asked_again_and_again(workspace: Workspace) -> list[Any]:
+    """Queries that a sync repeats, each with a sort."""
+    one, other = named(workspace, "Active"), named(workspace, "New")
+    late = {"field": "updated_at", "operator": ">", "value": SECOND - 20 * DAY}
+    early = {"field": "updated_at", "operator": "<", "value": SECOND - 20 * DAY}
+    some = {"field": "id", "operator": "IN", "value": list(workspace.contacts)[:30]}
+    queries = [
+        *(in_segment(one), late, early, created(">", 0)),
+        *({"operator": "AND", "value": [in_segment(one), part]} for part in (late, early, some, in_segment(other))),
+        {"operator": "OR", "value": [late, {**late, "operator": "="}, in_segment(other)]},
+        {"field": "segment_id", "operator": "NIN", "value": [one, other]},
+    ]
+    return [(query, {"field": field}) for query in queries for field in ("created_at", "updated_at", "name")]
+
+
+@pytest.mark.parametrize("version", ["2.14", "Preview"])
+@pytest.mark.parametrize("churn", [0.02, 2.0])
+def test_who_asked_before_is_told_the_same_as_who_never_did(version: str, churn: float) -> None:
+    workspace = standing(contacts=300, segments=12, index_lag=6 * 3600)
+    asked = asked_again_and_again(workspace)
+    regular = Client(workspace, headers=headers_of(version))
+    before = [regular.search(query, sort=sort, pagination={"per_page": 150}) for query, sort in asked]
+
+    for days in (0.1, 1, 5):
+        workspace.live(days=days, churn=churn)
+        workspace.archive(next(iter(workspace.contacts)))
+        stranger = Client(workspace, headers=headers_of(version))
+        told, expected = (
+            [client.search(query, sort=sort, pagination={"per_page": 150}) for query, sort in asked]
+            for client in (regular, stranger)
+        )
+        assert told == expected
+    assert told != before
+
+
+def test_a_kept_search_by_a_segment_is_told_anew_when_the_segment_is_edited() -> None:
+    workspace = standing()
+    everyone = named(workspace, "Everyone")
+    client = Client(workspace)
+    before = client.search(in_segment(everyone))["total_count"]
+
+    workspace.edit_segment(everyone, Nobody())
+
+    assert (before, client.search(in_segment(everyone))["total_count"]) == (40, 0)
+
+
+@pytest.mark.parametrize("sign", [">", ">=", "<", "<=", "="])
+@pytest.mark.parametrize("moment", [-(10**17), -1, SECOND, 10**17])
+def test_a_search_by_an_ordered_timestamp_finds_what_a_search_by_another_one_does(sign: str, moment: int) -> None:
+    workspace = standing(contacts=0)
+    for second in (-(10**6), -1, 0, SECOND - 1, SECOND, SECOND + 1, SECOND + DAY, 10**10):
+        workspace.sign_up(updated_at=second, last_seen_at=second)
+
+    for version in ("Preview",) if "=" in sign[1:] else ("2.14", "Preview"):
+        client = Client(workspace, headers=headers_of(version))
+        ordered, other = (
+            client.search({"field": field, "operator": sign, "value": moment}, sort={"field": "id"})
+            for field in ("updated_at", "last_seen_at")
+        )
+        assert ordered == other
+
+
 # Search against a second, slower reading of the same documentation
 
 CROWD = Workspace(contacts=60, segments=12, start=START, monotonic=lambda: 0.0, timezone="America/Los_Angeles")
