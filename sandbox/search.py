@@ -31,7 +31,7 @@ KEPT = 200
 FEW = 200
 
 # Matches are picked from everybody in order if one in so many is among them, and sorted if it is fewer.
-MANY = 8
+MANY = 2
 
 # Sorts null before numbers before text; the contact's id breaks ties.
 Key = tuple[int, Any, str]

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -12,7 +13,7 @@ from typing import Any
 from sandbox import life
 from sandbox.activities import EventType, Feed
 from sandbox.clock import Clock
-from sandbox.collection import collection_paused
+from sandbox.collection import kept_from_collection
 from sandbox.contacts import Contact
 from sandbox.faults import Faults
 from sandbox.forms import Form, Reshape, changes, forms
@@ -28,6 +29,9 @@ from sandbox.versions import Version
 
 # Opens a workspace that nobody gave a token of its own.
 BEARER = "sandbox-token"
+
+# From so many contacts on the collector of garbage is kept away from them: see `kept_from_collection`.
+LARGE = 20_000
 
 # How far Intercom follows a merged contact to the one it is now.
 MOST_MERGES = 3
@@ -78,7 +82,7 @@ class Workspace:
         self._removals: dict[str, Removal] = {}
         self._reshapes: tuple[Reshape, ...] = ()
         self._forms = forms()
-        with collection_paused():
+        with kept_from_collection() if contacts >= LARGE else nullcontext():
             self._settle(contacts, segments)
 
     @property
