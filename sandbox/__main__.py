@@ -22,9 +22,9 @@ def main(
 ) -> None:
     """Serve a made-up Intercom workspace on this machine, and say how to sync from it.
 
-    It answers as Intercom's API does in versions 2.7 to 2.17 and Preview: /me, /segments, /contacts and contact
-    search, with access token, rate limit and errors. Nothing leaves this machine and nothing is kept when it stops
-    (Ctrl+C).
+    It answers as Intercom's API does in versions 2.7 to 2.17 and Preview: /me, /segments, /contacts, contact search,
+    and from 2.17 on the feed of activities and the list of contacts that are not active; with access token, rate
+    limit and errors. Nothing leaves this machine and nothing is kept when it stops (Ctrl+C).
     """
     workspace = Workspace(contacts=contacts, segments=segments, seed=seed, token=token)
     workspace.faults.at_rate(fault_rate, seed=fault_seed)

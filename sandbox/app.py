@@ -11,12 +11,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.contacts import Contact
+from sandbox.activities import Activity
+from sandbox.contacts import Contact, Json
 from sandbox.errors import ApiError
 from sandbox.filters import segment_ids
 from sandbox.gate import Gate, Quota, error_response
 from sandbox.pages import Page
-from sandbox.search import Matches, Searches, SearchRequest, read_cursor, read_per_page, read_request
+from sandbox.search import (
+    DEFAULT_PER_PAGE,
+    Matches,
+    Searches,
+    SearchRequest,
+    invalid_cursor,
+    read_cursor,
+    read_per_page,
+    read_request,
+)
+from sandbox.segments import Segment
 from sandbox.versions import Version
 from sandbox.workspace import Workspace
 
@@ -24,6 +35,8 @@ from sandbox.workspace import Workspace
 LIST_PER_PAGE = 10
 
 MERGED = "This contact has been merged. See the 'Link' header for the canonical contact."
+
+NOT_IN_VERSION = "Requested resource is not available in current API version"
 
 
 def create_app(workspace: Workspace, *, limit: int = 1666, latency: float = 0.0) -> Starlette:
@@ -40,6 +53,8 @@ def create_app(workspace: Workspace, *, limit: int = 1666, latency: float = 0.0)
             Route("/segments/{segment_id}", endpoints.segment),
             Route("/contacts", endpoints.contacts),
             Route("/contacts/search", endpoints.search, methods=["POST"]),
+            Route("/contacts/activities", endpoints.activities),
+            Route("/contacts/deleted", endpoints.deleted),
             Route("/contacts/{contact_id}", endpoints.contact),
             Route("/contacts/{contact_id}/segments", endpoints.contact_segments),
         ],
@@ -82,8 +97,7 @@ class Endpoints:
         if fault:
             told = told[: fault.remaining(len(told))]
         if request.query_params.get("include_count") == "true":
-            counted = [segment.json(count=len(self._workspace.roll(segment).members)) for segment in told]
-            return _json({"type": "segment.list", "segments": counted})
+            return _json({"type": "segment.list", "segments": list(map(self._counted, told))})
         return _json({"type": "segment.list", "segments": [segment.json() for segment in told]})
 
     async def segment(self, request: Request) -> Response:
@@ -98,12 +112,11 @@ class Endpoints:
         """Everybody, the newest first. Intercom does not say in which order it lists."""
         self._workspace.calls["contacts"] += 1
         query = request.query_params
-        digits = re.match(r"\d*", query.get("per_page", str(LIST_PER_PAGE)))
         asked = SearchRequest(
             query=None,
             version=_version(request),
             field="created_at",
-            per_page=read_per_page(int((digits and digits[0]) or 0), LIST_PER_PAGE),
+            per_page=_per_page(request, LIST_PER_PAGE),
             cursor=read_cursor(query.get("starting_after")),
         )
         return self._page(self._searches.matches(asked).page(asked), asked)
@@ -116,25 +129,66 @@ class Endpoints:
         page = self._spoiled(matches.page(asked), matches, asked)
         return self._page(page, asked, url=str(request.url.replace(query="")))
 
+    async def activities(self, request: Request) -> Response:
+        """A page of the feed. Its last id is the cursor of the next one even if it is the last page for now."""
+        self._workspace.calls["activities"] += 1
+        _refuse_older(_version(request))
+        per_page = _per_page(request, DEFAULT_PER_PAGE)
+        told = [] if self._workspace.faults.feeds.take(lambda _: True) else self._activities(request, per_page)
+        following = {"next": {"starting_after": told[-1].id}} if told else {}
+        pages = {"type": "pages", "per_page": per_page, **following}
+        return _json({"type": "list", "data": [activity.json for activity in told], "pages": pages})
+
+    async def deleted(self, request: Request) -> Response:
+        """A page of the contacts that are not active, in the order in which they went; Intercom's own is unknown."""
+        self._workspace.calls["deleted"] += 1
+        _refuse_older(_version(request))
+        page, per_page = _page_number(request), _per_page(request, LIST_PER_PAGE)
+        removals = list(self._workspace.removals.values())
+        now = int(self._workspace.now().timestamp())
+        escapes_email = request.query_params.get("escape_identity") != "false"
+        told = removals[(page - 1) * per_page : page * per_page]
+        rows = [removal.json(now, escapes_email=escapes_email) for removal in told]
+        total_pages = -(-len(removals) // per_page)
+        pages = {"type": "pages", "page": page, "per_page": per_page, "total_pages": total_pages}
+        return _json({"type": "list", "data": rows, "pages": pages, "total_count": len(removals)})
+
     async def contact(self, request: Request) -> Response:
-        """One contact."""
+        """One contact, an archived or blocked one too, with a flag that says so.
+
+        The flag is in Intercom's answers to archiving and blocking; no document tells what it answers here.
+        """
         self._workspace.calls["contact"] += 1
         self._refuse_merged(request)
         return _encoded(self._workspace.form(_version(request)).encoded(self._contact(request)))
 
     async def contact_segments(self, request: Request) -> Response:
-        """The segments that a contact is in."""
+        """The segments that a contact is in: none, for an archived or blocked one."""
         self._workspace.calls["contact_segments"] += 1
         contact = self._contact(request)
         segments = list(self._workspace.segments.values())
         joined = [segment for segment in segments if contact.id in self._workspace.roll(segment).members]
         return _json({"type": "list", "data": [segment.json() for segment in joined]})
 
+    def _counted(self, segment: Segment) -> Json:
+        size = len(self._workspace.roll(segment).members)
+        return {**segment.json(), "count": self._workspace.told_count(size)}
+
     def _contact(self, request: Request) -> Contact:
-        contact = self._workspace.contacts.get(request.path_params["contact_id"])
+        contact_id = request.path_params["contact_id"]
+        contact = self._workspace.contacts.get(contact_id)
+        removal = self._workspace.removals.get(contact_id)
+        if contact is None and removal:
+            contact = removal.remnant
         if contact is None:
             raise ApiError(404, "not_found", "User Not Found")
         return contact
+
+    def _activities(self, request: Request, how_many: int) -> list[Activity]:
+        try:
+            return self._workspace.feed.after(request.query_params.get("starting_after"), how_many)
+        except KeyError:
+            raise invalid_cursor() from None
 
     def _refuse_merged(self, request: Request) -> None:
         """Intercom describes this answer for a contact itself, not for its segments."""
@@ -164,6 +218,29 @@ def _json(body: object) -> Response:
 
 def _encoded(body: bytes) -> Response:
     return Response(body, media_type="application/json")
+
+
+def _per_page(request: Request, default: int) -> int:
+    return read_per_page(_leading_number(request.query_params.get("per_page", str(default))), default)
+
+
+def _page_number(request: Request) -> int:
+    """From 1 on; Intercom does not say how it refuses others."""
+    number = _leading_number(request.query_params.get("page", "1"))
+    if not number:
+        raise ApiError(400, "parameter_invalid", "page is a number from 1 on")
+    return number
+
+
+def _leading_number(text: str) -> int:
+    """Intercom reads leading digits only; 0 if there are none."""
+    digits = re.match(r"\d+", text)
+    return int(digits[0]) if digits else 0
+
+
+def _refuse_older(version: Version) -> None:
+    if not version.tells_of_removals:
+        raise ApiError(400, "intercom_version_invalid", NOT_IN_VERSION)
 
 
 def _version(request: Request) -> Version:

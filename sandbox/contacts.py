@@ -37,10 +37,10 @@ class Contact:
 
     def value(self, name: str) -> Any:
         """An attribute by name or by dotted path (`location.country`); None where there is none."""
+        if "." not in name:
+            return self.attributes.get(name)
         parent, _, child = name.partition(".")
         value = self.attributes.get(parent)
-        if not child:
-            return value
         return value.get(child) if isinstance(value, dict) else None
 
     def updated(self, attributes: Mapping[str, Any]) -> "Contact":

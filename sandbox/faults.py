@@ -54,6 +54,11 @@ class ListFault:
 
 
 @dataclass(frozen=True)
+class FeedFault:
+    """Leaves all activities out of a page of their feed."""
+
+
+@dataclass(frozen=True)
 class AnswerFault:
     """Answers in place of an endpoint: a status, or 200 with nothing in it."""
 
@@ -84,7 +89,7 @@ class LineFault:
 
 CallFault = AnswerFault | LineFault
 
-Fault = TypeVar("Fault", PageFault, ListFault, AnswerFault)
+Fault = TypeVar("Fault", PageFault, ListFault, FeedFault, AnswerFault)
 
 
 class Queue(Generic[Fault]):
@@ -174,7 +179,7 @@ class Rates:
 class Faults:
     """What is to go wrong. Nothing does until one of these methods was called.
 
-    `spoilt` counts the calls that met a fault, by its kind; of pages and lists that were spoilt it knows nothing.
+    `spoilt` counts the calls that met a fault, by its kind; of spoilt pages, lists and feeds it knows nothing.
     """
 
     def __init__(self) -> None:
@@ -185,6 +190,7 @@ class Faults:
         """Nothing goes wrong any more; what did stays counted."""
         self.pages: Queue[PageFault] = Queue()
         self.lists: Queue[ListFault] = Queue()
+        self.feeds: Queue[FeedFault] = Queue()
         self.answers: Queue[AnswerFault] = Queue()
         self._outages: list[Outage] = []
         self._plans: list[Plan] = []
@@ -240,6 +246,10 @@ class Faults:
     def lose_segments(self, how_many: int, *, times: Times = 1) -> None:
         """`GET /segments` leaves out the last ones; asked for by id they are still there."""
         self.lists.add(ListFault(how_many), times)
+
+    def silent_feed(self, *, times: Times = 1) -> None:
+        """`GET /contacts/activities` tells nothing and no `next`, as Intercom does while it cannot read its store."""
+        self.feeds.add(FeedFault(), times)
 
     def status(
         self,

@@ -28,10 +28,15 @@ def field_named(name: str, dates: Dates = EXACT) -> Field:
         return Field(_reader(name), dates.standard, integer)
     parent, _, attribute = name.partition(".")
     if parent != "custom_attributes" or not attribute:
-        raise ApiError(400, "invalid_field", f"{name} is not a valid search field")
+        raise invalid_field(name)
     if attribute.endswith("_at"):  # Intercom takes custom attributes of that ending for dates
         return Field(_reader(name), dates.custom, integer)
     return Field(_reader(name), ANY_TYPE, scalar)
+
+
+def invalid_field(name: str) -> ApiError:
+    """How Intercom refuses to search by a field."""
+    return ApiError(400, "invalid_field", f"{name} is not a valid search field")
 
 
 def sort_value(name: str) -> Callable[[Contact], Any]:

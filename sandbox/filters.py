@@ -1,19 +1,24 @@
 """The query language of contact search: what may be asked, and whether a contact answers to it."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from sandbox.comparisons import CHOICE, Comparison
 from sandbox.contacts import Contact
 from sandbox.errors import ApiError
-from sandbox.fields import field_named, text
-from sandbox.timestamps import Dates
+from sandbox.fields import field_named, invalid_field, text
+from sandbox.timestamps import Dates, reach
 
 MOST_FILTERS = 15
 MOST_LEVELS = 2
 
+# Timestamps by which contacts are kept in order: a sync asks by them.
+ORDERED = ("created_at", "updated_at")
+
 Members = Callable[[str], Set[str]]
+Between = Callable[[str, float, float], Collection[str]]
 
 
 class Filter(Protocol):
@@ -22,16 +27,22 @@ class Filter(Protocol):
     def matches(self, contact: Contact) -> bool:
         """Whether the contact answers to it."""
 
-    def candidates(self) -> Set[str] | None:
+    def candidates(self) -> Collection[str] | None:
         """Ids outside of which nobody can answer to it; None if it could be anybody."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What the words of a query stand for: who is in the segments it names, and what its timestamps match."""
+    """What the words of a query stand for: who is in the segments it names, and what its timestamps match.
+
+    `between` answers the ids of the contacts with a timestamp (one of ORDERED) from a second to another one.
+    `refused` are words that stand for nothing: a field (`segment_id`), or a field with an operator (`id IN`).
+    """
 
     members: Members
     dates: Dates
+    between: Between
+    refused: Set[str] = frozenset()
 
 
 def parse(query: object, terms: Terms) -> Filter:
@@ -57,13 +68,15 @@ class Compare:
     read: Callable[[Contact], Any]
     holds: Comparison
     wanted: Any
+    nearby: Callable[[], Collection[str]] | None = None
 
     def matches(self, contact: Contact) -> bool:
         """Whether the attribute compares as wanted."""
         return self.holds(self.read(contact), self.wanted)
 
-    def candidates(self) -> None:
-        """Anybody."""
+    def candidates(self) -> Collection[str] | None:
+        """Anybody, except where the attribute is one that contacts are kept in order by."""
+        return self.nearby() if self.nearby else None
 
 
 @dataclass(frozen=True)
@@ -92,7 +105,7 @@ class Both:
         """Whether every part matches."""
         return all(part.matches(contact) for part in self.parts)
 
-    def candidates(self) -> Set[str] | None:
+    def candidates(self) -> Collection[str] | None:
         """Those of the part that has the fewest."""
         known = [ids for part in self.parts if (ids := part.candidates()) is not None]
         return min(known, key=len, default=None)
@@ -108,7 +121,7 @@ class Either:
         """Whether one of the parts matches."""
         return any(part.matches(contact) for part in self.parts)
 
-    def candidates(self) -> Set[str] | None:
+    def candidates(self) -> Collection[str] | None:
         """Those of all parts, if every part can name its own."""
         known = [ids for part in self.parts if (ids := part.candidates()) is not None]
         return set().union(*known) if len(known) == len(self.parts) else None
@@ -137,6 +150,7 @@ def _group(query: dict[str, Any], terms: Terms, levels: int) -> Filter:
 def _filter(name: object, sign: str, value: object, terms: Terms) -> Filter:
     if not isinstance(name, str):
         raise ApiError(400, "client_error", "A filter has a field, an operator and a value")
+    _refuse(name, sign, terms.refused)
     if name == "segment_id":
         return OneOf(_members_of_any(terms.members, _chosen(name, sign, value)), sign in ("!=", "NIN"))
     if name == "id" and sign in CHOICE:
@@ -144,7 +158,16 @@ def _filter(name: object, sign: str, value: object, terms: Terms) -> Filter:
     field = field_named(name, terms.dates)
     if sign not in field.operators:
         raise _invalid_operator(name, sign)
-    return Compare(field.read, field.operators[sign], _wanted(name, sign, value, field.typed))
+    wanted = _wanted(name, sign, value, field.typed)
+    seconds = reach(sign, wanted) if name in ORDERED else None
+    return Compare(field.read, field.operators[sign], wanted, seconds and partial(terms.between, name, *seconds))
+
+
+def _refuse(name: str, sign: str, refused: Set[str]) -> None:
+    if name in refused:
+        raise invalid_field(name)
+    if f"{name} {sign}" in refused:
+        raise _invalid_operator(name, sign)
 
 
 def _members_of_any(members: Members, segments: frozenset[str]) -> Set[str]:

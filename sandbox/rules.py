@@ -143,7 +143,10 @@ class Any:
 
 
 def _first_after(at: int, *moments: float) -> int | None:
-    return next((math.ceil(moment) for moment in moments if moment > at), None)
+    for moment in moments:
+        if moment > at:
+            return math.ceil(moment)
+    return None
 
 
 def _earliest(rules: tuple[Rule, ...], contact: Contact, at: int) -> int | None:

@@ -23,9 +23,9 @@ class Segment:
     updated_at: int
     rule: Rule
 
-    def json(self, *, count: int | None = None) -> Json:
-        """The object as it goes over the wire; without a count the key is absent."""
-        described: Json = {
+    def json(self) -> Json:
+        """The object as it goes over the wire, without a count."""
+        return {
             "type": "segment",
             "id": self.id,
             "name": self.name,
@@ -33,7 +33,6 @@ class Segment:
             "updated_at": self.updated_at,
             "person_type": self.person_type,
         }
-        return described if count is None else {**described, "count": count}
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,22 @@
 """How search compares timestamps: to the second, or by calendar day. An operator not listed is not supported."""
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache, partial
 from typing import NamedTuple
 
 from sandbox.comparisons import EQUALITY, ORDER, Comparison
+from sandbox.rules import DAY_SECONDS
 
 # The standard timestamps in Preview and 2.17.
 TO_THE_SECOND: Mapping[str, Comparison] = {**EQUALITY, **ORDER}
 
 # What Python's calendar holds in every timezone; a moment beyond is taken for the last or first day of it.
 FIRST_SECOND, LAST_SECOND = (int(datetime(year, 1, 2, tzinfo=UTC).timestamp()) for year in (1, 9999))
+
+# No second lies further than that from another one of its day.
+MOST_BESIDE = 2 * DAY_SECONDS
 
 
 def by_day(timezone: tzinfo) -> Mapping[str, Comparison]:
@@ -21,6 +26,18 @@ def by_day(timezone: tzinfo) -> Mapping[str, Comparison]:
         ">": partial(_beside_the_day, timezone, _is_after),
         "<": partial(_beside_the_day, timezone, _is_before),
     }
+
+
+def reach(sign: str, wanted: int | None) -> tuple[float, float] | None:
+    """Outside of which seconds no timestamp compares so, by the second or by any timezone's day; None for any may."""
+    if wanted is None:
+        return None
+    first, last = min(wanted, LAST_SECOND), max(wanted, FIRST_SECOND)
+    if sign == "=":
+        return first - MOST_BESIDE, last + MOST_BESIDE
+    if sign in (">", ">="):
+        return first, math.inf
+    return (-math.inf, last) if sign in ("<", "<=") else None
 
 
 class Dates(NamedTuple):

@@ -17,19 +17,40 @@ class Version:
     checks_sort_order: bool
     # Whether a merged contact is 410 with a link to the one it became, instead of 404.
     tells_of_merges: bool
+    # Whether it has the feed of activities and the list of contacts that are not active.
+    tells_of_removals: bool
 
 
 _NUMBERED = (
-    Version(f"2.{minor}", by_day=True, owner_id=int, checks_sort_order=False, tells_of_merges=False)
+    Version(
+        f"2.{minor}",
+        by_day=True,
+        owner_id=int,
+        checks_sort_order=False,
+        tells_of_merges=False,
+        tells_of_removals=False,
+    )
     for minor in range(7, 16)
 )
+
+
+def _recent(name: str, *, by_day: bool, tells_of_removals: bool) -> Version:
+    return Version(
+        name,
+        by_day=by_day,
+        owner_id=str,
+        checks_sort_order=True,
+        tells_of_merges=True,
+        tells_of_removals=tells_of_removals,
+    )
+
 
 VERSIONS: Mapping[str, Version] = {
     version.name: version
     for version in (
         *_NUMBERED,
-        Version("2.16", by_day=True, owner_id=str, checks_sort_order=True, tells_of_merges=True),
-        Version("2.17", by_day=False, owner_id=str, checks_sort_order=True, tells_of_merges=True),
-        Version("Preview", by_day=False, owner_id=str, checks_sort_order=True, tells_of_merges=True),
+        _recent("2.16", by_day=True, tells_of_removals=False),
+        _recent("2.17", by_day=False, tells_of_removals=True),
+        _recent("Preview", by_day=False, tells_of_removals=True),
     )
 }

@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -10,7 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from sandbox import life
+from sandbox.activities import EventType, Feed
 from sandbox.clock import Clock
+from sandbox.collection import kept_from_collection
 from sandbox.contacts import Contact
 from sandbox.faults import Faults
 from sandbox.forms import Form, Reshape, changes, forms
@@ -19,12 +22,16 @@ from sandbox.index import Index
 from sandbox.memberships import Memberships, Roll
 from sandbox.pages import Following
 from sandbox.people import made_up_contact, population
+from sandbox.removals import Removal, Way
 from sandbox.rules import DAY_SECONDS, Rule
 from sandbox.segments import Outline, Segment, outlines
 from sandbox.versions import Version
 
 # Opens a workspace that nobody gave a token of its own.
 BEARER = "sandbox-token"
+
+# From so many contacts on the collector of garbage is kept away from them: see `kept_from_collection`.
+LARGE = 20_000
 
 # How far Intercom follows a merged contact to the one it is now.
 MOST_MERGES = 3
@@ -36,6 +43,9 @@ class Workspace:
     `start` is where the clock begins; from there it runs as `monotonic` does, real seconds unless told
     otherwise. Only changes of a contact move its `updated_at`; time passing moves members, nothing else.
     `index_lag` is for how many seconds search does not find a contact that has just been made.
+
+    `refuses` may be filled with what search is to refuse: a field (`segment_id`), or a field with an operator
+    (`id IN`). `told_count` answers the count that is told of a segment with so many members; None is told as null.
     """
 
     def __init__(
@@ -60,18 +70,20 @@ class Workspace:
         self.refused = 0
         self.faults = Faults()
         self.odd_pages_next: Following = "absent"
-        self.revision = 0
+        self.refuses: set[str] = set()
+        self.told_count: Callable[[int], int | None] = _true_count
+        self.feed = Feed()
         self._clock = Clock(start, monotonic=monotonic)
         self._random = Random(seed)
         self._contacts: History[Contact] = History()
         self._segments: History[Segment] = History()
         self._memberships = Memberships(self._contacts.present)
         self._index = Index(timedelta(seconds=index_lag))
-        self._archived: dict[str, Contact] = {}
-        self._merged_into: dict[str, str] = {}
+        self._removals: dict[str, Removal] = {}
         self._reshapes: tuple[Reshape, ...] = ()
         self._forms = forms()
-        self._settle(contacts, segments)
+        with kept_from_collection() if contacts >= LARGE else nullcontext():
+            self._settle(contacts, segments)
 
     @property
     def contacts(self) -> Mapping[str, Contact]:
@@ -82,6 +94,16 @@ class Workspace:
     def segments(self) -> Mapping[str, Segment]:
         """The segments that are there now, by id, in the order they were made."""
         return MappingProxyType(self._segments.present)
+
+    @property
+    def removals(self) -> Mapping[str, Removal]:
+        """How the contacts went that are not there any more, by id, in the order in which they went."""
+        return MappingProxyType(self._removals)
+
+    @property
+    def touched(self) -> Sequence[str]:
+        """Ids of contacts in the order in which they were made, changed or removed; it only grows."""
+        return self._memberships.touched
 
     def now(self) -> datetime:
         """The present on the workspace's clock, in UTC."""
@@ -126,7 +148,7 @@ class Workspace:
         return self._index.missing(at or self.now())
 
     def roll(self, segment: Segment) -> Roll:
-        """Who is in the segment now, not to be changed by the caller, with a stamp that moves when they do."""
+        """Who is in the segment now, not to be changed by the caller."""
         return self._memberships.roll(segment.id, segment.rule, self._clock.second())
 
     def sign_up(self, *, role: str = "user", **attributes: Any) -> str:
@@ -143,6 +165,7 @@ class Workspace:
         )
         self._index.add(contact_id, self.now())
         self._record(contact_id, contact.updated(attributes))
+        self._tell("contact.created", contact_id)
         return contact_id
 
     def update(self, contact_id: str, **attributes: Any) -> None:
@@ -155,24 +178,24 @@ class Workspace:
         self._record(contact_id, self.contacts[contact_id].updated({"last_seen_at": self._clock.second()}))
 
     def delete(self, contact_id: str) -> None:
-        """Deletes for good: the contact is in no answer any more."""
-        if contact_id not in self.contacts:
-            raise KeyError(contact_id)
-        self._record(contact_id, None)
+        """Deletes for good: only the list of contacts that are not active, and the feed, tell of the contact."""
+        self._tell("contact.deleted", contact_id)
+        self._remove(contact_id, "deleted")
 
     def archive(self, contact_id: str) -> None:
-        """Takes the contact out of every answer until it is unarchived; no document tells what it is by its id."""
-        self._archived[contact_id] = self.contacts[contact_id]
-        self._record(contact_id, None)
+        """Takes the contact out of lists, searches and segments until it is unarchived; it is still told by its id."""
+        self._remove(contact_id, "archived")
 
     def unarchive(self, contact_id: str) -> None:
         """Brings an archived contact back as it was, with `updated_at` moved."""
-        contact = self._archived.pop(contact_id)
-        self._record(contact_id, contact.updated({"updated_at": self._clock.second()}))
+        removal = self._removals[contact_id]
+        if removal.way != "archived":
+            raise KeyError(contact_id)
+        self._record(contact_id, removal.contact.updated({"updated_at": self._clock.second()}))
 
     def block(self, contact_id: str) -> None:
-        """Takes the contact out of every answer; the API has no way back."""
-        self.delete(contact_id)
+        """Takes the contact out of lists, searches and segments; the API has no way back."""
+        self._remove(contact_id, "blocked")
 
     def merge(self, lead_id: str, user_id: str) -> None:
         """Makes one contact of two: the first is gone, the second has its `updated_at` moved and else stays as it is.
@@ -182,13 +205,16 @@ class Workspace:
         if lead_id == user_id:
             raise ValueError("a contact is not merged into itself")
         self.update(user_id)
-        self.delete(lead_id)
-        self._merged_into[lead_id] = user_id
+        self._remove(lead_id, "merged", merged_into=user_id)
+        self._tell("contact.merged", user_id, merge_source=lead_id)
 
     def survivor(self, contact_id: str) -> str | None:
         """Whom a merged contact has become, three merges on at most; None if it was not merged, or into nobody."""
         for _ in range(MOST_MERGES):
-            contact_id = self._merged_into.get(contact_id, "")
+            removal = self._removals.get(contact_id)
+            if removal is None or removal.merged_into is None:
+                return None
+            contact_id = removal.merged_into
             if contact_id in self.contacts:
                 return contact_id
         return None
@@ -259,10 +285,19 @@ class Workspace:
     def _new_id(self) -> str:
         return f"{self._random.getrandbits(96):024x}"
 
+    def _remove(self, contact_id: str, way: Way, *, merged_into: str | None = None) -> None:
+        removal = Removal(self.contacts[contact_id], way, self._clock.second(), merged_into)
+        self._removals[contact_id] = removal  # first, since whoever asks by the id finds it in one of the two
+        self._record(contact_id, None)
+
+    def _tell(self, event_type: EventType, contact_id: str, *, merge_source: str | None = None) -> None:
+        self.feed.add(event_type, self.contacts[contact_id], self.now(), merge_source=merge_source)
+
     def _record(self, contact_id: str, contact: Contact | None) -> None:
         self._contacts.record(contact_id, contact, self.now())
+        if contact:
+            self._removals.pop(contact_id, None)
         self._memberships.touch(contact_id)
-        self.revision += 1
 
     def _redefine(self, segment_id: str, **changes: Any) -> None:
         segment = replace(self.segments[segment_id], updated_at=self._clock.second(), **changes)
@@ -273,3 +308,7 @@ class Workspace:
         if segment is None:
             return set()
         return {contact.id for contact in contacts.values() if segment.rule.holds(contact, second)}
+
+
+def _true_count(size: int) -> int:
+    return size

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,6 +55,12 @@ CONTRADICTIONS = (
         ),
         "format",
         "described as integers in the format date-time, which is one of text; every example has epoch seconds",
+    ),
+    Contradiction(
+        ("Preview",),
+        ("activities.data.created_at",),
+        "format",
+        "as above",
     ),
     Contradiction(
         DESCRIBED,
@@ -111,9 +118,12 @@ class Cast(NamedTuple):
     segment: str
     contact: str
     merged: str
+    archived: str
+    latest_activity: str
 
 
 SEARCH = "/contacts/search"
+FEED = "/contacts/activities"
 USERS: dict[str, Any] = {"field": "role", "operator": "=", "value": "user"}
 NOBODY: dict[str, Any] = {"field": "role", "operator": "=", "value": "nobody"}
 
@@ -134,10 +144,20 @@ def things(cast: Cast) -> Iterator[Question]:
     yield Question("segment", f"/segments/{cast.segment}", described="/segments/{id}")
     yield Question("contact", f"/contacts/{cast.contact}", described="/contacts/{id}")
     yield Question("contact_segments", f"/contacts/{cast.contact}/segments", described="/contacts/{id}/segments")
+    yield Question("contact", f"/contacts/{cast.archived}", described="/contacts/{id}")
+    yield Question("contact_segments", f"/contacts/{cast.archived}/segments", described="/contacts/{id}/segments")
     yield Question("contacts", "/contacts")
     yield Question("contacts", "/contacts?per_page=150")
     yield a_search(USERS, pagination={"per_page": 150})
     yield a_search(NOBODY)
+
+
+def only_where_removals_are_told(cast: Cast) -> Iterator[Question]:
+    yield Question("activities", FEED)
+    yield Question("activities", f"{FEED}?per_page=1")
+    yield Question("activities", f"{FEED}?starting_after={cast.latest_activity}")
+    yield an_error(400, f"{FEED}?per_page=0")
+    yield an_error(400, f"{FEED}?starting_after=rubbish")
 
 
 def refusals(cast: Cast) -> Iterator[Question]:
@@ -174,9 +194,13 @@ async def ask(workspace: Workspace, version: str, questions: list[Question], *, 
 def a_workspace() -> tuple[Workspace, Cast]:
     workspace = Workspace(contacts=300, segments=25, start=datetime(2026, 3, 1, 12, tzinfo=UTC))
     make_odd(workspace, crowd=5)
-    cast = Cast(next(iter(workspace.segments)), next(iter(workspace.contacts)), workspace.sign_up(role="lead"))
-    workspace.merge(cast.merged, cast.contact)
-    return workspace, cast
+    contact, archived = list(workspace.contacts)[:2]
+    lead, user = workspace.sign_up(role="lead"), workspace.sign_up()
+    workspace.merge(lead, contact)
+    workspace.archive(archived)
+    workspace.delete(user)
+    (latest,) = workspace.feed.after(None, 1000)[-1:]
+    return workspace, Cast(next(iter(workspace.segments)), contact, lead, archived, latest.id)
 
 
 def every_answer(version: str) -> list[Answer]:
@@ -184,6 +208,8 @@ def every_answer(version: str) -> list[Answer]:
     questions = [*things(cast), *refusals(cast)]
     if VERSIONS[version].tells_of_merges:
         questions += only_from_2_16_on(cast)
+    if VERSIONS[version].tells_of_removals:
+        questions += only_where_removals_are_told(cast)
     answers = asyncio.run(ask(workspace, version, questions))
     workspace.faults.status(500)
     answers += asyncio.run(ask(workspace, version, [an_error(500, "/me"), an_error(429, "/me")], limit=1))
@@ -292,13 +318,23 @@ def test_every_end_of_the_pages_is_as_described(version: str, following: Followi
 def test_nothing_that_is_in_intercoms_own_examples_is_missing(version: str) -> None:
     answers = [answer for answer in every_answer(version) if answer.question.kind != "error"]
 
-    assert {key for answer in answers for key in missing_from(version, answer)} == set()
+    by_operation = {
+        operation: list(told) for operation, told in groupby(sorted(answers, key=operation_of), key=operation_of)
+    }
+    missing = {key for told in by_operation.values() for key in missing_from(version, told)}
+    assert missing == ({"activities.data.failure_reason"} if version == "Preview" else set())  # no merge fails here
 
 
-def missing_from(version: str, answer: Answer) -> set[str]:
-    described = responses(version, answer.question)["200"]["content"]["application/json"]["examples"]
-    wanted = {key for example in described.values() for key in keys(answer.question.kind, example["value"])}
-    return wanted - set(keys(answer.question.kind, answer.body))
+def operation_of(answer: Answer) -> str:
+    return answer.question.operation
+
+
+def missing_from(version: str, answers: list[Answer]) -> set[str]:
+    """Keys that no answer of one operation has: an empty list has none of its own."""
+    question = answers[0].question
+    described = responses(version, question)["200"]["content"]["application/json"]["examples"]
+    wanted = {key for example in described.values() for key in keys(question.kind, example["value"])}
+    return wanted - {key for answer in answers for key in keys(question.kind, answer.body)}
 
 
 def keys(name: str, value: Any) -> Iterator[str]:

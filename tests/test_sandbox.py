@@ -33,6 +33,7 @@ SECOND = int(START.timestamp())
 DAY = 86_400
 TO_THE_SECOND = ("2.17", "Preview")
 BY_DAY = tuple(f"2.{minor}" for minor in range(7, 17))
+FEED, REMOVED = "/contacts/activities", "/contacts/deleted"
 
 
 def headers_of(version: str) -> dict[str, str]:
@@ -414,10 +415,12 @@ def test_calls_are_counted_by_kind() -> None:
 
     for path in ("/me", "/segments", "/contacts", f"/contacts/{contact_id}", f"/contacts/{contact_id}/segments"):
         client.get(path)
+    for path in (FEED, REMOVED):
+        client.get(path)
     client.get(f"/segments/{next(iter(workspace.segments))}")
     client.search(in_segment("none"))
 
-    kinds = ("me", "segments", "segment", "contacts", "contact", "contact_segments", "search")
+    kinds = ("me", "segments", "segment", "contacts", "contact", "contact_segments", "search", "activities", "deleted")
     assert workspace.calls == dict.fromkeys(kinds, 1)
 
 
@@ -664,6 +667,71 @@ def test_a_body_that_is_not_json_is_refused() -> None:
     answer = Client(standing()).ask("POST", "/contacts/search", content=b'{"query": ')
 
     assert (answer.status_code, code(answer)) == (400, "client_error")
+
+
+# Searches that are kept while the workspace goes on
+
+
+def asked_again_and_again(workspace: Workspace) -> list[Any]:
+    """Queries that a sync repeats, each with a sort."""
+    one, other = named(workspace, "Active"), named(workspace, "New")
+    late = {"field": "updated_at", "operator": ">", "value": SECOND - 20 * DAY}
+    early = {"field": "updated_at", "operator": "<", "value": SECOND - 20 * DAY}
+    some = {"field": "id", "operator": "IN", "value": list(workspace.contacts)[:30]}
+    queries = [
+        *(in_segment(one), late, early, created(">", 0)),
+        *({"operator": "AND", "value": [in_segment(one), part]} for part in (late, early, some, in_segment(other))),
+        {"operator": "OR", "value": [late, {**late, "operator": "="}, in_segment(other)]},
+        {"field": "segment_id", "operator": "NIN", "value": [one, other]},
+    ]
+    return [(query, {"field": field}) for query in queries for field in ("created_at", "updated_at", "name")]
+
+
+@pytest.mark.parametrize("version", ["2.14", "Preview"])
+@pytest.mark.parametrize("churn", [0.02, 2.0])
+def test_who_asked_before_is_told_the_same_as_who_never_did(version: str, churn: float) -> None:
+    workspace = standing(contacts=300, segments=12, index_lag=6 * 3600)
+    asked = asked_again_and_again(workspace)
+    regular = Client(workspace, headers=headers_of(version))
+    before = [regular.search(query, sort=sort, pagination={"per_page": 150}) for query, sort in asked]
+
+    for days in (0.1, 1, 5):
+        workspace.live(days=days, churn=churn)
+        workspace.archive(next(iter(workspace.contacts)))
+        stranger = Client(workspace, headers=headers_of(version))
+        told, expected = (
+            [client.search(query, sort=sort, pagination={"per_page": 150}) for query, sort in asked]
+            for client in (regular, stranger)
+        )
+        assert told == expected
+    assert told != before
+
+
+def test_a_kept_search_by_a_segment_is_told_anew_when_the_segment_is_edited() -> None:
+    workspace = standing()
+    everyone = named(workspace, "Everyone")
+    client = Client(workspace)
+    before = client.search(in_segment(everyone))["total_count"]
+
+    workspace.edit_segment(everyone, Nobody())
+
+    assert (before, client.search(in_segment(everyone))["total_count"]) == (40, 0)
+
+
+@pytest.mark.parametrize("sign", [">", ">=", "<", "<=", "="])
+@pytest.mark.parametrize("moment", [-(10**17), -1, SECOND, 10**17])
+def test_a_search_by_an_ordered_timestamp_finds_what_a_search_by_another_one_does(sign: str, moment: int) -> None:
+    workspace = standing(contacts=0)
+    for second in (-(10**6), -1, 0, SECOND - 1, SECOND, SECOND + 1, SECOND + DAY, 10**10):
+        workspace.sign_up(updated_at=second, last_seen_at=second)
+
+    for version in ("Preview",) if "=" in sign[1:] else ("2.14", "Preview"):
+        client = Client(workspace, headers=headers_of(version))
+        ordered, other = (
+            client.search({"field": field, "operator": sign, "value": moment}, sort={"field": "id"})
+            for field in ("updated_at", "last_seen_at")
+        )
+        assert ordered == other
 
 
 # Search against a second, slower reading of the same documentation
@@ -1042,7 +1110,6 @@ def test_a_contact_that_is_gone_is_in_no_list_no_search_and_no_segment_but_in_th
     assert contact_id not in {*workspace.members(everyone), *ids(client.get("/contacts", per_page=150))}
     for query in ({"field": "id", "operator": "=", "value": contact_id}, created(">", 0), in_segment(everyone)):
         assert contact_id not in ids(client.search(query, pagination={"per_page": 150}))
-    assert client.ask("GET", f"/contacts/{contact_id}/segments").status_code == 404
     assert (everyone, contact_id) in pairs
     assert workspace.pairs(at=before) == pairs
     assert workspace.pairs(at=workspace.now()) == workspace.pairs()
@@ -1063,10 +1130,327 @@ def test_an_unarchived_contact_is_the_same_one_again() -> None:
     assert contact_id in workspace.members(named(workspace, "Everyone"))
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("how", "flag"), [("archive", "archived"), ("block", "blocked")])
+def test_an_archived_or_blocked_contact_is_told_by_its_id_with_a_flag_and_no_segments(
+    how: str, flag: str, version: str
+) -> None:
+    workspace = standing()
+    contact_id = workspace.sign_up()
+    client = Client(workspace, headers=headers_of(version))
+    before = client.get(f"/contacts/{contact_id}")
+
+    gone_by(workspace, how, contact_id)
+
+    assert client.get(f"/contacts/{contact_id}") == {**before, flag: True}
+    assert client.get(f"/contacts/{contact_id}/segments") == {"type": "list", "data": []}
+
+
+def test_an_archived_contact_is_reshaped_like_any_other() -> None:
+    workspace = standing()
+    contact_id = workspace.sign_up()
+    workspace.archive(contact_id)
+
+    workspace.reshape(add={"pronouns": "they"})
+
+    sent = Client(workspace).get(f"/contacts/{contact_id}")
+    assert (sent["pronouns"], sent["archived"]) == ("they", True)
+
+
+@pytest.mark.parametrize("how", ["merge", "delete"])
+def test_the_segments_of_a_merged_or_deleted_contact_are_not_found(how: str) -> None:
+    workspace = standing()
+    contact_id = workspace.sign_up()
+    gone_by(workspace, how, contact_id)
+
+    answer = Client(workspace).ask("GET", f"/contacts/{contact_id}/segments")
+
+    assert (answer.status_code, code(answer)) == (404, "not_found")
+
+
+@pytest.mark.parametrize("how", ["block", "merge", "delete"])
+def test_only_an_archived_contact_can_be_unarchived(how: str) -> None:
+    workspace = standing()
+    contact_id = workspace.sign_up()
+    gone_by(workspace, how, contact_id)
+
+    with pytest.raises(KeyError):
+        workspace.unarchive(contact_id)
+
+
 @pytest.mark.parametrize("how", ["archive", "block", "unarchive"])
 def test_somebody_who_is_not_there_cannot_be_taken_away_or_brought_back(how: str) -> None:
     with pytest.raises(KeyError):
         getattr(standing(), how)("nobody")
+
+
+# The feed of activities
+
+
+def test_the_feed_tells_who_was_created_merged_and_deleted_and_nothing_else() -> None:
+    workspace = standing()
+    lead = workspace.sign_up(role="lead")
+    workspace.advance(seconds=1.5)
+    user = workspace.sign_up(external_id="user-42")
+    for happening in (workspace.see, workspace.archive, workspace.unarchive):
+        happening(user)
+    workspace.update(user, name="Ann")
+    workspace.tag(user, "vip")
+    workspace.block(next(iter(workspace.contacts)))
+    workspace.merge(lead, user)
+    workspace.advance(days=1)
+    workspace.delete(user)
+
+    told = Client(workspace).get(FEED)
+
+    def activity(place: int, second: float, event_type: str, contact_id: str, **more: str) -> dict[str, Any]:
+        return {
+            "type": "contact_activity",
+            "id": f"{int((SECOND + second) * 1000)}.{place:06x}",
+            "event_type": event_type,
+            "contact_id": contact_id,
+            **more,
+            "created_at": SECOND + int(second),
+        }
+
+    merge = {"merge_source_id": lead, "merge_target_id": user}
+    assert told == {
+        "type": "list",
+        "data": [
+            activity(1, 0, "contact.created", lead, role="lead"),
+            activity(2, 1.5, "contact.created", user, role="user", external_id="user-42"),
+            activity(3, 1.5, "contact.merged", user, role="user", external_id="user-42", **merge),
+            activity(4, 1.5 + DAY, "contact.deleted", user, role="user"),
+        ],
+        "pages": {"type": "pages", "per_page": 50, "next": {"starting_after": told["data"][-1]["id"]}},
+    }
+
+
+def test_the_feed_goes_on_after_the_last_id_and_an_empty_page_has_no_next() -> None:
+    workspace = standing(contacts=0)
+    client = Client(workspace)
+    people = [workspace.sign_up() for _ in range(5)]
+
+    pages = [client.get(FEED, per_page=3)]
+    while following := pages[-1]["pages"].get("next"):
+        pages.append(client.get(FEED, per_page=3, **following))
+
+    assert [[activity["contact_id"] for activity in page["data"]] for page in pages] == [people[:3], people[3:], []]
+    assert pages[-1] == {"type": "list", "data": [], "pages": {"type": "pages", "per_page": 3}}
+    workspace.delete(people[0])
+    (latest,) = client.get(FEED, **pages[-2]["pages"]["next"])["data"]
+    assert (latest["event_type"], latest["contact_id"]) == ("contact.deleted", people[0])
+
+
+def test_the_first_contacts_of_a_workspace_are_in_no_feed() -> None:
+    assert Client(standing()).get(FEED)["data"] == []
+
+
+@pytest.mark.parametrize(("asked", "given"), [(None, 50), ("151", 150), ("7", 7), ("12abc", 12)])
+def test_the_feed_has_50_a_page_and_150_at_most(asked: str | None, given: int) -> None:
+    workspace = standing(contacts=0)
+    for _ in range(200):
+        workspace.sign_up()
+
+    page = Client(workspace).get(FEED, **({"per_page": asked} if asked else {}))
+
+    assert (len(page["data"]), page["pages"]["per_page"]) == (given, given)
+
+
+@pytest.mark.parametrize("path", [FEED, REMOVED])
+@pytest.mark.parametrize("asked", ["0", "abc", "-1", ""])
+def test_a_page_size_that_is_no_number_from_1_on_is_refused(path: str, asked: str) -> None:
+    answer = Client(standing()).ask("GET", path, params={"per_page": asked})
+
+    assert (answer.status_code, code(answer)) == (400, "invalid_per_page")
+
+
+def test_a_cursor_that_the_feed_never_gave_is_refused() -> None:
+    workspace = standing()
+    workspace.sign_up()
+
+    answer = Client(workspace).ask("GET", FEED, params={"starting_after": "1717000200000.0000c3"})
+
+    message = "Please try again using a starting_after value from a paginated response"
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [{"code": "client_error", "message": f"Invalid starting_after param. {message}"}]
+
+
+@pytest.mark.parametrize("version", BY_DAY)
+@pytest.mark.parametrize("path", [FEED, REMOVED])
+def test_older_versions_have_neither_the_feed_nor_the_list_of_removed_contacts(path: str, version: str) -> None:
+    answer = Client(standing(), headers=headers_of(version)).ask("GET", path)
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [
+        {"code": "intercom_version_invalid", "message": "Requested resource is not available in current API version"}
+    ]
+
+
+@pytest.mark.parametrize("version", TO_THE_SECOND)
+@pytest.mark.parametrize("path", [FEED, REMOVED])
+def test_newer_versions_have_both(path: str, version: str) -> None:
+    assert Client(standing(), headers=headers_of(version)).get(path)["data"] == []
+
+
+# Contacts that are not active
+
+
+def removed(contact: Contact, status: str, **more: str) -> dict[str, Any]:
+    known = {key: contact.attributes[key] for key in ("id", "external_id", "email")}
+    return {"type": "contact", **known, "status": status, **more}
+
+
+def test_the_list_of_removed_contacts_tells_how_each_went() -> None:
+    workspace = standing()
+    archived, back, blocked, merged, deleted, user = list(workspace.contacts.values())[:6]
+    workspace.delete(deleted.id)
+    workspace.archive(archived.id)
+    workspace.archive(back.id)
+    workspace.block(blocked.id)
+    workspace.merge(merged.id, user.id)
+    workspace.unarchive(back.id)
+
+    told = Client(workspace).get(REMOVED)
+
+    assert told == {
+        "type": "list",
+        "data": [
+            removed(deleted, "pending_deletion"),
+            removed(archived, "archived"),
+            removed(blocked, "blocked"),
+            removed(merged, "merged", merged_into_id=user.id),
+        ],
+        "pages": {"type": "pages", "page": 1, "per_page": 10, "total_pages": 1},
+        "total_count": 4,
+    }
+
+
+def test_a_deleted_contact_is_nobody_after_seven_days() -> None:
+    workspace = standing()
+    client = Client(workspace)
+    contact = workspace.contacts[workspace.sign_up(email="ann@example.com")]
+    workspace.delete(contact.id)
+
+    workspace.advance(days=7, seconds=-1)
+    (before,) = client.get(REMOVED)["data"]
+    workspace.advance(seconds=1)
+    (after,) = client.get(REMOVED)["data"]
+
+    assert before == removed(contact, "pending_deletion")
+    assert after == {**before, "status": "permanently_deleted", "external_id": None, "email": None}
+
+
+def test_the_list_of_removed_contacts_is_paged_by_number() -> None:
+    workspace = standing(contacts=200)
+    people = list(workspace.contacts)[:160]
+    for contact_id in people:
+        workspace.archive(contact_id)
+    client = Client(workspace)
+
+    pages = [client.get(REMOVED, per_page=999, page=page) for page in (1, 2, 3)]
+
+    assert [ids(page) for page in pages] == [people[:150], people[150:], []]
+    assert [page["pages"] for page in pages] == [
+        {"type": "pages", "page": page, "per_page": 150, "total_pages": 2} for page in (1, 2, 3)
+    ]
+    assert {page["total_count"] for page in pages} == {160}
+    assert len(client.get(REMOVED)["data"]) == 10
+
+
+@pytest.mark.parametrize("page", ["0", "abc"])
+def test_a_page_number_below_1_is_refused(page: str) -> None:
+    answer = Client(standing()).ask("GET", REMOVED, params={"page": page})
+
+    assert (answer.status_code, code(answer)) == (400, "parameter_invalid")
+
+
+def test_addresses_of_removed_contacts_are_escaped_unless_told_otherwise() -> None:
+    workspace = standing()
+    workspace.archive(workspace.sign_up(email="a&b@example.com"))
+    client = Client(workspace)
+
+    lists = [client.get(REMOVED), client.get(REMOVED, escape_identity="false")]
+
+    assert [page["data"][0]["email"] for page in lists] == ["a&amp;b@example.com", "a&b@example.com"]
+
+
+def test_a_contact_who_signs_up_again_under_its_id_is_not_removed_any_more() -> None:
+    workspace = standing()
+    contact_id = workspace.sign_up()
+    workspace.merge(contact_id, workspace.sign_up())
+
+    workspace.sign_up(id=contact_id)
+
+    client = Client(workspace)
+    assert client.get(REMOVED)["data"] == []
+    assert client.get(f"/contacts/{contact_id}") == told(workspace.contacts[contact_id])
+
+
+# Searches that are refused, counts that are not true
+
+
+@pytest.mark.parametrize("sign", ["=", "!=", "IN"])
+def test_a_search_by_segment_can_be_refused_however_deep_it_lies(sign: str) -> None:
+    workspace = standing()
+    segment_id = named(workspace, "Everyone")
+    client = Client(workspace)
+    query = {**in_segment(segment_id), "operator": sign, "value": [segment_id] if sign == "IN" else segment_id}
+    deep = nested("AND", nested("OR", query))
+    client.search(deep)
+
+    workspace.refuses.add("segment_id")
+
+    for asked in (query, nested("AND", query), deep):
+        answer = client.ask("POST", "/contacts/search", json={"query": asked})
+        assert answer.status_code == 400
+        assert answer.json()["errors"] == [
+            {"code": "invalid_field", "message": "segment_id is not a valid search field"}
+        ]
+    assert client.search({"field": "id", "operator": "IN", "value": list(workspace.contacts)})["total_count"] == 40
+
+
+def test_a_search_for_many_ids_can_be_refused_and_one_for_a_single_id_still_answers() -> None:
+    workspace = standing()
+    contact_id = next(iter(workspace.contacts))
+    client = Client(workspace)
+    many = {"field": "id", "operator": "IN", "value": [contact_id]}
+
+    workspace.refuses.add("id IN")
+
+    answer = client.ask("POST", "/contacts/search", json={"query": nested("AND", many)})
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [{"code": "parameter_invalid", "message": "IN is not a valid operator for id"}]
+    assert ids(client.search({**many, "operator": "=", "value": contact_id})) == [contact_id]
+    assert client.search(in_segment(named(workspace, "Everyone")))["total_count"] == 40
+
+
+def test_what_is_refused_no_more_is_answered_again() -> None:
+    workspace = standing()
+    client = Client(workspace)
+    query = in_segment(named(workspace, "Everyone"))
+    workspace.refuses.add("segment_id")
+    refusal = client.refusal(query)
+
+    workspace.refuses.clear()
+
+    assert refusal == (400, "invalid_field")
+    assert client.search(query)["total_count"] == 40
+
+
+@pytest.mark.parametrize(("told_count", "count"), [(lambda size: size + 3, 43), (lambda size: None, None)])
+def test_a_count_can_be_told_wrong_or_not_at_all_and_search_tells_the_true_one(
+    told_count: Callable[[int], int | None], count: int | None
+) -> None:
+    workspace = standing()
+    everyone = named(workspace, "Everyone")
+    workspace.told_count = told_count
+
+    client = Client(workspace)
+
+    counts = {segment["id"]: segment["count"] for segment in client.get("/segments", include_count="true")["segments"]}
+    assert counts[everyone] == count
+    assert client.search(in_segment(everyone))["total_count"] == 40
 
 
 # What search does not know yet
@@ -1354,6 +1738,34 @@ def test_segments_can_be_missing_from_the_list_and_still_be_there() -> None:
 
     assert lengths == [4, 5, 5, 8]
     assert client.get(f"/segments/{list(workspace.segments)[-1]}")
+
+
+def test_the_feed_can_be_silent_and_goes_on_where_it_was() -> None:
+    workspace = standing()
+    client = Client(workspace)
+    workspace.sign_up()
+    cursor = client.get(FEED)["pages"]["next"]
+    workspace.sign_up()
+    whole = client.get(FEED, **cursor)
+    workspace.faults.silent_feed(times=2)
+
+    told = [client.get(FEED, **cursor) for _ in range(3)]
+
+    silence = {"type": "list", "data": [], "pages": {"type": "pages", "per_page": 50}}
+    assert told == [silence, silence, whole]
+
+
+def test_the_feed_is_silent_until_faults_are_cleared() -> None:
+    workspace = standing()
+    client = Client(workspace)
+    workspace.sign_up()
+    workspace.faults.silent_feed(times=None)
+
+    silent = [client.get(FEED)["data"] for _ in range(3)]
+    workspace.faults.clear()
+
+    assert silent == [[], [], []]
+    assert len(client.get(FEED)["data"]) == 1
 
 
 @pytest.mark.parametrize("status", [403, 502, 503])
