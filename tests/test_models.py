@@ -382,50 +382,32 @@ def test_two_workspaces_with_the_same_ids_never_touch(warehouse: Warehouse) -> N
 # Reasons
 
 
-@pytest.mark.parametrize(
-    ("edited", "enter_reason"),
-    [
-        ("03-02 09:49:59", "joined"),
-        ("03-02 09:50:00", "segment_edited"),  # Intercom's seconds: somewhere in that in which the window begins
-        ("03-03 10:00:00", "segment_edited"),
-        ("03-03 10:00:01", "joined"),
-    ],
-)
-def test_an_entry_within_whose_window_the_segment_was_edited_is_put_down_to_the_edit(
-    warehouse: Warehouse, edited: str, enter_reason: str
-) -> None:
-    warehouse.list_segment(edited="02-01 00:00")
-    warehouse.list_segment(edited=edited, seen="03-04 10:00")
-    warehouse.scan("03-01 10:00")
-    warehouse.scan("03-02 10:00", started="03-02 09:50:00.700")
-    warehouse.scan("03-03 10:00", joins="ann")
+# When a segment was edited, and whether that is within a window that began at 03-02 09:50:00.700
+EDITS = {
+    "03-02 09:49:59": False,
+    "03-02 09:50:00": True,  # Intercom's seconds: somewhere in that in which the window begins
+    "03-03 10:00:00": True,
+    "03-03 10:00:01": False,
+}
+
+
+def test_a_move_within_whose_window_the_segment_was_edited_is_put_down_to_the_edit(warehouse: Warehouse) -> None:
+    for edited in EDITS:
+        warehouse.list_segment(edited, edited="02-01 00:00")
+        warehouse.list_segment(edited, edited=edited, seen="03-04 10:00")
+        warehouse.scan("03-01 10:00", edited, joins="ann")
+        warehouse.scan("03-02 10:00", edited, started="03-02 09:50:00.700")
+        warehouse.scan("03-03 10:00", edited, joins="bob", leaves="ann")
 
     warehouse.build()
 
-    assert warehouse.spells("enter_reason") == [(enter_reason,)]
-
-
-@pytest.mark.parametrize(
-    ("edited", "leave_reason"),
-    [
-        ("03-02 09:49:59", "left"),
-        ("03-02 09:50:00", "segment_edited"),
-        ("03-03 10:00:00", "segment_edited"),
-        ("03-03 10:00:01", "left"),
-    ],
-)
-def test_a_leave_within_whose_window_the_segment_was_edited_is_put_down_to_the_edit(
-    warehouse: Warehouse, edited: str, leave_reason: str
-) -> None:
-    warehouse.list_segment(edited="02-01 00:00")
-    warehouse.list_segment(edited=edited, seen="03-04 10:00")
-    warehouse.scan("03-01 10:00", joins="ann")
-    warehouse.scan("03-02 10:00", started="03-02 09:50:00.700")
-    warehouse.scan("03-03 10:00", leaves="ann")
-
-    warehouse.build()
-
-    assert warehouse.spells("leave_reason") == [(leave_reason,)]
+    reasons = {edited: ("segment_edited",) * 2 if within else ("left", "joined") for edited, within in EDITS.items()}
+    left = warehouse.spells("segment_id, contact_id, coalesce(leave_reason, enter_reason)")
+    assert left == [
+        (edited, contact, reason)
+        for edited, both in reasons.items()
+        for contact, reason in zip(("ann", "bob"), both, strict=True)
+    ]
 
 
 def test_the_definition_that_was_met_first_is_no_edit(warehouse: Warehouse) -> None:
@@ -481,34 +463,33 @@ def test_of_several_reasons_to_leave_the_first_counts(warehouse: Warehouse, firs
     ]
 
 
-@pytest.mark.parametrize(
-    ("status", "observed", "happened", "reason"),
-    [
-        ("deleted", "03-02 10:00", None, "contact_deleted"),
-        ("deleted", "03-04 10:00", "03-02 10:00", "contact_deleted"),  # told late, happened in time
-        ("deleted", "03-02 10:01", "03-02 10:01", "left"),  # left before, for another reason
-        ("deleted", "02-01 10:00", None, "contact_deleted"),  # final: it stays a reason
-        ("archived", "03-02 10:00", None, "contact_archived"),
-        ("archived", "03-04 10:00", "03-01 09:50", "contact_archived"),
-        ("archived", "03-04 10:00", "03-01 09:49", "left"),
-        ("archived", "03-01 09:50", None, "left"),  # and was back since
-        ("archived", "03-02 10:01", None, "left"),
-        ("unknown", "03-02 10:00", None, "unknown"),
-        ("unknown", "03-01 09:50", None, "left"),
-        ("active", "03-02 10:00", None, "left"),
-    ],
-)
-def test_a_removal_explains_a_leave_when_its_time_fits(
-    warehouse: Warehouse, status: str, observed: str, happened: str | None, reason: str
-) -> None:
+REMOVALS = [  # status, observed at, happened at; the reason of a leave in (03-01 09:50, 03-02 10:00]
+    ("deleted", "03-02 10:00", None, "contact_deleted"),
+    ("deleted", "03-04 10:00", "03-02 10:00", "contact_deleted"),  # told late, happened in time
+    ("deleted", "03-02 10:01", "03-02 10:01", "left"),  # left before, for another reason
+    ("deleted", "02-01 10:00", None, "contact_deleted"),  # final: it stays a reason
+    ("archived", "03-02 10:00", None, "contact_archived"),
+    ("archived", "03-04 10:00", "03-01 09:50", "contact_archived"),
+    ("archived", "03-04 10:00", "03-01 09:49", "left"),
+    ("archived", "03-01 09:50", None, "left"),  # and was back since
+    ("archived", "03-02 10:01", None, "left"),
+    ("unknown", "03-02 10:00", None, "unknown"),
+    ("unknown", "03-01 09:50", None, "left"),
+    ("active", "03-02 10:00", None, "left"),
+]
+
+
+def test_a_removal_explains_a_leave_when_its_time_fits(warehouse: Warehouse) -> None:
+    contacts = {f"c{number:02}": removal for number, removal in enumerate(REMOVALS)}
     warehouse.list_segment()
-    warehouse.scan("03-01 10:00", joins="ann")
-    warehouse.remove("ann", status, observed, happened=happened)
-    warehouse.scan("03-02 10:00", leaves="ann")
+    warehouse.scan("03-01 10:00", joins=" ".join(contacts))
+    for contact, (status, observed, happened, _) in contacts.items():
+        warehouse.remove(contact, status, observed, happened=happened)
+    warehouse.scan("03-02 10:00", leaves=" ".join(contacts))
 
     warehouse.build()
 
-    assert warehouse.spells("leave_reason") == [(reason,)]
+    assert warehouse.spells("contact_id, leave_reason") == [(one, removal[-1]) for one, removal in contacts.items()]
 
 
 def test_what_is_learnt_of_a_vanished_contact_explains_why_it_left(warehouse: Warehouse) -> None:
@@ -529,27 +510,27 @@ def test_what_is_learnt_of_a_vanished_contact_explains_why_it_left(warehouse: Wa
     ]
 
 
-@pytest.mark.parametrize(
-    ("log", "reason"),
-    [
-        (["deleted"], "contact_deleted"),
-        (["deleted", "active"], "contact_archived"),
-        (["unknown", "deleted", "active"], "contact_archived"),
-        (["deleted", "deleted", "active"], "contact_archived"),
-        (["merged", "active"], "contact_merged"),
-        (["unknown", "active"], "unknown"),
-    ],
-)
-def test_whoever_is_seen_again_was_not_deleted_but_archived(warehouse: Warehouse, log: list[str], reason: str) -> None:
+def test_whoever_is_seen_again_was_not_deleted_but_archived(warehouse: Warehouse) -> None:
+    logs = {
+        "deleted": "contact_deleted",
+        "deleted active": "contact_archived",
+        "deleted active deleted": "contact_deleted",
+        "deleted deleted active": "contact_archived",
+        "merged active": "contact_merged",
+        "unknown active": "unknown",
+        "unknown deleted active": "contact_archived",
+    }
+    contacts = {log.replace(" ", "_"): log.split() for log in logs}
     warehouse.list_segment()
-    warehouse.scan("03-01 10:00", joins="ann")
-    for day, status in enumerate(log, start=2):
-        warehouse.remove("ann", status, f"03-0{day} 09:00")
-    warehouse.scan("03-05 10:00", leaves="ann", how="cursor", status="confirmed")
+    warehouse.scan("03-01 10:00", joins=" ".join(contacts))
+    for contact, log in contacts.items():
+        for day, status in enumerate(log, start=2):
+            warehouse.remove(contact, status, f"03-0{day} 09:00")
+    warehouse.scan("03-05 10:00", leaves=" ".join(contacts), how="cursor", status="confirmed")
 
     warehouse.build()
 
-    assert warehouse.spells("leave_reason") == [(reason,)]
+    assert warehouse.spells("leave_reason") == [(reason,) for reason in logs.values()]
 
 
 @pytest.mark.parametrize(("status", "reason"), [("unknown", "unknown"), ("deleted", "contact_deleted")])
