@@ -1107,11 +1107,6 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
         _change("cyd", "03-03 04:00", is_member=True, seen_by="cursor"),
         {
             "changes_of_a_contact_in_a_segment_alternate",
-            "members_after_a_scan_equal_the_log",
-            "spells_of_a_contact_in_a_segment_never_overlap_or_touch",
-        }
-        | {
-            "changes_of_a_contact_in_a_segment_alternate",
             "confirmed_members_agree_with_intercoms_count",
             "members_after_a_scan_equal_the_log",
             "spells_of_a_contact_in_a_segment_never_overlap_or_touch",
@@ -1153,11 +1148,6 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
     "a member leaves and joins at one moment": (
         _change("m1", "03-02 10:00") + _change("m1", "03-02 10:00", is_member=True),
         {
-            "a_spell_ends_after_it_begins",
-            "changes_of_a_contact_in_a_segment_alternate",
-            "spells_of_a_contact_in_a_segment_never_overlap_or_touch",
-        }
-        | {
             "a_spell_ends_after_it_begins",
             "changes_of_a_contact_in_a_segment_alternate",
             "members_equal_intercoms_count",
