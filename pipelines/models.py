@@ -152,11 +152,6 @@ def build(
     return Build(names, faults, time.monotonic() - started)
 
 
-def run_checks(client: SqlClientBase[Any], *, raw: str, marts: str) -> tuple[Fault, ...]:
-    """The faults of the marts as they are, errors first; changes nothing."""
-    return tuple(_faults(client, load_checks(), _place(client, raw, marts)))
-
-
 @cache
 def load_models(folder: Path = SQL) -> tuple[Model, ...]:
     """All models, each after those it reads. Read once a process: the files do not change under a run."""

@@ -90,9 +90,9 @@ def without_nulls(contact: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_first_sync_needs_a_search_for_every_150_contacts_and_members(new_house: Callable[..., House]) -> None:
-    house = new_house(contacts=5000, segments=25)
+    house = new_house(contacts=2000, segments=25)
     workspace = house.workspace
-    pages = ceil(5000 / 150) + sum(max(1, ceil(len(workspace.members(key)) / 150)) for key in workspace.segments)
+    pages = ceil(2000 / 150) + sum(max(1, ceil(len(workspace.members(key)) / 150)) for key in workspace.segments)
 
     house.sync()
 
@@ -101,10 +101,10 @@ def test_a_first_sync_needs_a_search_for_every_150_contacts_and_members(new_hous
 
 
 def test_twenty_days_of_life_are_remembered_day_by_day(new_house: Callable[..., House]) -> None:
-    house = new_house(contacts=5000, segments=25)
+    house = new_house(contacts=300, segments=8)
     truths = {}
     for _ in range(20):
-        house.workspace.live(days=1, churn=0.02, silent=0)
+        house.workspace.live(days=1, churn=0.05, silent=0)
         house.sync()
         truths[house.workspace.now()] = house.workspace.pairs()
 

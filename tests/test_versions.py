@@ -30,14 +30,22 @@ def risky_moments(begin: datetime, end: datetime, timezone: str, change: datetim
     yield from sorted(moment for moment in around | {begin + STEP / 3, begin + STEP / 2} if begin < moment <= end)
 
 
-@pytest.mark.parametrize("season", CLOCKS_CHANGE)
-@pytest.mark.parametrize("timezone", ["America/Los_Angeles", "Asia/Kolkata"])
-@pytest.mark.parametrize("version", ["2.14", "2.16", "Preview"])
+@pytest.mark.parametrize(
+    ("version", "timezone", "season"),
+    [  # 2.14 and 2.16 follow one rule, so they share the seasons
+        ("2.14", "America/Los_Angeles", "spring"),
+        ("2.14", "Asia/Kolkata", "autumn"),
+        ("2.16", "America/Los_Angeles", "autumn"),
+        ("2.16", "Asia/Kolkata", "spring"),
+        ("Preview", "America/Los_Angeles", "autumn"),
+        ("Preview", "Asia/Kolkata", "spring"),
+    ],
+)
 def test_six_syncs_four_hours_apart_equal_the_workspace_each_time(
     new_house: Callable[..., House], version: str, timezone: str, season: str
 ) -> None:
     change = CLOCKS_CHANGE[season]
-    house = new_house(contacts=60, segments=4, timezone=timezone, start=change - 3 * STEP)
+    house = new_house(contacts=30, segments=2, timezone=timezone, start=change - 3 * STEP)
     house.settings.api_version = version
     workspace, people = house.workspace, cycle(sorted(house.workspace.contacts))
     house.sync()

@@ -1,5 +1,6 @@
--- one row per contact and observed change of its status, an unknown one read as what it turned out to be
+-- one row per contact and observed change of its status, read as what it turned out to be
 -- A contact that vanished is asked for later: the answer then explains what was seen before it.
+-- Intercom says of an archived contact what it says of a deleted one (404): whoever is seen again was only archived.
 
 with
 
@@ -33,6 +34,42 @@ ranked as (
 
 ),
 
+returned as (
+
+    select
+        workspace_id,
+        contact_id,
+        max(observed_at) as last_active_at
+
+    from removals
+    where status = 'active'
+    group by workspace_id, contact_id
+
+),
+
+understood as (
+
+    select
+        ranked.workspace_id,
+        ranked.contact_id,
+        ranked.run_id,
+        case
+            when ranked.status = 'deleted' and ranked.observed_at <= returned.last_active_at then 'archived'
+            else ranked.status
+        end as status,
+        ranked.merged_into_contact_id,
+        ranked.happened_at,
+        ranked.observed_at,
+        ranked.certainty
+
+    from ranked
+    left join returned
+        on
+            ranked.workspace_id = returned.workspace_id
+            and ranked.contact_id = returned.contact_id
+
+),
+
 followed as (
 
     select
@@ -59,7 +96,7 @@ followed as (
             order by observed_at desc, certainty desc
         ) = 1 as is_newest
 
-    from ranked
+    from understood
 
 ),
 
@@ -76,7 +113,7 @@ explained as (
         next_status,
         next_merged_into_contact_id,
         is_newest,
-        status = 'unknown' and coalesce(next_status in ('deleted', 'merged'), false) as is_explained
+        status = 'unknown' and coalesce(next_status in ('archived', 'deleted', 'merged'), false) as is_explained
 
     from followed
 

@@ -1,5 +1,5 @@
 -- severity: error
--- One row per leave found by a scan that does not add up: it proves nobody absent.
+-- One row per leave found by a scan that proves nobody absent: it does not add up, or read nothing.
 -- A contact known to be removed leaves every segment, however the segment itself was read.
 
 with
@@ -24,7 +24,9 @@ final as (
         changes.contact_id,
         changes.observed_at,
         changes.seen_by,
-        scans.run_id
+        scans.run_id,
+        scans.how,
+        scans.status
 
     from changes
     -- inner: a leave without a scan is another check's fault
@@ -36,7 +38,7 @@ final as (
     where
         not changes.is_member
         and changes.seen_by <> 'removal'
-        and scans.status = 'incomplete'
+        and (scans.status = 'incomplete' or scans.how = 'none')
 
 )
 

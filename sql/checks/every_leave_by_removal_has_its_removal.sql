@@ -1,0 +1,67 @@
+-- severity: error
+-- One row per leave put down to the removal of the contact, of which the log of removals knows nothing by then.
+-- The run of the leave may record the removal a moment later: it is the same finding.
+
+with
+
+changes as (
+
+    select * from stg_membership_changes
+
+),
+
+scans as (
+
+    select * from int_scans
+
+),
+
+removals as (
+
+    select * from int_contact_removals
+
+),
+
+leaves as (
+
+    select
+        changes.workspace_id,
+        changes.segment_id,
+        changes.contact_id,
+        changes.observed_at,
+        scans.run_id
+
+    from changes
+    left join scans
+        on
+            changes.workspace_id = scans.workspace_id
+            and changes.segment_id = scans.segment_id
+            and changes.observed_at = scans.observed_at
+    where
+        not changes.is_member
+        and changes.seen_by = 'removal'
+
+),
+
+final as (
+
+    select
+        leaves.workspace_id,
+        leaves.segment_id,
+        leaves.contact_id,
+        leaves.observed_at,
+        leaves.run_id
+
+    from leaves
+    left join removals
+        on
+            leaves.workspace_id = removals.workspace_id
+            and leaves.contact_id = removals.contact_id
+            and removals.status <> 'active'
+            and (leaves.observed_at >= removals.observed_at or leaves.run_id = removals.run_id)
+    group by leaves.workspace_id, leaves.segment_id, leaves.contact_id, leaves.observed_at, leaves.run_id
+    having count(removals.contact_id) = 0
+
+)
+
+select * from final
