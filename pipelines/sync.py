@@ -210,7 +210,7 @@ class Sync:
             contacts_gone=len(reading.gone),
             segments=len(scans),
             members=sum(scan.members for scan in scans),
-            swept=sum(scan.how == "sweep" for scan in scans),
+            swept=reading.past.swept + sum(scan.how == "sweep" for scan in scans),
             joins=reading.past.joins + sum(len(scan.joins) for scan in scans),
             leaves=sum(len(scan.leaves) for scan in scans),
             incomplete=incomplete,

@@ -19,7 +19,7 @@ from sandbox.server import in_process
 from sources.intercom.client import Intercom, Retries
 from sources.intercom.pacing import Pacer
 from sources.intercom.records import ContactId, Page
-from sources.intercom.search import everyone, pages, sight
+from sources.intercom.search import everyone, members_of, pages, sight
 
 from .test_pacing import SimulatedTime
 
@@ -381,7 +381,7 @@ async def everything(client: Intercom) -> tuple[list[str], dict[str, set[str]]]:
     """All contacts, in the order they were read, and the members of every segment."""
     async with client:
         contacts = [row.id async for page in pages(client, everyone(), Page[ContactId]) for row in page.data]
-        sightings = {segment.id: await sight(client, segment.id) for segment in await client.segments()}
+        sightings = {segment.id: await sight(client, members_of(segment.id)) for segment in await client.segments()}
     assert all(sighting.total == len(sighting.ids) for sighting in sightings.values())
     return contacts, {segment_id: sighting.ids for segment_id, sighting in sightings.items()}
 

@@ -332,7 +332,7 @@ def test_a_deleted_contact_is_marked_when_it_leaves_a_segment(house: House) -> N
     outcome = house.sync()
 
     assert outcome.contacts_gone == 1
-    assert {(member, reason) for _, member, reason in house.ended()} == {(contact_id, "unknown")}
+    assert {(member, reason) for _, member, reason in house.ended()} == {(contact_id, "contact_deleted")}
     assert house.query("select contact_id from intercom.contacts where is_deleted") == [(contact_id,)]
     assert contact_id not in {member for _, member in house.members()}
 
@@ -350,7 +350,11 @@ def test_a_contact_that_comes_back_is_no_longer_marked(house: House) -> None:
     assert house.members() == house.workspace.pairs()
 
 
-def test_a_full_sync_notices_a_deleted_contact_who_was_in_no_segment(house: House) -> None:
+@pytest.mark.parametrize(("version", "noticed"), [("Preview", (1, 0)), ("2.16", (0, 1))])
+def test_a_deleted_contact_who_was_in_no_segment_is_noticed_by_the_feeds_or_by_a_full_sync(
+    house: House, version: str, noticed: tuple[int, int]
+) -> None:
+    house.settings.api_version = version
     for segment_id in list(house.workspace.segments):
         house.workspace.delete_segment(segment_id)
     house.sync()
@@ -360,7 +364,7 @@ def test_a_full_sync_notices_a_deleted_contact_who_was_in_no_segment(house: Hous
     partly = house.sync()
     fully = house.sync(full=True)
 
-    assert (partly.contacts_gone, fully.contacts_gone) == (0, 1)
+    assert (partly.contacts_gone, fully.contacts_gone) == noticed
     assert fully.contacts_read == 299
     assert house.query("select contact_id from intercom.contacts where is_deleted") == [(contact_id,)]
 

@@ -90,6 +90,7 @@ class FirstLoad:
             in_parts=True,
             is_resumed=self._is_resumed,
             contacts_read=self._contacts_read,
+            swept=self._swept,
             joins=self._joins,
         )
 

@@ -179,8 +179,8 @@ class Scanner:
 
     def begin(self, segment: Segment, known: int, *, how: str = "sweep") -> Scan:
         """A scan that begins now; until it has read something it is no more than the row that every segment has."""
-        now = self.clock()
-        return Scan(segment.id, started_at=now, observed_at=now, known=known, how=how, count=segment.count)
+        now, status = self.clock(), "complete" if how == "sweep" else "confirmed"
+        return Scan(segment.id, now, now, known, how, status, count=segment.count)
 
     def _judged(self, scan: Scan, segment: Segment, before: RememberedSegment | None, *, adds_up: bool) -> Scan:
         if not adds_up:
@@ -235,6 +235,6 @@ class Scanner:
         if held or await self.client.segment_exists(segment.segment_id) is not False:
             scan.withhold("list_shrunk" if held else "not_listed")
         else:
-            scan.how, scan.leaves, scan.fetched = "deleted", known, 0
+            scan.how, scan.status, scan.leaves, scan.fetched = "deleted", "complete", known, 0
         scan.observed_at = self.clock()
         return scan

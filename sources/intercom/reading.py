@@ -53,7 +53,7 @@ class Past:
 
     `cursor`: contacts updated later are read. `began_at`: when the last run began: whoever it read and was not updated
     since then has been looked at. `unaccounted`: loaded contacts less those that Intercom counted. `feed`: where the
-    activity feed goes on. `in_parts`: a first load came in parts just before, with so many contacts and joins;
+    activity feed goes on. `in_parts`: a first load came in parts just before, with so many contacts, sweeps and joins;
     `is_resumed`: it went on where an earlier attempt had stopped.
     """
 
@@ -64,6 +64,7 @@ class Past:
     in_parts: bool = False
     is_resumed: bool = False
     contacts_read: int = 0
+    swept: int = 0
     joins: int = 0
 
 
