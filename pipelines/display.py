@@ -94,6 +94,8 @@ def show(outcome: Outcome, warehouse: Warehouse) -> None:
     for segment_id, problem in outcome.incomplete.items():
         words = f"incomplete: segment {segment_id} {PROBLEMS.get(problem, problem)}. Nobody left it in this run."
         results.print(escape(words), style="yellow", highlight=False, soft_wrap=True)
+    for note in outcome.notes:
+        results.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
     for news in outcome.drift:
         results.print(escape(f"fields: {news}"), style="yellow", highlight=False, soft_wrap=True)
     show_warnings(outcome.warnings)

@@ -22,8 +22,9 @@ from sources.intercom.first_load import FirstLoad, Progress
 from sources.intercom.memberships import Clock, Guard
 from sources.intercom.pacing import Pacer
 from sources.intercom.plan import Limits
-from sources.intercom.reading import Past, Reading, Terms
+from sources.intercom.reading import Reading
 from sources.intercom.records import App
+from sources.intercom.scanning import Past, Terms
 from sources.intercom.versions import version
 
 from . import journal
@@ -60,7 +61,7 @@ class Outcome:
     """What a sync found, changed and cost.
 
     `incomplete`: segments (by id) that closed no membership, and why. `drift`: fields that are new, gone or of another
-    type, in sentences.
+    type, in sentences. `notes`: what was read in another way than usual, and why.
     """
 
     run_id: str
@@ -75,6 +76,7 @@ class Outcome:
     leaves: int
     incomplete: dict[str, str]
     drift: tuple[str, ...]
+    notes: tuple[str, ...]
     warnings: tuple[str, ...]
     api_calls: int
     megabytes: float
@@ -207,7 +209,7 @@ class Sync:
             workspace_id=reading.terms.workspace_id,
             exit_code=ExitCode.INCOMPLETE if incomplete else ExitCode.DONE,
             contacts_read=reading.past.contacts_read + reading.contacts_read,
-            contacts_gone=len(reading.gone),
+            contacts_gone=len(reading.scanning.gone) if reading.scanning else 0,
             segments=len(scans),
             members=sum(scan.members for scan in scans),
             swept=reading.past.swept + sum(scan.how == "sweep" for scan in scans),
@@ -215,6 +217,7 @@ class Sync:
             leaves=sum(len(scan.leaves) for scan in scans),
             incomplete=incomplete,
             drift=tuple(reading.fields.news()),
+            notes=tuple(reading.scanning.notes) if reading.scanning else (),
             warnings=tuple(str(fault) for fault in built.faults),
             api_calls=self.usage.calls.total(),
             megabytes=round(self.usage.bytes_received / 1e6, 1),

@@ -8,19 +8,19 @@ import asyncio
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from heapq import nsmallest
-from typing import Any, TypeVar
+from typing import Any
 
 import dlt
 import httpx
 from dlt.destinations.sql_client import SqlClientBase
 
-from sources.intercom.client import LANES, PATIENT, Intercom, QueryRefused, Retries, Usage, Whereabouts
+from sources.intercom.client import PATIENT, Intercom, QueryRefused, Retries, Usage, Whereabouts, each, unnoticed
 from sources.intercom.memberships import Clock
 from sources.intercom.pacing import Pacer
 from sources.intercom.plan import RememberedSegment
@@ -47,16 +47,11 @@ Pair = tuple[str, str]
 """A segment's id and a contact's."""
 Advance = Callable[[], None]
 Track = Callable[[int], AbstractContextManager[Advance]]
-Answer = TypeVar("Answer")
 
 
 def a_seed() -> int:
     """A new seed, short enough to be typed again."""
     return secrets.randbelow(1_000_000)
-
-
-def unnoticed() -> None:
-    """Notes no progress."""
 
 
 def untracked(_: int) -> AbstractContextManager[Advance]:
@@ -189,7 +184,7 @@ class Verify:
         """Each contact's segments in Intercom's words, and explanations of what differs."""
         async with self._connect(self.retries) as client:
             with self.track(len(known.contacts)) as advance:
-                told = await of_each(known.contacts, client.segments_of, advance)
+                told = await each(known.contacts, client.segments_of, advance)
             pairs = pairs_of(told)
             clues = Clues(client, known, agreeing=known.pairs & pairs)
             return told, await clues.explain(known.pairs ^ pairs)
@@ -264,24 +259,6 @@ def pairs_of(segments_by_contact: dict[str, set[str] | None]) -> set[Pair]:
     return {(segment, contact) for contact, segments in segments_by_contact.items() for segment in segments or ()}
 
 
-async def of_each(
-    ids: Iterable[str], question: Callable[[str], Awaitable[Answer]], advance: Advance = unnoticed
-) -> dict[str, Answer]:
-    """The answer to a question about each id. As many are under way as the client has lanes, however many there are."""
-    answers: dict[str, Answer] = {}
-    waiting = iter(ids)
-
-    async def ask_on() -> None:
-        for one in waiting:
-            answers[one] = await question(one)
-            advance()
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(LANES):
-            group.create_task(ask_on())
-    return answers
-
-
 @dataclass(frozen=True)
 class Clues:
     """Looks for what explains a difference: one clue after the other, each asked only about what is still open.
@@ -306,7 +283,7 @@ class Clues:
 
     async def _contacts(self, pairs: set[Pair]) -> dict[Pair, Explanation]:
         """Contacts that went, or were updated, since they were loaded."""
-        places = await of_each({contact_id for _, contact_id in pairs}, self.client.whereabouts)
+        places = await each({contact_id for _, contact_id in pairs}, self.client.whereabouts)
         explained = {contact_id: self._contact(contact_id, place) for contact_id, place in places.items()}
         return {pair: why for pair in pairs if (why := explained[pair[1]])}
 
@@ -323,7 +300,7 @@ class Clues:
         """Segments that were made, edited or deleted since the last sync, or that it could not read."""
         listed = {segment.id: segment.updated_at for segment in await self.client.segments()}
         asked = {segment_id for segment_id, _ in pairs}
-        exists = await of_each(asked - listed.keys(), self.client.segment_exists)
+        exists = await each(asked - listed.keys(), self.client.segment_exists)
         explained = {one: self._segment(one, listed.get(one), exists.get(one)) for one in asked}
         return {pair: why for pair in pairs if (why := explained[pair[0]])}
 
@@ -348,7 +325,7 @@ class Clues:
         asked = defaultdict[str, set[str]](set)
         for segment_id, contact_id in pairs:
             asked[segment_id].add(contact_id)
-        confirmed = await of_each(asked, lambda segment_id: self._confirmed(segment_id, asked[segment_id]))
+        confirmed = await each(asked, lambda segment_id: self._confirmed(segment_id, asked[segment_id]))
         why = Explanation(
             "search_agrees", "Intercom's search agrees with the warehouse: Intercom's own two answers differ"
         )
@@ -370,7 +347,7 @@ class Clues:
         New contacts move it, too, so one pair that is wrong may hide behind them until the next sweep.
         """
         asked = {segment_id for segment_id, _ in pairs} & self.known.segments.keys()
-        totals = await of_each(asked, lambda segment_id: count(self.client, members_of(segment_id)))
+        totals = await each(asked, lambda segment_id: count(self.client, members_of(segment_id)))
         explained = {one: self._size(self.known.segments[one], total) for one, total in totals.items()}
         return {pair: why for pair in pairs if (why := explained.get(pair[0]))}
 

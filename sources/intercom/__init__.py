@@ -19,7 +19,7 @@ from msgspec import structs
 
 from .first_load import Part
 from .memberships import Scan
-from .reading import Past, Reading, Terms
+from .reading import Reading
 from .records import (
     CONTACT_ACTIVITIES,
     CONTACT_ACTIVITIES_KEY,
@@ -35,6 +35,7 @@ from .records import (
     SEGMENTS_KEY,
     rows_table,
 )
+from .scanning import Past, Terms
 
 # Any: dlt's annotations of transformers know only the plain words
 UPSERT: Any = {"disposition": "merge", "strategy": "upsert"}
@@ -108,6 +109,7 @@ def past(state: dict[str, Any]) -> Past:
         began_at=state.get("began_at"),
         unaccounted=state.get("unaccounted"),
         feed=state.get("feed"),
+        asked_until=state.get("asked_until"),
     )
 
 
@@ -195,7 +197,9 @@ async def contact_removals(reading: Reading) -> AsyncIterator[pa.Table]:
     """One row per contact found gone, or found again (`active`): a log, since archiving can be undone."""
     async for rows in reading.contact_removals():
         yield _stamped(reading.terms, CONTACT_REMOVALS, rows)
-    dlt.current.source_state()["unaccounted"] = reading.unaccounted
+    if reading.scanning:
+        state = dlt.current.source_state()
+        state["unaccounted"], state["asked_until"] = reading.scanning.unaccounted, reading.scanning.asked_until
 
 
 def _stamped(terms: Terms, schema: pa.Schema, rows: list[dict[str, Any]]) -> pa.Table:

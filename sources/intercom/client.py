@@ -6,7 +6,7 @@ answered, since an empty or cut 200 is seen nowhere earlier.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -307,6 +307,28 @@ class SharedClient:
             if self._users == 0:
                 self._client = None
                 await client.__aexit__(None, None, None)
+
+
+def unnoticed() -> None:
+    """Notes no progress."""
+
+
+async def each(
+    ids: Iterable[str], question: Callable[[str], Awaitable[Answer]], advance: Callable[[], None] = unnoticed
+) -> dict[str, Answer]:
+    """The answer to a question about each id. As many are under way as a client has lanes, however many there are."""
+    answers: dict[str, Answer] = {}
+    waiting = iter(ids)
+
+    async def ask_on() -> None:
+        for one in waiting:
+            answers[one] = await question(one)
+            advance()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(LANES):
+            group.create_task(ask_on())
+    return answers
 
 
 async def gathered(questions: Iterable[Coroutine[Any, Any, Answer]]) -> list[Answer]:

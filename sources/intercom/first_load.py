@@ -17,9 +17,10 @@ from .client import JSON, Intercom, gathered
 from .fields import Fields
 from .memberships import Memory, Scan, Scanner
 from .plan import Planned, page_calls
-from .reading import Opening, Past, Terms, noted, open_workspace, version_rows
+from .reading import noted, version_rows
 from .records import Page, SentContact, contacts_table
-from .search import created_after, everyone, next_cursor, pages
+from .scanning import Opening, Past, Terms, open_workspace
+from .search import created_after, everyone, knows_segments, next_cursor, pages
 
 LARGE = 100
 """Calls above which a first load comes in parts: a smaller one is read again in no time."""
@@ -76,6 +77,7 @@ class FirstLoad:
         self._opening: Opening | None = None
         self._query: JSON = everyone()
         self._page_cursor: str | None = None
+        self._knows_segments: bool | None = None
         self._parts = 0
         self._swept = 0
 
@@ -116,10 +118,16 @@ class FirstLoad:
             progress = self._progress = self._progress or self._begin(opening)
             if self._parts == 0 and progress.made_until is not None:
                 self._query = created_after(progress.made_until - 1, self._terms.version, self._terms.timezone)
-            pending = _never_swept(opening, memory)
+            pending = await self._pending(client, opening, memory)
             if progress.has_all_contacts and not pending:
                 return None
             return await self._read(client, progress, pending, memory)
+
+    async def _pending(self, client: Intercom, opening: Opening, memory: Memory) -> list[Planned]:
+        """The segments that wait for their first sweep, the largest first; none where search knows no segments."""
+        if self._knows_segments is None and opening.segments:
+            self._knows_segments = await knows_segments(client, opening.segments[0].id)
+        return _never_swept(opening, memory) if self._knows_segments else []
 
     def _begin(self, opening: Opening) -> Progress:
         lag = self._terms.overlap + self._terms.version.overlap

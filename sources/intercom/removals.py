@@ -8,7 +8,7 @@ contacts, where the version has them, or by the contact's own address.
 from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
-from .client import PAGE_SIZE, Intercom, gathered
+from .client import PAGE_SIZE, Intercom, each
 from .memberships import Removal
 from .records import Activity, RemovedContact
 from .search import ask, next_cursor
@@ -86,8 +86,7 @@ class Departures:
             await self.read_list()
         asked = self._unexplained(gone)[: MOST_ASKED_BY_ID - self._asked]
         self._asked += len(asked)
-        found = await gathered(self.client.whereabouts(contact_id) for contact_id in asked)
-        for contact_id, whereabouts in zip(asked, found, strict=True):
+        for contact_id, whereabouts in (await each(asked, self.client.whereabouts)).items():
             # there by its address, yet in no search: that is what archiving does, whether or not the answer says so
             status = "archived" if whereabouts.status == "present" else whereabouts.status
             self.reports[contact_id] = Removal(status, whereabouts.merged_into)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pendulum
 
-from .client import JSON, PAGE_SIZE, Intercom, QueryRefused, Unavailable, Unreadable, gathered
+from .client import JSON, PAGE_SIZE, Intercom, QueryRefused, Unavailable, Unreadable, each
 from .records import Activities, ContactId, ContactStamp, Cursor, Page
 from .versions import Version
 
@@ -138,6 +138,15 @@ async def count(client: Intercom, query: JSON) -> int:
     return answer.total_count
 
 
+async def knows_segments(client: Intercom, segment_id: str) -> bool:
+    """Whether search can be asked for the members of a segment: one call."""
+    try:
+        await count(client, members_of(segment_id))
+    except QueryRefused:
+        return False
+    return True
+
+
 @dataclass
 class Sighting:
     """What one read of a segment saw: distinct ids, and whether Intercom's total stood still meanwhile."""
@@ -194,8 +203,7 @@ async def _ask_one_by_one(client: Intercom, ids: Sequence[str], segment_id: str 
             return (await client.whereabouts(contact_id)).status == "present"
         return segment_id in (await client.segments_of(contact_id) or ())
 
-    answers = await gathered(is_there(contact_id) for contact_id in ids)
-    return Answer({contact_id for contact_id, found in zip(ids, answers, strict=True) if found})
+    return Answer({contact_id for contact_id, found in (await each(ids, is_there)).items() if found})
 
 
 async def _ask_part(client: Intercom, ids: Sequence[str], *, control: str | None, segment_id: str | None) -> Answer:
