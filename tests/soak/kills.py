@@ -8,13 +8,14 @@ hooks tell the last two; nothing of the product is patched.
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -44,19 +45,47 @@ MARTS = {
 }
 
 
+class Site(NamedTuple):
+    """A data folder, and the workspace that is synced into it: the same one in every process, so many days old."""
+
+    folder: Path
+    age: int = 0
+    contacts: int = 200
+    segments: int = 9
+
+    def house(self) -> House:
+        """The workspace and its warehouse; each day of its life everybody was changed at least once."""
+        workspace = Workspace(
+            contacts=self.contacts, segments=self.segments, seed=5, start=START, monotonic=standing_still
+        )
+        for _ in range(self.age):
+            workspace.live(days=1, churn=0.1)
+            for contact_id in list(workspace.contacts):
+                workspace.update(contact_id, language_override="fr")
+        return House(self.folder, workspace)
+
+
 @dataclass
 class Death:
-    """Kills this process at the `number`th moment that the pattern finds."""
+    """Kills this process at the `number`th moment that the pattern finds; the `diary` tells of it."""
 
     pattern: str
     number: int = 1
+    diary: Path | None = None
     seen: int = field(default=0, init=False)
 
     def __call__(self, moment: str) -> None:
         """Looks at a moment; returns only if it is not the last one."""
-        self.seen += bool(re.search(self.pattern, moment))
-        if self.seen == self.number:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if re.search(self.pattern, moment):
+            self.seen += 1
+            if self.seen == self.number:
+                self.note(moment)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def note(self, moment: str) -> None:
+        """Writes down how many moments there were, and the last one."""
+        if self.diary:
+            self.diary.write_text(f"{self.seen} {moment[:200]}")
 
 
 POINTS = {
@@ -65,9 +94,13 @@ POINTS = {
     "while segments are read": Death(r'^call POST .*"segment_id"', 4),
     "when all is read": Death(r"^say Loading$"),
     "when all is normalized": Death(r"^os.rename \S+/new_jobs/\S+ \S+/started_jobs/"),
-    "when a table is loaded, but not marked so": Death(
-        r"^os.rename \S+ \S+/(\.pending_transitions|completed_jobs)/membership_changes\S+\.sql"
+    "when contacts are staged, but not marked so": Death(
+        r"^os.rename \S+ \S+/\.pending_transitions/contacts\S+\.parquet"
     ),
+    "when memberships are merged, but not marked so": Death(
+        r"^os.rename \S+ \S+/\.pending_transitions/membership_changes\S+\.sql"
+    ),
+    "when all is loaded, but not marked so": Death(r"^os.rename \S+ \S+/load/loaded/"),
     "while models are built": Death(r"^function \S*execute_many", 5),
     "when the copy is written, but not published": Death(r"^os.rename \S+/published\.next "),
     "before the journal is written": Death(r"^open \S+/runs\.jsonl a"),
@@ -86,37 +119,27 @@ class Telling(httpx.AsyncBaseTransport):
         return await self.inner.handle_async_request(request)
 
 
-def house_of(folder: Path, *, age: int) -> House:
-    """The same workspace in every process, after so many days of life; each day everybody is changed once."""
-    workspace = Workspace(contacts=200, segments=9, seed=5, start=START, monotonic=standing_still)
-    for _ in range(age):
-        workspace.live(days=1, churn=0.1)
-        for contact_id in list(workspace.contacts):
-            workspace.update(contact_id, language_override="fr")
-    return House(folder, workspace)
-
-
-def sync_and_die(folder: Path, age: int, death: Death, *, count_into: Path | None = None) -> int | None:
+def sync_and_die(site: Site, death: Death) -> int | None:
     """Syncs in another process; answers its exit code, negative if a signal ended it."""
-    process = PROCESSES.Process(target=_sync, args=(folder, age, death, count_into))
+    process = PROCESSES.Process(target=_sync, args=(site, death))
     process.start()
     process.join()
     return process.exitcode
 
 
-def moments_of(folder: Path, age: int, *, count_into: Path) -> int:
-    """How many moments a sync has at which it could be killed, found out by a sync that is not."""
-    assert sync_and_die(folder, age, Death(ANYWHERE, sys.maxsize), count_into=count_into) == 0
-    return int(count_into.read_text())
+def moments_of(site: Site, pattern: str) -> int:
+    """How many such moments a sync has, found out by one that is not killed."""
+    diary = site.folder.with_suffix(".diary")
+    assert sync_and_die(site, Death(pattern, sys.maxsize, diary)) == 0
+    return int(diary.read_text().partition(" ")[0])
 
 
-def _sync(folder: Path, age: int, death: Death, count_into: Path | None) -> None:
+def _sync(site: Site, death: Death) -> None:
     use_project_config()
-    house = house_of(folder, age=age)
-    sys.addaudithook(_telling_of_files(str(folder), death))
+    house = site.house()
+    sys.addaudithook(_telling_of_files(str(site.folder), death))
     house.sync(transport=Telling(house.transport, death), say=_telling_of_steps(death))
-    if count_into:
-        count_into.write_text(str(death.seen))
+    death.note("alive")
 
 
 def _telling_of_files(folder: str, tell: Tell) -> Callable[[str, tuple[Any, ...]], None]:
@@ -148,3 +171,25 @@ def contents(house: House) -> dict[str, list[tuple[Any, ...]]]:
     return {
         mart: sorted(house.query(f"select {columns} from intercom.{mart}"), key=repr) for mart, columns in MARTS.items()
     }
+
+
+class NeverKilled(NamedTuple):
+    """A copy of a warehouse before a sync, and what its marts hold after that sync and one more, a second later."""
+
+    before: Path
+    contents: dict[str, list[tuple[Any, ...]]]
+
+
+def never_killed(folder: Path, age: int) -> NeverKilled:
+    """What became of a warehouse that was synced once a day."""
+    before, data = folder / "before", folder / "data"
+    for day in range(age):
+        Site(data, day).house().sync()
+    data.mkdir(exist_ok=True)
+    shutil.copytree(data, before)
+    house = Site(data, age).house()
+    for _ in range(2):
+        truth = house.workspace.pairs()
+        house.sync()
+    assert house.members() == truth, "who comes or goes in this very second may be seen or not: take another seed"
+    return NeverKilled(before, contents(house))

@@ -1,6 +1,8 @@
 """A random life of a workspace and of the syncs that follow it, as a hypothesis state machine."""
 
+import math
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import count
@@ -34,6 +36,10 @@ class Killed(Exception):
     """The run ends here."""
 
 
+class TimeIsUp(BaseException):
+    """Ends all lives; hypothesis takes it for no failure."""
+
+
 class Interfering(httpx.AsyncBaseTransport):
     """Does what is planned before it answers a call; the first one is number 1."""
 
@@ -57,10 +63,12 @@ def _nothing() -> None:
 class Syncing(RuleBasedStateMachine):
     """Its rules are what can happen; whatever does, a finished run has to tell the truth.
 
-    `tally` counts machines, steps (rules executed) and syncs for whoever runs many of them.
+    `tally` counts machines, steps (rules executed) and syncs for whoever runs many of them, at most `until` a moment
+    of the monotonic clock.
     """
 
     tally: ClassVar[Counter[str]] = Counter()
+    until: ClassVar[float] = math.inf
 
     @initialize(
         contacts=st.sampled_from((40, 90, 200)),
@@ -178,6 +186,8 @@ class Syncing(RuleBasedStateMachine):
             self.folder.cleanup()
 
     def _step(self) -> None:
+        if time.monotonic() > self.until:
+            raise TimeIsUp
         self.tally["steps"] += 1
 
     def _pass(self, seconds: float) -> None:
