@@ -16,13 +16,15 @@ STAGED_TWICE = (
     "dlt empties its staging tables once a package: a job that was done but not marked so fills them a second time, "
     "and DuckDB's MERGE then refuses the doubled rows in every run to come"
 )
+NOT_PUT_AWAY = "dlt refuses to complete a package that is marked complete, and tries just that in every run to come"
 FAILING = {
     "when contacts are staged, but not marked so": pytest.mark.xfail(reason=STAGED_TWICE, strict=True),
+    # by chance: it fails where another table is staged just then
     "when memberships are merged, but not marked so": pytest.mark.xfail(reason=STAGED_TWICE, strict=False),
+    "when all is loaded and marked so, but not put away": pytest.mark.xfail(reason=NOT_PUT_AWAY, strict=True),
 }
 IN_A_FIRST_SYNC = (
     "while contacts are read",
-    "while segments are read",
     "when all is normalized",
     "when all is loaded, but not marked so",
     "when the copy is written, but not published",

@@ -100,7 +100,8 @@ POINTS = {
     "when memberships are merged, but not marked so": Death(
         r"^os.rename \S+ \S+/\.pending_transitions/membership_changes\S+\.sql"
     ),
-    "when all is loaded, but not marked so": Death(r"^os.rename \S+ \S+/load/loaded/"),
+    "when all is loaded, but not marked so": Death(r"^os.rename \S+ \S+/package_completed\.json"),
+    "when all is loaded and marked so, but not put away": Death(r"^os.rename \S+ \S+/load/loaded/"),
     "while models are built": Death(r"^function \S*execute_many", 5),
     "when the copy is written, but not published": Death(r"^os.rename \S+/published\.next "),
     "before the journal is written": Death(r"^open \S+/runs\.jsonl a"),
