@@ -5,7 +5,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -38,15 +38,16 @@ def soak(
     use_project_config()
     began = time.monotonic()
     typer.echo(f"soak: seed {seed}, {seconds} s")
-    failures = [
-        *kill_at_random(seed, until=began + seconds * SHARE_OF_KILLS),
-        *go_on_after_kills(seconds),
-        *live_at_random(seed, until=began + seconds),
-    ]
-    for failure in failures:
+    failures = 0
+    for failure in chain(
+        kill_at_random(seed, until=began + seconds * SHARE_OF_KILLS),
+        go_on_after_kills(seconds),
+        live_at_random(seed, until=began + seconds),
+    ):
+        failures += 1
         typer.echo(f"FAILED: {failure}")
     took = time.monotonic() - began
-    typer.echo(f"soak: seed {seed}, {took:.0f} s, {len(failures)} failures: {'FAILED' if failures else 'passed'}")
+    typer.echo(f"soak: seed {seed}, {took:.0f} s, {failures} failures: {'FAILED' if failures else 'passed'}; {tally()}")
     raise typer.Exit(bool(failures))
 
 
