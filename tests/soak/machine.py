@@ -105,7 +105,12 @@ class Syncing(RuleBasedStateMachine):
         for event in events:
             self._happen(event, 60 * minutes)
 
-    @rule(hours=st.sampled_from((0.1, 1, 5, 12, 21, 24, 72, 24 * 9)))
+    @rule()
+    def a_day_passes(self) -> None:  # without arguments the simplest rule, of which hypothesis makes its first life
+        self._step()
+        self._pass(24 * 3600)
+
+    @rule(hours=st.sampled_from((0.1, 1, 5, 12, 21, 72, 24 * 9)))
     def time_passes(self, hours: float) -> None:
         self._step()
         self._pass(3600 * hours)
