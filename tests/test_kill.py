@@ -10,14 +10,16 @@ import pytest
 
 from pipelines.errors import ExitCode
 from tests.soak.audit import check_keys
-from tests.soak.kills import POINTS, NeverKilled, Site, contents, never_killed, sync_and_die
+from tests.soak.kills import POINTS, NeverKilled, Site, contents, differences, never_killed, sync_and_die
 
 STAGED_TWICE = (
     "dlt empties its staging tables once a package: a job that was done but not marked so fills them a second time, "
     "and DuckDB's MERGE then refuses the doubled rows in every run to come"
 )
 NOT_PUT_AWAY = "dlt refuses to complete a package that is marked complete, and tries just that in every run to come"
+STILL_EXTRACTED = "dlt normalizes the package again and finds the first result in its way, in every run to come"
 FAILING = {
+    "when all is normalized, but still there as extracted": pytest.mark.xfail(reason=STILL_EXTRACTED, strict=True),
     "when contacts are staged, but not marked so": pytest.mark.xfail(reason=STAGED_TWICE, strict=True),
     # by chance: it fails where another table is staged just then
     "when memberships are merged, but not marked so": pytest.mark.xfail(reason=STAGED_TWICE, strict=False),
@@ -26,6 +28,7 @@ FAILING = {
 IN_A_FIRST_SYNC = (
     "while contacts are read",
     "when all is normalized",
+    "when contacts are staged, but not marked so",
     "when all is loaded, but not marked so",
     "when the copy is written, but not published",
 )
@@ -57,5 +60,5 @@ def test_after_a_killed_run_the_next_one_leaves_all_as_if_nobody_had_been_killed
 
     assert exit_code == -signal.SIGKILL
     assert outcome.exit_code == ExitCode.DONE
-    assert contents(house) == reference.contents
+    assert differences(contents(house), reference.contents) == []
     check_keys(house)

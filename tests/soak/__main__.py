@@ -19,7 +19,17 @@ from hypothesis.stateful import run_state_machine_as_test
 from pipelines.errors import causes
 from pipelines.settings import use_project_config
 from tests.soak.audit import check_keys
-from tests.soak.kills import ANYWHERE, Death, NeverKilled, Site, contents, moments_of, never_killed, sync_and_die
+from tests.soak.kills import (
+    ANYWHERE,
+    Death,
+    NeverKilled,
+    Site,
+    contents,
+    differences,
+    moments_of,
+    never_killed,
+    sync_and_die,
+)
 from tests.soak.machine import Syncing, TimeIsUp
 
 KILLS = 40
@@ -75,7 +85,8 @@ def kill(never: NeverKilled, site: Site, number: int) -> Iterator[str]:
     for attempt in (1, 2):
         try:
             house.sync()
-            assert contents(house) == never.contents, "the marts differ from those of a warehouse never killed"
+            differing = differences(contents(house), never.contents)
+            assert not differing, f"not as if nobody had been killed: {'; '.join(differing)}"
             check_keys(house)
         except Exception as error:  # noqa: BLE001 (whatever it is, it is told)
             yield f"{name}: run {attempt} after it: {told(error)}"

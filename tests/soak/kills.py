@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ from sandbox import Workspace
 from tests.conftest import START, House, standing_still
 
 Tell = Callable[[str], None]
+Contents = dict[str, list[tuple[Any, ...]]]
+"""The rows of the marts, by mart."""
 
 # A child of a process that has only imported starts at once; it inherits no threads, locks or connections.
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -93,6 +96,7 @@ POINTS = {
     "while contacts are read": Death(r'^call POST .*("role"|"updated_at").*"per_page":150', 2),
     "while segments are read": Death(r'^call POST .*"segment_id"', 4),
     "when all is read": Death(r"^say Loading$"),
+    "when all is normalized, but still there as extracted": Death(r"^shutil.rmtree \S+/normalize/extracted/"),
     "when all is normalized": Death(r"^os.rename \S+/new_jobs/\S+ \S+/started_jobs/"),
     "when contacts are staged, but not marked so": Death(
         r"^os.rename \S+ \S+/\.pending_transitions/contacts\S+\.parquet"
@@ -167,18 +171,28 @@ def _telling_of_steps(tell: Tell) -> Tell:
     return say
 
 
-def contents(house: House) -> dict[str, list[tuple[Any, ...]]]:
+def contents(house: House) -> Contents:
     """All marts but for what tells which run saw something, and when."""
     return {
         mart: sorted(house.query(f"select {columns} from intercom.{mart}"), key=repr) for mart, columns in MARTS.items()
     }
 
 
+def differences(found: Contents, expected: Contents) -> list[str]:
+    """Which marts differ, and by how many rows of how many."""
+    return [
+        f"{mart}: {len(rows)} rows for {len(expected[mart])}, {sum((Counter(rows) - Counter(expected[mart])).values())}"
+        f" too many and {sum((Counter(expected[mart]) - Counter(rows)).values())} missing"
+        for mart, rows in found.items()
+        if rows != expected[mart]
+    ]
+
+
 class NeverKilled(NamedTuple):
     """A copy of a warehouse before a sync, and what its marts hold after that sync and one more, a second later."""
 
     before: Path
-    contents: dict[str, list[tuple[Any, ...]]]
+    contents: Contents
 
 
 def never_killed(folder: Path, age: int) -> NeverKilled:
