@@ -95,6 +95,11 @@ class Life:
         """One of the segments; there has to be one."""
         return _chosen(list(self.workspace.segments), pick)
 
+    def crowded_segment(self, pick: int) -> str:
+        """One of the four largest: what is wrong with a page of nobody shows nowhere."""
+        largest = sorted(self.workspace.segments, key=lambda one: (-len(self.workspace.members(one)), one))[:4]
+        return _chosen(largest, pick)
+
     def _contact(self, pick: int) -> str:
         return _chosen(sorted(self.workspace.contacts), pick)
 

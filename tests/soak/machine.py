@@ -137,7 +137,7 @@ class Syncing(RuleBasedStateMachine):
     @rule(
         fault=st.sampled_from(("empty_page", "half_page", "repeat_page")),
         pick=PICKS,
-        page=st.sampled_from((1, 1, 2)),
+        page=st.sampled_from((1, 1, 1, 2)),
         times=st.sampled_from((1, 2, 5)),
         meddling=st.dictionaries(CALLS, st.tuples(EVENTS, st.sampled_from((0, 1))), max_size=3),
     )
@@ -146,7 +146,7 @@ class Syncing(RuleBasedStateMachine):
     ) -> None:
         self._step()
         if self.workspace.segments:
-            segment_id = self.life.segment(pick)
+            segment_id = self.life.crowded_segment(pick)
             getattr(self.workspace.faults, fault)(segment_id, page=page, times=times)
             self._finished(meddling, doubtful=segment_id if meddling else None)
             self.workspace.faults.clear()
