@@ -4,7 +4,7 @@ BIN := .venv/bin
 COMMAND := $(BIN)/intercom-warehouse
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test sync lint lock
+.PHONY: help install demo test soak sync lint lock
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -25,6 +25,11 @@ demo: install  ## three weeks of a made-up workspace, synced day by day, then a 
 
 test: install  ## all tests, offline
 	@$(BIN)/python -m pytest -n auto --dist loadgroup
+
+soak: SECONDS ?= 600
+soak: SEED ?= 1
+soak: install  ## syncs killed at random and random lives of workspaces: make soak SECONDS=600 SEED=1
+	@$(BIN)/python -m tests.soak --seconds $(SECONDS) --seed $(SEED)
 
 sync: install  ## sync the workspace configured in .dlt/
 	@$(COMMAND) sync

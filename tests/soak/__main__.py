@@ -1,0 +1,182 @@
+"""Random kills and random lives until the time is up. The same seed tries the same ones, as far as threads allow."""
+
+import shutil
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain, count
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import hypothesis
+import typer
+from hypothesis import HealthCheck, Phase
+from hypothesis.stateful import run_state_machine_as_test
+
+from pipelines.errors import causes
+from pipelines.settings import use_project_config
+from tests.soak.audit import check_keys
+from tests.soak.kills import (
+    ANYWHERE,
+    Death,
+    NeverKilled,
+    Site,
+    contents,
+    differences,
+    moments_of,
+    never_killed,
+    sync_and_die,
+)
+from tests.soak.machine import Syncing, TimeIsUp
+
+KILLS = 40
+SHARE_OF_KILLS = 0.4
+"""Of the time, at most; the rest is for lives."""
+AGES = (0, 2)
+KILLED_AT = 0.7
+READ_AGAIN_AT_MOST = 0.4
+
+
+def soak(
+    seconds: Annotated[int, typer.Option(help="How long, about")] = 600,
+    seed: Annotated[int, typer.Option(help="What is tried; the same seed tries the same")] = 1,
+) -> None:
+    """Kills syncs at random moments, reads big workspaces half, then leads random lives; exits with 1 on a failure."""
+    use_project_config()
+    began = time.monotonic()
+    typer.echo(f"soak: seed {seed}, {seconds} s")
+    failures = 0
+    for failure in chain(
+        kill_at_random(seed, until=began + seconds * SHARE_OF_KILLS),
+        go_on_after_kills(seconds),
+        live_at_random(seed, until=began + seconds),
+    ):
+        failures += 1
+        typer.echo(f"FAILED: {failure}")
+    took = time.monotonic() - began
+    typer.echo(f"soak: seed {seed}, {took:.0f} s, {failures} failures: {'FAILED' if failures else 'passed'}; {tally()}")
+    raise typer.Exit(bool(failures))
+
+
+def kill_at_random(seed: int, *, until: float) -> Iterator[str]:
+    """Kills syncs at moments chosen among all that a sync has; answers after which the next run left something."""
+    random, tried = Random(seed), 0
+    with folder() as temporary:
+        never = {age: never_killed(new(temporary), age) for age in AGES}
+        moments = {age: moments_of(copied(never[age], new(temporary), age), ANYWHERE) for age in AGES}
+        typer.echo(f"kills: syncs have {' and '.join(map(str, moments.values()))} moments")
+        while tried < KILLS and time.monotonic() < until:
+            tried += 1
+            age = random.choice(AGES)
+            yield from kill(never[age], copied(never[age], new(temporary), age), random.randint(1, moments[age]))
+    typer.echo(f"kills: {tried} of {KILLS} tried")
+
+
+def kill(never: NeverKilled, site: Site, number: int) -> Iterator[str]:
+    """Kills one sync, and tells of anything that differs after the next."""
+    diary = site.folder.with_suffix(".diary")
+    sync_and_die(site, Death(ANYWHERE, number, diary))
+    name = f"kill of sync {site.age + 1} at moment {diary.read_text().replace(str(site.folder), '')}"
+    house = site.house()
+    house.workspace.advance(seconds=1)
+    for attempt in (1, 2):
+        try:
+            house.sync()
+            differing = differences(contents(house), never.contents)
+            assert not differing, f"not as if nobody had been killed: {'; '.join(differing)}"
+            check_keys(house)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is told)
+            yield f"{name}: run {attempt} after it: {told(error)}"
+        else:
+            break
+
+
+def go_on_after_kills(seconds: int) -> Iterator[str]:
+    """Kills first syncs of workspaces of several sizes, the bigger ones only where there is time."""
+    sizes = [size for size, least_seconds in ((5_000, 60), (20_000, 300)) if seconds >= least_seconds]
+    for contacts in sizes:
+        with folder() as temporary:
+            yield from go_on_after_a_kill(Site(temporary / "data", contacts=contacts, segments=25))
+
+
+def go_on_after_a_kill(site: Site) -> Iterator[str]:
+    """A first sync killed at 70% of its calls needs at most 40% of them again."""
+    all_calls = moments_of(site._replace(folder=site.folder.with_name("whole")), "^call")
+    sync_and_die(site, Death("^call", int(KILLED_AT * all_calls)))
+    house = site.house()
+    house.workspace.advance(seconds=1)
+    again = house.sync().api_calls
+    told_so = f"{site.contacts} contacts: {again} of {all_calls} calls again after a kill at {KILLED_AT:.0%}"
+    typer.echo(f"kills: {told_so}")
+    if again > READ_AGAIN_AT_MOST * all_calls:
+        yield f"{told_so}, more than {READ_AGAIN_AT_MOST:.0%}"
+    if house.members() != house.workspace.pairs():
+        yield f"{site.contacts} contacts: the members differ after a kill and another run"
+
+
+def live_at_random(seed: int, *, until: float) -> Iterator[str]:
+    """Leads lives until the time is up."""
+    Syncing.until = until
+    for life in count(seed * 1_000):
+        try:
+            lead(life)
+        except TimeIsUp:
+            break
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is told)
+            typer.echo("".join(traceback.format_exception(error)))
+            yield f"life of seed {life}: {told(error)}"
+        typer.echo(f"lives: seed {life} done; {tally()}")
+    typer.echo(f"lives: {tally()}")
+
+
+def lead(seed: int) -> None:
+    """A few lives of one seed; nothing is shrunk, since a life takes long."""
+    run_state_machine_as_test(
+        hypothesis.seed(seed)(Syncing),
+        settings=hypothesis.settings(
+            max_examples=5,
+            stateful_step_count=16,
+            deadline=None,
+            database=None,
+            phases=(Phase.generate,),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def tally() -> str:
+    """What was done so far."""
+    return ", ".join(f"{number} {what}" for what, number in Syncing.tally.items())
+
+
+def told(error: BaseException) -> str:
+    """What went wrong, in a line; the innermost cause says it best."""
+    innermost = list(causes(error))[-1]
+    return f"{type(innermost).__name__}: {' '.join(str(innermost).split())[:300]}"
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A temporary one."""
+    with TemporaryDirectory() as name:
+        yield Path(name)
+
+
+def new(temporary: Path) -> Path:
+    """Another folder in it."""
+    made = temporary / str(len(list(temporary.iterdir())))
+    made.mkdir()
+    return made
+
+
+def copied(never: NeverKilled, into: Path, age: int) -> Site:
+    """A copy of the warehouse as it was before the sync."""
+    shutil.copytree(never.before, into / "data")
+    return Site(into / "data", age)
+
+
+if __name__ == "__main__":
+    typer.run(soak)

@@ -1,0 +1,123 @@
+"""What can happen in a workspace, each named by its method, so that a random life can be told and repeated."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from sandbox import Workspace
+from sandbox.people import PLANS
+from sandbox.rules import All, Attribute, Tagged
+from sandbox.segments import OUTLINES, Outline, family_outline
+
+Thing = TypeVar("Thing")
+
+FEWEST_CONTACTS = 20
+WAVE = "wave"
+
+
+class Life:
+    """Lets one thing happen; `pick` says to whom and how. What cannot happen does not."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._archived: list[str] = []
+
+    def happen(self, event: str, pick: int) -> None:
+        """The event of that name."""
+        getattr(self, event)(pick)
+
+    def update(self, pick: int) -> None:
+        plan = _chosen(PLANS, pick)
+        self.workspace.update(self._contact(pick), custom_attributes={"plan": plan, "sessions": pick % 90})
+
+    def come_by(self, pick: int) -> None:
+        self.workspace.update(self._contact(pick), last_seen_at=int(self.workspace.now().timestamp()))
+
+    def come_by_silently(self, pick: int) -> None:
+        self.workspace.see(self._contact(pick))
+
+    def tag(self, pick: int) -> None:
+        self._toggle(self._contact(pick), _chosen(("beta", "vip", WAVE), pick))
+
+    def tag_many(self, pick: int) -> None:
+        """Enough at once for the collapse guard, every second time."""
+        for contact_id in sorted(self.workspace.contacts)[: 15 + pick % 25]:
+            self._toggle(contact_id, WAVE)
+
+    def sign_up(self, pick: int) -> None:
+        self.workspace.sign_up(role=_chosen(("user", "user", "lead"), pick))
+
+    def delete(self, pick: int) -> None:
+        if len(self.workspace.contacts) > FEWEST_CONTACTS:
+            self.workspace.delete(self._contact(pick))
+
+    def block(self, pick: int) -> None:
+        if len(self.workspace.contacts) > FEWEST_CONTACTS:
+            self.workspace.block(self._contact(pick))
+
+    def merge(self, pick: int) -> None:
+        lead_id, user_id = self._contact(pick), self._contact(pick // 7 + 1)
+        if lead_id != user_id and len(self.workspace.contacts) > FEWEST_CONTACTS:
+            self.workspace.merge(lead_id, user_id)
+
+    def archive(self, pick: int) -> None:
+        if len(self.workspace.contacts) > FEWEST_CONTACTS:
+            contact_id = self._contact(pick)
+            self.workspace.archive(contact_id)
+            self._archived.append(contact_id)
+
+    def unarchive(self, pick: int) -> None:
+        if self._archived:
+            self.workspace.unarchive(self._archived.pop(pick % len(self._archived)))
+
+    def make_segment(self, pick: int) -> None:
+        outline = _outline(pick)
+        self.workspace.make_segment(outline.name, outline.rule, outline.person_type)
+
+    def rename_segment(self, pick: int) -> None:
+        if self.workspace.segments:
+            self.workspace.rename_segment(self.segment(pick), f"Number {pick}")
+
+    def edit_segment(self, pick: int) -> None:
+        if self.workspace.segments:
+            self.workspace.edit_segment(self.segment(pick), _outline(pick // 5).rule)
+
+    def refine_segment(self, pick: int) -> None:
+        if self.workspace.segments:
+            segment = self.workspace.segments[self.segment(pick)]
+            subscribed = Attribute("unsubscribed_from_emails", "=", False)
+            self.workspace.edit_segment(segment.id, All((segment.rule, subscribed)))
+
+    def delete_segment(self, pick: int) -> None:
+        if self.workspace.segments:
+            self.workspace.delete_segment(self.segment(pick))
+
+    def segment(self, pick: int) -> str:
+        """One of the segments; there has to be one."""
+        return _chosen(list(self.workspace.segments), pick)
+
+    def crowded_segment(self, pick: int) -> str:
+        """One of the four largest: what is wrong with a page of nobody shows nowhere."""
+        largest = sorted(self.workspace.segments, key=lambda one: (-len(self.workspace.members(one)), one))[:4]
+        return _chosen(largest, pick)
+
+    def _contact(self, pick: int) -> str:
+        return _chosen(sorted(self.workspace.contacts), pick)
+
+    def _toggle(self, contact_id: str, name: str) -> None:
+        has_it = name in self.workspace.contacts[contact_id].tags
+        (self.workspace.untag if has_it else self.workspace.tag)(contact_id, name)
+
+
+OF_CONTACTS = (
+    *("update", "come_by", "come_by_silently", "tag", "tag_many", "sign_up"),
+    *("delete", "block", "merge", "archive", "unarchive"),
+)
+OF_SEGMENTS = ("make_segment", "rename_segment", "edit_segment", "refine_segment", "delete_segment")
+
+
+def _outline(pick: int) -> Outline:
+    return _chosen((*OUTLINES, Outline("The Wave", Tagged(WAVE)), *map(family_outline, range(20))), pick)
+
+
+def _chosen(things: Sequence[Thing], pick: int) -> Thing:
+    return things[pick % len(things)]
