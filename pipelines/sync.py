@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -31,6 +32,7 @@ from . import journal
 from .errors import ExitCode, Misconfigured
 from .memory import RawMemory, remembering
 from .models import Build, build
+from .pending import mend
 from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, IntercomSettings
 from .warehouse import MARTS, RAW, Warehouse
 
@@ -125,6 +127,7 @@ class Sync:
         journaled = journal.kept(self.warehouse, self.workspace, command, clock=self.clock, usage=self.usage)
         with journaled as run, self.warehouse.held():
             pipeline = self.warehouse.pipeline(self.workspace)
+            mend(Path(pipeline.working_dir))
             app = self._introduce(pipeline)
             run.workspace_id = app.id_code
             self._finish_pending(pipeline)

@@ -12,19 +12,6 @@ from pipelines.errors import ExitCode
 from tests.soak.audit import check_keys
 from tests.soak.kills import POINTS, NeverKilled, Site, contents, differences, never_killed, sync_and_die
 
-STAGED_TWICE = (
-    "dlt empties its staging tables once a package: a job that was done but not marked so fills them a second time, "
-    "and DuckDB's MERGE then refuses the doubled rows in every run to come"
-)
-NOT_PUT_AWAY = "dlt refuses to complete a package that is marked complete, and tries just that in every run to come"
-STILL_EXTRACTED = "dlt normalizes the package again and finds the first result in its way, in every run to come"
-FAILING = {
-    "when all is normalized, but still there as extracted": pytest.mark.xfail(reason=STILL_EXTRACTED, strict=True),
-    "when contacts are staged, but not marked so": pytest.mark.xfail(reason=STAGED_TWICE, strict=True),
-    # by chance: it fails where another table is staged just then
-    "when memberships are merged, but not marked so": pytest.mark.xfail(reason=STAGED_TWICE, strict=False),
-    "when all is loaded and marked so, but not put away": pytest.mark.xfail(reason=NOT_PUT_AWAY, strict=True),
-}
 IN_A_FIRST_SYNC = (
     "while contacts are read",
     "when all is normalized",
@@ -33,10 +20,9 @@ IN_A_FIRST_SYNC = (
     "when the copy is written, but not published",
 )
 CASES = [
-    pytest.param(age, point, id=f"{name}, {point}", marks=[pytest.mark.xdist_group(name), *filter(None, [failing])])
+    pytest.param(age, point, id=f"{name}, {point}", marks=pytest.mark.xdist_group(name))
     for age, name, points in ((0, "first sync", IN_A_FIRST_SYNC), (2, "third sync", tuple(POINTS)))
     for point in points
-    for failing in [FAILING.get(point)]
 ]
 
 

@@ -1,0 +1,56 @@
+"""Makes what a killed run left behind fit to be loaded by the next one.
+
+dlt goes on with a package where it stopped, but three moments leave one that no run can finish (seen with dlt 1.31):
+
+- It is normalized, yet still there as extracted: dlt normalizes it again and finds the first result in its way.
+- A job has filled its staging table, yet is not marked done: dlt, which empties staging tables once a package, fills
+  the table twice, and a merge from doubled rows fails or, into an empty table, loads them doubled.
+- All is loaded and marked so, yet not put away: dlt refuses to mark it a second time.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileName
+
+NEW, STARTED, COMPLETED = (
+    PackageStorage.NEW_JOBS_FOLDER,
+    PackageStorage.STARTED_JOBS_FOLDER,
+    PackageStorage.COMPLETED_JOBS_FOLDER,
+)
+
+
+def mend(working_folder: Path) -> None:
+    """Mends the packages in a pipeline's working folder; may itself be killed anywhere and run again."""
+    for package in _folders(working_folder / "load" / "normalized"):
+        shutil.rmtree(working_folder / "normalize" / "extracted" / package.name, ignore_errors=True)
+        if (package / PackageStorage.PACKAGE_COMPLETED_FILE_NAME).exists():
+            shutil.rmtree(package)
+        elif any(_jobs(package, STARTED, COMPLETED)):
+            _begin_again(package)
+
+
+def _begin_again(package: Path) -> None:
+    """Queues all jobs of a package again, which loads each row once: whatever fills a table by way of staging merges.
+
+    That the schema has still to be updated is what makes dlt empty the staging tables; it finds nothing to update.
+    """
+    (package / PackageStorage.SCHEMA_UPDATES_FILE_NAME).write_text("{}")
+    shutil.rmtree(package / PackageStorage.PENDING_TRANSITIONS_FOLDER, ignore_errors=True)
+    for job in _jobs(package, NEW, STARTED, COMPLETED):
+        name = ParsedLoadJobFileName.parse(job.name)
+        if name.file_format == "sql":  # a merge: dlt orders it anew when its table is staged
+            job.unlink()
+        elif not name.table_name.startswith("_dlt"):  # those are not staged, and once is enough
+            job.replace(package / NEW / job.name)
+
+
+def _jobs(package: Path, *states: str) -> Iterator[Path]:
+    for state in states:
+        if (folder := package / state).is_dir():
+            yield from (file for file in sorted(folder.iterdir()) if file.is_file())
+
+
+def _folders(parent: Path) -> list[Path]:
+    return sorted(folder for folder in parent.iterdir() if folder.is_dir()) if parent.is_dir() else []
