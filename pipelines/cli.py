@@ -11,6 +11,7 @@ import typer
 from stamina.instrumentation import set_on_retry_hooks
 
 from sources.intercom.client import IntercomError
+from sources.intercom.preview import Preview
 
 from . import check as checks
 from . import display
@@ -30,7 +31,8 @@ from .warehouse import Warehouse
 
 EXIT_CODES = (
     "Exit codes: 0 done · 1 unexpected · 2 usage or configuration · 3 refused by Intercom · 4 Intercom or the network "
-    "unavailable, retry later · 5 warehouse busy · 6 done, but some segments could not be read completely · 7 loaded, "
+    "unavailable, retry later · 5 warehouse busy · 6 done, but worth a look: segments could not be read completely, or "
+    "verify found a difference that nothing explains · 7 loaded, "
     "but a model or a check failed and the marts stayed as they were."
 )
 
@@ -87,6 +89,9 @@ def sync(
     full: Annotated[
         bool, typer.Option("--full", help="Read every contact, not only those changed; ask for those no longer found.")
     ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Tell what would be read, why and at what cost, and stop there.")
+    ] = False,
     accept_shrink: Annotated[
         bool, typer.Option("--accept-shrink", help="Believe at once that a segment lost most of its members.")
     ] = False,
@@ -98,6 +103,9 @@ def sync(
     job = Sync(a_warehouse(), intercom_settings(a_name(workspace)), workspace, full=full, accept_shrink=accept_shrink)
     if not mode.quiet:
         job.say, job.watch = display.say, display.watch
+    if plan:
+        show_plan(job.preview(), as_json=as_json)
+        return
     outcome = job.run()
     if as_json:
         typer.echo(json.dumps(asdict(outcome)))
@@ -174,6 +182,14 @@ def demo(
     warehouse = Warehouse(warehouse_settings().folder)  # always a file: a demo leaves no trace in a database
     with plain_errors(warehouse.explain):
         demonstration.demo(warehouse, contacts=contacts, days=days)
+
+
+def show_plan(preview: Preview, *, as_json: bool) -> None:
+    """Prints the plan of a sync."""
+    if as_json:
+        typer.echo(json.dumps(display.preview_rows(preview)))
+    else:
+        display.show_preview(preview)
 
 
 def a_warehouse() -> Warehouse:

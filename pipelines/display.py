@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.spinner import Spinner
+from rich.table import Table
 from stamina.instrumentation import RetryDetails
 
+from sources.intercom.preview import Preview
 from sources.intercom.reading import Reading
 
 from .models import Build
@@ -99,6 +102,43 @@ def show(outcome: Outcome, warehouse: Warehouse) -> None:
     for news in outcome.drift:
         results.print(escape(f"fields: {news}"), style="yellow", highlight=False, soft_wrap=True)
     show_warnings(outcome.warnings)
+
+
+def preview_rows(preview: Preview) -> dict[str, Any]:
+    """The plan of a sync, for programs."""
+    sweeps = [
+        {"segment_id": one.segment.id, "why": one.why, "members": one.members, "calls": one.sweep_calls}
+        for one in preview.plan.sweeps
+    ]
+    return {
+        "contacts": preview.contacts,
+        "sweeps": sweeps,
+        "cursor_reads": [one.segment.id for one in preview.plan.rest],
+        "calls": preview.calls,
+        "calls_if_drifted": preview.plan.drift_calls,
+        "megabytes": preview.megabytes,
+    }
+
+
+def show_preview(preview: Preview) -> None:
+    """The plan of a sync, for people."""
+    todo = preview.plan
+    table = Table("segment", "swept because", box=SIMPLE_HEAD)
+    for heading in ("members", "calls"):
+        table.add_column(heading, justify="right")
+    for one in sorted(todo.sweeps, key=lambda planned: -planned.members):
+        table.add_row(escape(one.segment.name), one.why, f"{one.members:,}", f"{one.sweep_calls:,}")
+    if todo.sweeps:
+        results.print(table)
+    rows = {
+        "contacts": f"{preview.contacts:,} to read",
+        "segments": f"{len(todo.sweeps)} swept, {len(todo.rest)} asked only about contacts that changed",
+        "cost": f"about {preview.calls:,} calls and {preview.megabytes:,.1f} MB",
+    }
+    if todo.rest:
+        rows["drift"] = f"up to {todo.drift_calls:,} calls more, for segments that turn out to have drifted"
+    for name, value in rows.items():
+        results.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
 
 
 def show_build(built: Build) -> None:

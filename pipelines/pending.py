@@ -37,7 +37,8 @@ def _begin_again(package: Path) -> None:
     That the schema has still to be updated is what makes dlt empty the staging tables; it finds nothing to update.
     """
     (package / PackageStorage.SCHEMA_UPDATES_FILE_NAME).write_text("{}")
-    shutil.rmtree(package / PackageStorage.PENDING_TRANSITIONS_FOLDER, ignore_errors=True)
+    for transition in _jobs(package, PackageStorage.PENDING_TRANSITIONS_FOLDER):
+        transition.unlink()
     for job in _jobs(package, NEW, STARTED, COMPLETED):
         name = ParsedLoadJobFileName.parse(job.name)
         if name.file_format == "sql":  # a merge: dlt orders it anew when its table is staged

@@ -23,13 +23,14 @@ from sources.intercom.first_load import FirstLoad, Progress
 from sources.intercom.memberships import Clock, Guard
 from sources.intercom.pacing import Pacer
 from sources.intercom.plan import Limits
+from sources.intercom.preview import Preview, preview
 from sources.intercom.reading import Reading
 from sources.intercom.records import App
 from sources.intercom.scanning import Past, Terms
 from sources.intercom.versions import version
 
 from . import journal
-from .errors import ExitCode, Misconfigured
+from .errors import ExitCode, Misconfigured, plain_errors
 from .memory import RawMemory, remembering
 from .models import Build, build
 from .pending import mend
@@ -138,6 +139,21 @@ class Sync:
             outcome = self._outcome(reading, built)
             run.exit_code = int(outcome.exit_code)
             return outcome
+
+    def preview(self) -> Preview:
+        """What `run` would read and what that would cost. Loads nothing, an interrupted run's package included.
+
+        Raises:
+            WarehouseError, IntercomError: as `run` does.
+        """
+        check_purpose(self.warehouse, self.workspace)
+        with plain_errors(self.warehouse.explain), self.warehouse.held():
+            pipeline = self.warehouse.pipeline(self.workspace)
+            app = self._introduce(pipeline)
+            terms, before = self._terms(app, "preview"), past(_source_state(pipeline))
+            with remembering(pipeline, app.id_code) as memory:
+                check_clock(self.clock(), memory)
+                return asyncio.run(preview(self._connect(), terms, past=before, memory=memory))
 
     def _introduce(self, pipeline: dlt.Pipeline) -> App:
         self.say(f"Asking {self.settings.url} whose token this is")

@@ -94,6 +94,19 @@ def test_json_is_one_object_on_standard_output(terminal: Terminal) -> None:
     assert outcome["members"] == len(terminal.workspace.pairs())
 
 
+def test_a_plan_tells_what_a_sync_would_cost_and_loads_nothing(terminal: Terminal) -> None:
+    planned = json.loads(terminal.run("--quiet", "sync", "--plan", "--json").output)
+    shown = terminal.run("--quiet", "sync", "--plan")
+    synced = json.loads(terminal.run("--quiet", "sync", "--json").output)
+
+    assert {sweep["segment_id"] for sweep in planned["sweeps"]} == set(terminal.workspace.segments)
+    assert {sweep["why"] for sweep in planned["sweeps"]} == {"never swept"}
+    assert planned["contacts"] == len(terminal.workspace.contacts) == synced["contacts_read"]
+    assert abs(planned["calls"] - synced["api_calls"]) <= 2
+    assert planned["megabytes"] == pytest.approx(synced["megabytes"], rel=0.3)
+    assert f"about {planned['calls']} calls" in shown.output
+
+
 def test_an_error_is_one_json_object_too(terminal: Terminal) -> None:
     ended = terminal.run("sync", "--json", SOURCES__INTERCOM__ACCESS_TOKEN="wrong")
 

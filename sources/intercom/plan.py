@@ -103,7 +103,9 @@ def plan(
     may: list[Planned] = []
     for segment in listed:
         before = remembered.get(segment.id)
-        why = "asked for" if full else must_be_swept(segment, before, now=now, sweep_every=limits.sweep_every)
+        why = must_be_swept(segment, before, now=now, sweep_every=limits.sweep_every)
+        if full:
+            why = why or "asked for"
         (must if why else may).append(Planned(segment, before, why))
     left = limits.sweep_budget - sum(planned.sweep_calls for planned in must)
     rest = []

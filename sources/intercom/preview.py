@@ -1,0 +1,45 @@
+"""What a run would read, and what that would cost: asked with a handful of calls, nothing is written."""
+
+from dataclasses import dataclass
+
+from .client import Intercom
+from .memberships import Memory
+from .plan import BYTES_A_CONTACT, Plan, page_calls, plan
+from .scanning import Past, Terms, open_workspace
+from .search import count, everyone, updated_after
+
+CALLS_BESIDE = 5
+"""Token, high-water mark, segment list, whether search knows segments, activity feed."""
+CALLS_A_CURSOR_READ = 2
+"""Those who changed, and a question by name; more where more than 150 changed in one segment."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A run's plan and its cost; `contacts` is how many it would read."""
+
+    contacts: int
+    plan: Plan
+
+    @property
+    def calls(self) -> int:
+        """Calls at most, unless segments drifted: contacts read again by the overlap may turn out to be unchanged."""
+        reads = CALLS_A_CURSOR_READ * len(self.plan.rest) if self.contacts else 0
+        return CALLS_BESIDE + page_calls(self.contacts) + self.plan.sweep_calls + reads
+
+    @property
+    def megabytes(self) -> float:
+        """What comes over, unpacked: search sends whole contacts also where only their ids are of use."""
+        members = sum(planned.members for planned in self.plan.sweeps)
+        return round((self.contacts + members) * BYTES_A_CONTACT / 1e6, 1)
+
+
+async def preview(client: Intercom, terms: Terms, *, past: Past, memory: Memory) -> Preview:
+    """The plan of a run that began now."""
+    async with client:
+        opening = await open_workspace(client)
+        is_whole = terms.full or past.cursor is None
+        since = everyone() if past.cursor is None else updated_after(past.cursor, terms.version, terms.timezone)
+        contacts = opening.contacts if is_whole else await count(client, since)
+    todo = plan(opening.segments, memory.segments(), now=terms.clock(), limits=terms.limits, full=is_whole)
+    return Preview(contacts, todo)
