@@ -69,8 +69,16 @@ class RawMemory:
     def contact_count(self) -> int:
         """How many contacts are loaded and not known to be removed."""
         rows = self._rows("select count(*) from {contacts} where workspace_id = %s", self._workspace_id)
-        removed = self.loaded(self.removed())
-        return (rows[0][0] if rows else 0) - len(removed)
+        return (rows[0][0] if rows else 0) - len(self.loaded(self.removed()))
+
+    def updated_after(self, second: int) -> int:
+        """How many contacts are loaded with a later `updated_at` and not known to be removed."""
+        query = "select count(*) from {contacts} where workspace_id = %s and updated_at > %s"
+        rows = self._rows(query, self._workspace_id, second)
+        removed = self.loaded(self.removed()).values()
+        return (rows[0][0] if rows else 0) - sum(
+            updated_at is not None and updated_at > second for updated_at in removed
+        )
 
     def loaded(self, contact_ids: Collection[str]) -> dict[str, int | None]:
         """Those of the contacts that are loaded, with the `updated_at` they were loaded with."""
@@ -125,7 +133,7 @@ class RawMemory:
         value: datetime | None = rows[0][0] if rows else None
         return value
 
-    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         """The rows of a query in which `{table}` stands for a raw table."""
         with self._turn:
             try:

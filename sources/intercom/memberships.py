@@ -51,6 +51,9 @@ class Memory(Protocol):
     def contact_count(self) -> int:
         """How many contacts are loaded and not known to be removed."""
 
+    def updated_after(self, second: int) -> int:
+        """How many contacts are loaded with a later `updated_at` and not known to be removed."""
+
     def loaded(self, contact_ids: Collection[str]) -> dict[str, int | None]:
         """Those of the contacts that are loaded, with the `updated_at` they were loaded with."""
 

@@ -6,6 +6,7 @@ Each resource is an asynchronous generator that dlt resumes in a new task every 
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -91,11 +92,14 @@ class Reading:
             async with self._shared.in_use() as client:
                 await self._opened(client)
                 rows: list[SentContact] = []
-                async for page in pages(client, self._contacts_query(), Page[Raw]):
-                    rows += [noted(sent, self.fields) for sent in page.data]
-                    if len(rows) >= ROWS_A_TABLE:
-                        await queue.put(self._table(rows))
-                        rows = []
+                async with aclosing(pages(client, self._contacts_query(), Page[Raw])) as following:
+                    async for page in following:
+                        rows += [noted(sent, self.fields) for sent in page.data]
+                        if len(rows) >= ROWS_A_TABLE:
+                            await queue.put(self._table(rows))
+                            rows = []
+                        if await asyncio.to_thread(self._has_nothing_new, page.total_count):
+                            break
                 await queue.put(self._table(rows))
             self._contacts_finished.set()
 
@@ -106,6 +110,18 @@ class Reading:
         if self.terms.full or self.past.cursor is None:
             return everyone()
         return updated_after(self.past.cursor, self.terms.version, self.terms.timezone)
+
+    def _has_nothing_new(self, found: int) -> bool:
+        """Whether what was found is what the last run had read already, so that its further pages need not be read.
+
+        Nobody was updated since, and as many are found as are loaded. Should one have vanished and another appeared
+        late, it is not lost: the cursor stays, so all is read as soon as anybody is updated.
+        """
+        cursor, began_at = self.past.cursor, self.past.began_at
+        if self.terms.full or cursor is None or began_at is None or not self.terms.version.exact_times:
+            return False
+        stood_still = self.mark is not None and self.mark == cursor + self.terms.overlap and self.mark < began_at
+        return stood_still and found == self._memory.updated_after(cursor)
 
     def _table(self, rows: list[SentContact]) -> pa.Table:
         self.contacts_read += len(rows)
