@@ -118,15 +118,22 @@ class FirstLoad:
             progress = self._progress = self._progress or self._begin(opening)
             if self._parts == 0 and progress.made_until is not None:
                 self._query = created_after(progress.made_until - 1, self._terms.version, self._terms.timezone)
+            if progress.has_all_contacts and self._query != everyone() and memory.contact_count() < opening.contacts:
+                self._read_all_contacts_again(progress)
             pending = await self._pending(client, opening, memory)
             if progress.has_all_contacts and not pending:
                 return None
             return await self._read(client, progress, pending, memory)
 
+    def _read_all_contacts_again(self, progress: Progress) -> None:
+        """Contacts without a date are found by none, so a load that went on by date may lack them."""
+        self._query, self._page_cursor = everyone(), None
+        progress.has_all_contacts, progress.made_until = False, None
+
     async def _pending(self, client: Intercom, opening: Opening, memory: Memory) -> list[Planned]:
         """The segments that wait for their first sweep, the largest first; none where search knows no segments."""
-        if self._knows_segments is None and opening.segments:
-            self._knows_segments = await knows_segments(client, opening.segments[0].id)
+        if self._knows_segments is None:
+            self._knows_segments = await knows_segments(client, [segment.id for segment in opening.segments])
         return _never_swept(opening, memory) if self._knows_segments else []
 
     def _begin(self, opening: Opening) -> Progress:

@@ -169,8 +169,7 @@ class Scanning:
 
     async def run(self) -> None:
         """Scans all segments."""
-        segments = self._opening.segments
-        if not segments or await knows_segments(self._client, segments[0].id):
+        if await knows_segments(self._client, [segment.id for segment in self._opening.segments]):
             held = await self._read_by_segment()
         else:
             held = await self._read_by_contact()

@@ -138,13 +138,18 @@ async def count(client: Intercom, query: JSON) -> int:
     return answer.total_count
 
 
-async def knows_segments(client: Intercom, segment_id: str) -> bool:
-    """Whether search can be asked for the members of a segment: one call."""
-    try:
-        await count(client, members_of(segment_id))
-    except QueryRefused:
-        return False
-    return True
+async def knows_segments(client: Intercom, segment_ids: Sequence[str]) -> bool:
+    """Whether search can be asked for the members of a segment: one call, and a second where the first is refused.
+
+    The second asks for another segment, should the first just have been deleted. True where there are none.
+    """
+    for segment_id in segment_ids[:2]:
+        try:
+            await count(client, members_of(segment_id))
+        except QueryRefused:
+            continue
+        return True
+    return not segment_ids
 
 
 @dataclass
