@@ -4,13 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
-import httpx
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from sandbox import Workspace, create_app
+from sandbox import Workspace, create_app, in_process
 
 from .display import progress, results
 from .errors import Misconfigured
@@ -78,7 +77,7 @@ def start_afresh(warehouse: Warehouse) -> None:
 
 def live_and_sync(workspace: Workspace, warehouse: Warehouse, days: int) -> None:
     """One sync a day; between two, a day of sign-ups, visits, updates, deletions and edited segments."""
-    transport = httpx.ASGITransport(create_app(workspace, limit=QUOTA))
+    transport = in_process(create_app(workspace, limit=QUOTA))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=progress, disable=not progress.is_terminal) as bar:
         for day in bar.track(range(days), description="A workspace lives and is synced, day by day"):

@@ -13,7 +13,7 @@ import pytest
 from pipelines.settings import IntercomSettings, sandbox_settings, use_project_config
 from pipelines.sync import Outcome, Sync
 from pipelines.warehouse import Warehouse
-from sandbox import Workspace, create_app
+from sandbox import Workspace, create_app, in_process
 from sources.intercom.client import Retries
 
 AT_ONCE = Retries(attempts=3, wait_initial=0, wait_max=0, wait_jitter=0)
@@ -42,7 +42,7 @@ class House:
     def __post_init__(self) -> None:
         self.warehouse = Warehouse(self.folder)
         self.settings = sandbox_settings("sandbox-token")
-        self.transport: httpx.AsyncBaseTransport = httpx.ASGITransport(create_app(self.workspace, limit=NO_QUOTA))
+        self.transport: httpx.AsyncBaseTransport = in_process(create_app(self.workspace, limit=NO_QUOTA))
 
     def job(self, **options: Any) -> Sync:
         defaults: dict[str, Any] = {"clock": self.workspace.now, "transport": self.transport, "retries": AT_ONCE}

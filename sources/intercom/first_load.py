@@ -116,7 +116,7 @@ class FirstLoad:
             if self._progress is None and _calls(opening) <= LARGE:
                 return None
             progress = self._progress = self._progress or self._begin(opening)
-            if self._parts == 0 and progress.made_until is not None:
+            if self._parts == 0 and progress.made_until is not None and not progress.has_all_contacts:
                 self._query = created_after(progress.made_until - 1, self._terms.version, self._terms.timezone)
             if progress.has_all_contacts and self._query != everyone() and memory.contact_count() < opening.contacts:
                 self._read_all_contacts_again(progress)
