@@ -115,6 +115,7 @@ def preview_rows(preview: Preview) -> dict[str, Any]:
         "sweeps": sweeps,
         "cursor_reads": [one.segment.id for one in preview.plan.rest],
         "calls": preview.calls,
+        "contacts_asked_one_by_one": preview.asked,
         "calls_if_drifted": preview.plan.drift_calls,
         "megabytes": preview.megabytes,
     }
@@ -135,6 +136,8 @@ def show_preview(preview: Preview) -> None:
         "segments": f"{len(todo.sweeps)} swept, {len(todo.rest)} asked only about contacts that changed",
         "cost": f"about {preview.calls:,} calls and {preview.megabytes:,.1f} MB",
     }
+    if preview.asked:
+        rows["segments"] = f"{preview.asked:,} contacts asked for theirs one by one: search cannot be asked by segment"
     if todo.rest:
         rows["drift"] = f"up to {todo.drift_calls:,} calls more, for segments that turn out to have drifted"
     for name, value in rows.items():

@@ -1,13 +1,15 @@
 """Makes what a killed run left behind fit to be loaded by the next one.
 
-dlt goes on with a package where it stopped, but three moments leave one that no run can finish (seen with dlt 1.31):
+dlt goes on with a package where it stopped, but four moments leave one that no run can finish (seen with dlt 1.31):
 
+- It is extracted, yet the pipeline, new as it is, does not know its schema: dlt takes it for nothing and for pending.
 - It is normalized, yet still there as extracted: dlt normalizes it again and finds the first result in its way.
 - A job has filled its staging table, yet is not marked done: dlt, which empties staging tables once a package, fills
   the table twice, and a merge from doubled rows fails or, into an empty table, loads them doubled.
 - All is loaded and marked so, yet not put away: dlt refuses to mark it a second time.
 """
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,12 +25,20 @@ NEW, STARTED, COMPLETED = (
 
 def mend(working_folder: Path) -> None:
     """Mends the packages in a pipeline's working folder; may itself be killed anywhere and run again."""
+    if not _knows_a_schema(working_folder):
+        for package in _folders(working_folder / "normalize" / "extracted"):
+            shutil.rmtree(package)
     for package in _folders(working_folder / "load" / "normalized"):
         shutil.rmtree(working_folder / "normalize" / "extracted" / package.name, ignore_errors=True)
         if (package / PackageStorage.PACKAGE_COMPLETED_FILE_NAME).exists():
             shutil.rmtree(package)
         elif any(_jobs(package, STARTED, COMPLETED)):
             _begin_again(package)
+
+
+def _knows_a_schema(working_folder: Path) -> bool:
+    state = working_folder / "state.json"
+    return state.exists() and bool(json.loads(state.read_text()).get("schema_names"))
 
 
 def _begin_again(package: Path) -> None:

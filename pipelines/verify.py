@@ -356,7 +356,7 @@ class Clues:
             return None
         return Explanation(
             "size_moved",
-            f"people came or went since the last look at {moment(before.swept.observed_at)}: {before.members:,} "
+            f"people came or went since the last look at {moment(before.observed_at)}: {before.members:,} "
             f"members then, {total:,} now; the next sweep takes them in",
         )
 

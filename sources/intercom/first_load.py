@@ -80,6 +80,8 @@ class FirstLoad:
         self._knows_segments: bool | None = None
         self._parts = 0
         self._swept = 0
+        self._contacts_before = 0
+        self._segments_left = 0
 
     @property
     def past(self) -> Past:
@@ -101,9 +103,10 @@ class FirstLoad:
         """How far it has come, in words."""
         total = self._opening.contacts if self._opening else 0
         segments = len(self._opening.segments) if self._opening else 0
+        contacts = min(self._contacts_before + self._contacts_read, total)
         return (
-            f"Loading part {self._parts}: {self._contacts_read:,} of {total:,} contacts, {self._swept} of {segments} "
-            "segments read"
+            f"Loading part {self._parts}: {contacts:,} of {total:,} contacts, {segments - self._segments_left} of "
+            f"{segments} segments read"
         )
 
     async def next_part(self, memory: Memory) -> Part | None:
@@ -116,6 +119,8 @@ class FirstLoad:
             if self._progress is None and _calls(opening) <= LARGE:
                 return None
             progress = self._progress = self._progress or self._begin(opening)
+            if self._parts == 0:
+                self._contacts_before = memory.contact_count()
             if self._parts == 0 and progress.made_until is not None and not progress.has_all_contacts:
                 self._query = created_after(progress.made_until - 1, self._terms.version, self._terms.timezone)
             if progress.has_all_contacts and self._query != everyone() and memory.contact_count() < opening.contacts:
@@ -151,6 +156,7 @@ class FirstLoad:
         contacts, scans = reading.result(), sweeping.result()
         self._contacts_read += len(contacts)
         self._swept += len(scans)
+        self._segments_left = len(pending) - len(scans)
         self._joins += sum(len(scan.joins) for scan in scans)
         versions = version_rows([planned.segment for planned in pending], memory.segments(), terms.clock)
         return Part(terms, [contacts_table(terms.workspace_id, contacts)], versions, scans, progress)

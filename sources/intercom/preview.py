@@ -6,7 +6,7 @@ from .client import Intercom
 from .memberships import Memory
 from .plan import BYTES_A_CONTACT, Plan, page_calls, plan
 from .scanning import Past, Terms, open_workspace
-from .search import count, everyone, updated_after
+from .search import count, everyone, knows_segments, updated_after
 
 CALLS_BESIDE = 5
 """Token, high-water mark, segment list, whether search knows segments, activity feed."""
@@ -16,16 +16,19 @@ CALLS_A_CURSOR_READ = 2
 
 @dataclass(frozen=True)
 class Preview:
-    """A run's plan and its cost; `contacts` is how many it would read."""
+    """A run's plan and its cost; `contacts` is how many it would read, `asked` how many it would ask one by one."""
 
     contacts: int
     plan: Plan
+    asked: int = 0
 
     @property
     def calls(self) -> int:
         """Calls at most, unless segments drifted: contacts read again by the overlap may turn out to be unchanged."""
         reads = CALLS_A_CURSOR_READ * len(self.plan.rest) if self.contacts else 0
-        return CALLS_BESIDE + page_calls(self.contacts) + self.plan.sweep_calls + reads
+        edited = sum(planned.sweep_calls for planned in self.plan.sweeps if planned.why == "edited")
+        questions = edited + self.asked  # all members of an edited segment may have to be asked for by name
+        return CALLS_BESIDE + page_calls(self.contacts) + self.plan.sweep_calls + reads + questions
 
     @property
     def megabytes(self) -> float:
@@ -41,5 +44,8 @@ async def preview(client: Intercom, terms: Terms, *, past: Past, memory: Memory)
         is_whole = terms.full or past.cursor is None
         since = everyone() if past.cursor is None else updated_after(past.cursor, terms.version, terms.timezone)
         contacts = opening.contacts if is_whole else await count(client, since)
+        if not await knows_segments(client, [segment.id for segment in opening.segments]):
+            asked = opening.contacts if is_whole else min(opening.contacts, max(contacts, terms.limits.sweep_budget))
+            return Preview(contacts, Plan((), ()), asked)
     todo = plan(opening.segments, memory.segments(), now=terms.clock(), limits=terms.limits, full=is_whole)
     return Preview(contacts, todo)

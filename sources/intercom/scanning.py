@@ -295,7 +295,7 @@ class Scanning:
 
     def _next_to_ask(self, others: set[str], calls: int) -> list[str]:
         """As many as the budget allows, in the order of their ids, around and around."""
-        if self.is_whole:
+        if self.is_whole or self._past.in_parts:
             return sorted(others)
         until = self._past.asked_until or ""
         due = sorted(others, key=lambda contact_id: (contact_id <= until, contact_id))[: max(calls, 0)]

@@ -1,6 +1,6 @@
 -- one row per contact and observed change of its status, read as what it turned out to be
 -- A contact that vanished is asked for later: the answer then explains what was seen before it.
--- Intercom says of an archived contact what it says of a deleted one (404): whoever is seen again was only archived.
+-- Should Intercom say of an archived contact what it says of a deleted one: whoever is seen again was only archived.
 
 with
 
@@ -113,7 +113,7 @@ explained as (
         next_status,
         next_merged_into_contact_id,
         is_newest,
-        status = 'unknown' and coalesce(next_status in ('archived', 'deleted', 'merged'), false) as is_explained
+        status = 'unknown' and coalesce(next_status in ('archived', 'blocked', 'deleted', 'merged'), false) as is_explained
 
     from followed
 

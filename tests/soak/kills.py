@@ -95,6 +95,9 @@ POINTS = {
     "before the first answer": Death(r"^call GET \S*/me "),
     "while contacts are read": Death(r'^call POST .*("role"|"updated_at").*"per_page":150', 2),
     "while segments are read": Death(r'^call POST .*"segment_id"', 4),
+    "when all is extracted, but the pipeline knows nothing of it": Death(
+        r"^open \S+/normalize/extracted/\S+/load_package_state.json r"
+    ),
     "when all is read": Death(r"^say Loading$"),
     "when all is normalized, but still there as extracted": Death(r"^shutil.rmtree \S+/normalize/extracted/"),
     "when all is normalized": Death(r"^os.rename \S+/new_jobs/\S+ \S+/started_jobs/"),
