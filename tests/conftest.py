@@ -1,5 +1,6 @@
 """A warehouse in a temporary folder, fed by a sandbox in this process: real dlt, real DuckDB, real HTTP objects."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from pipelines.settings import IntercomSettings, sandbox_settings, use_project_c
 from pipelines.sync import Outcome, Sync
 from pipelines.warehouse import Warehouse
 from sandbox import Workspace, create_app, in_process
+from sandbox.rules import DAY_SECONDS, All, Attribute, Everyone, OlderThan, Rule, Tagged, Within
 from sources.intercom.client import Retries
 
 AT_ONCE = Retries(attempts=3, wait_initial=0, wait_max=0, wait_jitter=0)
@@ -90,3 +92,89 @@ def new_house(tmp_path: Path) -> Callable[..., House]:
         return House(tmp_path / "data", Workspace(**(defaults | options)), name)
 
     return make
+
+
+SETTLED_SEGMENTS: dict[str, Rule] = {
+    "Everyone": Everyone(),
+    "Paying": Attribute("custom_attributes.plan", "IN", ("pro", "team", "enterprise")),
+    "Trial": Attribute("custom_attributes.plan", "=", "trial"),
+    "Crowd": Tagged("crowd"),
+    "Nobody yet": Tagged("nobody yet"),
+    "Renewed": Within("custom_attributes.renewed_at", 30),
+    "Ageing": All((OlderThan("custom_attributes.aged_at", 30), Within("custom_attributes.aged_at", 60))),
+}
+
+
+@dataclass
+class Settled(House):
+    """A workspace whose every member is known, and a warehouse that one run has made equal to it.
+
+    Its segments are those of SETTLED_SEGMENTS: 60 of its 300 contacts are in Crowd, and only time moves members of the
+    last two. The run was two hours ago, and no contact was updated in the hour before it but one.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.settings.sweep_budget = 0
+        self.segments = {name: self.workspace.make_segment(name, rule) for name, rule in SETTLED_SEGMENTS.items()}
+        self.people = sorted(self.workspace.contacts)
+        self.crowd = self.people[:60]
+        for contact_id in self.crowd:
+            self.workspace.tag(contact_id, "crowd")
+        self._date("renewed_at", {60: 0, 61: 0, 62: 30 - 3.5 / 24})
+        self._date("aged_at", {63: 45, 64: 45, 65: 30 - 5.5 / 24, 66: 60 - 5.5 / 24})
+        self.workspace.advance(hours=1)
+        self.workspace.update(self.people[-1], name="The Newest")
+
+    def _date(self, attribute: str, days_ago: dict[int, float]) -> None:
+        now = int(self.workspace.now().timestamp())
+        for person, days in days_ago.items():
+            dated = {attribute: now - int(days * DAY_SECONDS)}
+            self.workspace.update(self.people[person], custom_attributes=dated)
+
+    def settle_down(self) -> None:
+        """The first two hours of it."""
+        self.workspace.advance(seconds=1, hours=2)
+
+    def called(self, segment_id: str) -> str:
+        """What a segment is called; its id, where it is none of SETTLED_SEGMENTS."""
+        return {key: name for name, key in self.segments.items()}.get(segment_id, segment_id)
+
+    def changes(self) -> set[tuple[str, str, bool, str]]:
+        """What the newest run logged: segment, contact, whether it is a member, and how that was seen."""
+        rows = self.query(
+            "select segment_id, contact_id, is_member, seen_by from intercom_raw.membership_changes where run_id = ?",
+            self._newest_run(),
+        )
+        assert len(rows) == len(set(rows))
+        return {(self.called(segment_id), *rest) for segment_id, *rest in rows}
+
+    def scans(self) -> dict[str, tuple[str, str]]:
+        """How the newest run looked at each segment, and what came of it."""
+        rows = self.query(
+            "select segment_id, how, status from intercom_raw.segment_scans where run_id = ?", self._newest_run()
+        )
+        return {self.called(segment_id): (how, status) for segment_id, how, status in rows}
+
+    def _newest_run(self) -> str:
+        ((run_id,),) = self.query("select max_by(run_id, observed_at) from intercom_raw.segment_scans")
+        return str(run_id)
+
+
+def settled_workspace() -> Workspace:
+    return Workspace(contacts=300, segments=0, start=START, monotonic=standing_still)
+
+
+@pytest.fixture(scope="session")
+def _settled_folder(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> Path:
+    house = Settled(tmp_path_factory.mktemp("settled") / "data", settled_workspace())
+    house.sync()
+    return house.folder
+
+
+@pytest.fixture
+def settled(tmp_path: Path, _settled_folder: Path) -> Settled:
+    """The same warehouse for every test, copied: a run for each would take a second."""
+    house = Settled(shutil.copytree(_settled_folder, tmp_path / "settled"), settled_workspace())
+    house.settle_down()
+    return house
