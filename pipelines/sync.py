@@ -226,7 +226,7 @@ class Sync:
         return Outcome(
             run_id=reading.terms.run_id,
             workspace_id=reading.terms.workspace_id,
-            exit_code=ExitCode.INCOMPLETE if incomplete else ExitCode.DONE,
+            exit_code=ExitCode.INCOMPLETE if incomplete or reading.contacts_missing else ExitCode.DONE,
             contacts_read=reading.past.contacts_read + reading.contacts_read,
             contacts_gone=len(reading.scanning.gone) if reading.scanning else 0,
             segments=len(scans),
@@ -236,7 +236,7 @@ class Sync:
             leaves=sum(len(scan.leaves) for scan in scans),
             incomplete=incomplete,
             drift=tuple(reading.fields.news()),
-            notes=tuple(reading.scanning.notes) if reading.scanning else (),
+            notes=tuple(reading.notes),
             warnings=tuple(str(fault) for fault in built.faults),
             api_calls=self.usage.calls.total(),
             megabytes=round(self.usage.bytes_received / 1e6, 1),

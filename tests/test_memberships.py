@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 
 from pipelines.errors import ExitCode
@@ -15,19 +16,19 @@ from .test_sync import Meddling
 UNREAD = ("none", "confirmed")
 READ = ("cursor", "confirmed")
 SWEPT = ("sweep", "complete")
-CALLS_OF_ANY_RUN = 5  # me, the newest contact, the segments, the contacts that changed, the activity feed
+CALLS_OF_ANY_RUN = 6  # me, the newest contact, the segments, whether search knows them, who changed, the activity feed
 
 
 def every_segment(how: tuple[str, str], **others: tuple[str, str]) -> dict[str, tuple[str, str]]:
     return dict.fromkeys(SETTLED_SEGMENTS, how) | others
 
 
-def test_a_run_in_which_nothing_changed_makes_five_calls_and_reads_no_segment(settled: Settled) -> None:
+def test_a_run_in_which_nothing_changed_makes_six_calls_and_reads_no_segment(settled: Settled) -> None:
     settled.workspace.calls.clear()
 
     outcome = settled.sync()
 
-    assert settled.workspace.calls == {"me": 1, "search": 2, "segments": 1, "activities": 1}
+    assert settled.workspace.calls == {"me": 1, "search": 3, "segments": 1, "activities": 1}
     assert outcome.api_calls == CALLS_OF_ANY_RUN
     assert settled.scans() == every_segment(UNREAD)
     assert settled.changes() == set()
@@ -317,3 +318,80 @@ def test_where_search_cannot_ask_by_name_those_who_may_have_left_are_asked_one_b
     assert settled.changes() == {("Crowd", contact_id, False, "cursor") for contact_id in people[:3]}
     assert settled.members() == workspace.pairs()
     assert workspace.calls["contact_segments"] == 3
+
+
+def test_a_short_page_of_changed_contacts_loses_none_of_them(settled: Settled) -> None:
+    workspace = settled.workspace
+    for contact_id in settled.people[:200]:
+        workspace.update(contact_id, name="Changed")
+    workspace.advance(hours=1)
+    workspace.update(settled.people[-1], name="The Newest")
+
+    workspace.faults.half_page(page=2)
+    settled.sync()
+    settled.sync()
+
+    assert settled.query("select count(*) from intercom.contacts where name = 'Changed'") == [(200,)]
+
+
+def test_an_empty_answer_to_the_question_for_the_newest_contact_moves_no_cursor_past_the_overlap(
+    settled: Settled,
+) -> None:
+    settled.workspace.update(settled.people[0], name="Changed")
+    second = int(settled.workspace.now().timestamp())
+
+    settled.workspace.faults.empty_page(page=1)
+    settled.sync()
+
+    assert settled.cursor() <= second - 900
+
+
+def test_without_an_overlap_an_update_in_the_second_of_the_mark_is_not_lost(settled: Settled) -> None:
+    settled.settings.overlap = 0
+    workspace, (first, second) = settled.workspace, settled.people[:2]
+    workspace.update(first, name="Changed")
+
+    meddling = Meddling(settled, '"updated_at","operator"', lambda: workspace.update(second, name="Changed"))
+    settled.job(transport=meddling).run()
+    workspace.advance(minutes=1)
+    settled.sync()
+
+    assert settled.query("select count(*) from intercom.contacts where name = 'Changed'") == [(2,)]
+
+
+class AfterList(httpx.AsyncBaseTransport):
+    """Does something in the workspace right after the segment list was read."""
+
+    def __init__(self, house: Settled, meddle: Callable[[], object]) -> None:
+        self.inner, self.meddle = house.transport, [meddle]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.inner.handle_async_request(request)
+        if self.meddle and request.url.path == "/segments":
+            self.meddle.pop()()
+        return response
+
+
+@pytest.mark.parametrize("quiet", [1, 3])
+def test_a_sign_up_while_a_sweep_begins_hides_no_archiving_after_it(settled: Settled, quiet: int) -> None:
+    workspace = settled.workspace
+    settled.sync(full=True, transport=AfterList(settled, lambda: workspace.tag(workspace.sign_up(), "crowd")))
+    workspace.advance(hours=0.1)
+    workspace.archive(settled.crowd[0])
+
+    for _ in range(quiet):
+        settled.sync()
+
+    assert settled.members() == workspace.pairs()
+
+
+def test_a_join_while_a_sweep_begins_hides_no_leave_by_time_alone(settled: Settled) -> None:
+    workspace, now = settled.workspace, int(settled.workspace.now().timestamp())
+    renewal = {"renewed_at": now}
+    renewing = AfterList(settled, lambda: workspace.update(settled.people[200], custom_attributes=renewal))
+    settled.sync(full=True, transport=renewing)
+    workspace.advance(hours=1)
+
+    settled.sync()
+
+    assert settled.members() == workspace.pairs()

@@ -78,7 +78,7 @@ def test_a_full_run_sweeps_every_segment_whatever_the_budget() -> None:
 
     todo = plan(segments, {"old": remembered("old")}, now=NOW, limits=Limits(SWEEP_EVERY, 0), full=True)
 
-    assert [(one.segment.id, one.why) for one in todo.sweeps] == [("old", "asked for"), ("new", "asked for")]
+    assert [(one.segment.id, one.why) for one in todo.sweeps] == [("old", "asked for"), ("new", "never swept")]
 
 
 def test_an_empty_segment_costs_a_call_and_a_full_page_no_second_one() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from pipelines.errors import ExitCode
+from sandbox.activities import Feed
 
 from .conftest import Settled
 from .test_memberships import CALLS_OF_ANY_RUN, SWEPT, UNREAD, every_segment
@@ -227,3 +228,36 @@ def leave_reasons(house: Settled) -> dict[str, int]:
     return dict(
         house.query("select leave_reason, count(*) from intercom.segment_memberships where not is_current group by 1")
     )
+
+
+def test_a_merge_into_a_contact_that_is_merged_later_leads_to_the_one_that_is_there_now(settled: Settled) -> None:
+    workspace = settled.workspace
+    first, second, last = settled.people[:3]
+    workspace.merge(first, second)
+    settled.sync()
+    workspace.merge(second, last)
+
+    settled.sync()
+
+    assert removals_of(settled) == dict.fromkeys((first, second), ("merged", True, last))
+
+
+def test_a_feed_that_does_not_know_its_cursor_any_more_is_read_from_its_beginning(settled: Settled) -> None:
+    settled.workspace.sign_up()
+    settled.sync()
+    settled.workspace.feed = Feed()
+    for _ in range(2):
+        settled.workspace.sign_up()
+        settled.sync()
+
+    assert len(events(settled)) == 3
+
+
+def test_a_workspace_emptied_of_contacts_is_empty_after_two_runs(settled: Settled) -> None:
+    for contact_id in settled.people:
+        settled.workspace.delete(contact_id)
+
+    settled.sync(accept_shrink=True)
+    settled.sync(accept_shrink=True)
+
+    assert settled.members() == set()

@@ -135,7 +135,7 @@ class HighWaterMark(MapItem):
     def __init__(self, reading: Reading) -> None:
         super().__init__(self._move_back)
         self._reading = reading
-        self._overlap = reading.terms.overlap + reading.terms.version.overlap
+        self._lag = reading.terms.lag
         self._before = reading.past.cursor
 
     def bind(self, pipe: SupportsPipe) -> "HighWaterMark":
@@ -147,8 +147,10 @@ class HighWaterMark(MapItem):
         """The cursor never moves backwards from where the last run left it."""
         cursor: dict[str, Any] = self._state.setdefault("incremental", {}).setdefault("updated_at", {})
         mark, read_to = self._reading.mark, cursor.get("last_value")
-        if mark is not None and read_to is not None:
-            moved_back = min(read_to, mark - self._overlap)
+        if self._reading.contacts_missing:  # the next run has to read all of it again
+            cursor["last_value"] = None if self._reading.past.in_parts else self._before
+        elif mark is not None and read_to is not None:
+            moved_back = min(read_to, mark - self._lag)
             cursor["last_value"] = moved_back if self._before is None else max(self._before, moved_back)
         return table
 

@@ -15,12 +15,12 @@ from msgspec import Raw
 
 from .client import JSON, Intercom, gathered
 from .fields import Fields
-from .memberships import Memory, Scan, Scanner
+from .memberships import Counts, Memory, Scan, Scanner
 from .plan import Planned, page_calls
 from .reading import noted, version_rows
 from .records import Page, SentContact, contacts_table
 from .scanning import Opening, Past, Terms, open_workspace
-from .search import created_after, everyone, knows_segments, next_cursor, pages
+from .search import count, created_after, everyone, knows_segments, next_cursor, pages
 
 LARGE = 100
 """Calls above which a first load comes in parts: a smaller one is read again in no time."""
@@ -82,6 +82,8 @@ class FirstLoad:
         self._swept = 0
         self._contacts_before = 0
         self._segments_left = 0
+        self._contacts_missing = 0
+        self._is_counted = False
 
     @property
     def past(self) -> Past:
@@ -94,6 +96,7 @@ class FirstLoad:
             in_parts=True,
             is_resumed=self._is_resumed,
             contacts_read=self._contacts_read,
+            contacts_missing=self._contacts_missing,
             swept=self._swept,
             joins=self._joins,
         )
@@ -123,17 +126,25 @@ class FirstLoad:
                 self._contacts_before = memory.contact_count()
             if self._parts == 0 and progress.made_until is not None and not progress.has_all_contacts:
                 self._query = created_after(progress.made_until - 1, self._terms.version, self._terms.timezone)
-            if progress.has_all_contacts and self._query != everyone() and memory.contact_count() < opening.contacts:
-                self._read_all_contacts_again(progress)
+            if progress.has_all_contacts and self._contacts_read and not self._is_counted:
+                await self._count(client, opening, progress, memory)
             pending = await self._pending(client, opening, memory)
             if progress.has_all_contacts and not pending:
                 return None
             return await self._read(client, progress, pending, memory)
 
-    def _read_all_contacts_again(self, progress: Progress) -> None:
-        """Contacts without a date are found by none, so a load that went on by date may lack them."""
-        self._query, self._page_cursor = everyone(), None
-        progress.has_all_contacts, progress.made_until = False, None
+    async def _count(self, client: Intercom, opening: Opening, progress: Progress, memory: Memory) -> None:
+        """Reads all contacts once more where fewer are loaded than Intercom counts, now and when this began.
+
+        A page may have come short; and a load that went on by date lacks contacts without one.
+        """
+        missing = min(opening.contacts, await count(client, everyone())) - memory.contact_count()
+        if missing > 0 and not self._contacts_missing:
+            self._query, self._page_cursor = everyone(), None
+            progress.has_all_contacts, progress.made_until = False, None
+        else:
+            self._is_counted = True
+        self._contacts_missing = max(missing, 0)
 
     async def _pending(self, client: Intercom, opening: Opening, memory: Memory) -> list[Planned]:
         """The segments that wait for their first sweep, the largest first; none where search knows no segments."""
@@ -142,8 +153,7 @@ class FirstLoad:
         return _never_swept(opening, memory) if self._knows_segments else []
 
     def _begin(self, opening: Opening) -> Progress:
-        lag = self._terms.overlap + self._terms.version.overlap
-        return Progress(None if opening.mark is None else opening.mark - lag, opening.began_at)
+        return Progress(None if opening.mark is None else opening.mark - self._terms.lag, opening.began_at)
 
     async def _read(self, client: Intercom, progress: Progress, pending: list[Planned], memory: Memory) -> Part:
         size = round(min(max(PART * client.usage.calls.total(), SMALLEST_PART), LARGEST_PART))
@@ -181,7 +191,7 @@ class FirstLoad:
 
     async def _sweep(self, client: Intercom, pending: list[Planned], memory: Memory) -> list[Scan]:
         witness = self._opening.witness if self._opening else None
-        scanner = Scanner(client, self._terms.clock, self._terms.guard, witness)
+        scanner = Scanner(client, self._terms.clock, self._terms.guard, witness, Counts(client))
         known = [memory.members(planned.segment.id) for planned in pending]
         return await gathered(
             scanner.sweep(planned.segment, planned.before, members)

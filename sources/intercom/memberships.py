@@ -4,6 +4,8 @@ One sighting proves presence; absence is asked for by name before it is recorded
 twice or a contact that moves between two reads can delay a join, but cannot record a leave that did not happen.
 """
 
+import asyncio
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -141,6 +143,24 @@ class Guard:
         return len(missing) >= MIN_LIST_LOSS and len(missing) > known / 2 and not (self.accept or confirmed)
 
 
+class Counts:
+    """Intercom's counts of all segments, asked for anew by whoever needs newer ones."""
+
+    def __init__(self, client: Intercom) -> None:
+        self._client = client
+        self._asking = asyncio.Lock()
+        self._asked_at = -math.inf
+        self._counts: dict[str, int | None] = {}
+
+    async def newer_than(self, moment: float) -> dict[str, int | None]:
+        """Counts told after a moment of the event loop's clock; those who wait at the same time share one call."""
+        async with self._asking:
+            if self._asked_at <= moment:
+                self._asked_at = asyncio.get_running_loop().time()
+                self._counts = {segment.id: segment.count for segment in await self._client.segments()}
+            return self._counts
+
+
 @dataclass(frozen=True)
 class Scanner:
     """Reads segments, whole or only what changed, and compares them with what is known.
@@ -153,6 +173,7 @@ class Scanner:
     clock: Clock
     guard: Guard
     witness: str | None
+    counts: "Counts"
 
     async def sweep(self, segment: Segment, before: RememberedSegment | None, known: set[str]) -> Scan:
         """Everyone in the segment: ⌈members/150⌉ calls, and one for every 149 known members not seen.
@@ -163,7 +184,23 @@ class Scanner:
         scan = self.begin(segment, len(known))
         present, adds_up = await self._look(scan, members_of(segment.id), known)
         scan.joins, scan.leaves = present - known, known - present
-        return self._judged(scan, segment, before, adds_up=adds_up)
+        self._judged(scan, segment, before, adds_up=adds_up)
+        await self._count_again(scan, before)
+        return scan
+
+    async def _count_again(self, scan: Scan, before: RememberedSegment | None) -> None:
+        """Asks for Intercom's count once more where a sweep found other members than it said.
+
+        One that stood still is Intercom's own way of counting, and later compared with itself; one that moved, since
+        somebody came or went in between, is of use only where it agrees now.
+        """
+        if scan.status != "complete" or scan.count is None or scan.count == scan.members:
+            return
+        if before and not is_suspect(scan.count, before, scan.members):
+            return
+        counted = (await self.counts.newer_than(asyncio.get_running_loop().time())).get(scan.segment_id)
+        if counted != scan.count:
+            scan.count = counted if counted == scan.members else None
 
     async def read_changed(
         self, segment: Segment, before: RememberedSegment, *, since: JSON, known: set[str], changed: set[str]
@@ -229,7 +266,7 @@ class Scanner:
         answer = await ask(self.client, candidates, control=control, segment_id=segment_id)
         if control is None:
             everywhere = await ask(self.client, candidates, control=self.witness)
-            answer.is_evidence &= everywhere.is_evidence and bool(everywhere.found or self.witness)
+            answer.is_evidence &= everywhere.is_evidence and bool(everywhere.found or self.witness or self.guard.accept)
         return answer
 
     async def missing(self, segment: RememberedSegment, held: bool, known: set[str]) -> Scan:

@@ -16,7 +16,7 @@ from .client import JSON, Intercom, SharedClient, unreadable
 from .fields import Fields
 from .memberships import Clock, Memory, Removal, Scan
 from .plan import RememberedSegment
-from .records import Activity, Page, Segment, SentContact, contacts_table, read_contact
+from .records import Activity, ContactStamp, Page, Segment, SentContact, contacts_table, read_contact
 from .removals import feed, told
 from .scanning import News, Opening, Past, Scanning, Terms, open_workspace
 from .search import everyone, pages, updated_after
@@ -48,11 +48,12 @@ class Reading:
         self.feed_cursor = past.feed
         self.scanning: Scanning | None = None
         self.contacts_read = 0
+        self.contacts_missing = past.contacts_missing
         self._memory = memory
         self._shared = SharedClient(connect)
         self._opening = asyncio.Lock()
         self._told: dict[str, Removal] = {}
-        self._read: dict[str, int | None] = {}
+        self._read: dict[str, ContactStamp] = {}
         self._contacts_finished = asyncio.Event()
         self._feed_finished = asyncio.Event()
         self._scans_finished = asyncio.Event()
@@ -61,6 +62,14 @@ class Reading:
     def segments_listed(self) -> int:
         """Segments in the list; 0 until it is read."""
         return len(self.opening.segments) if self.opening else 0
+
+    @property
+    def notes(self) -> list[str]:
+        """What was read in another way than usual, or could not be, in sentences."""
+        missing = (
+            f"Intercom counts {self.contacts_missing:,} contacts more than it showed, twice. The next run reads again."
+        )
+        return [missing] * bool(self.contacts_missing) + (self.scanning.notes if self.scanning else [])
 
     @property
     def mark(self) -> int | None:
@@ -86,25 +95,52 @@ class Reading:
         return version_rows(opening.segments, remembered, self.terms.clock)
 
     async def contacts(self) -> AsyncIterator[pa.Table]:
-        """Contacts updated after the cursor, or all, in tables of at least 3,000 rows and a last, smaller one."""
+        """Contacts updated after the cursor, or all, in tables of at least 3,000 rows and a last, smaller one.
+
+        Everyone comes once. Where fewer come than Intercom counts, all pages are read once more; who is missing then is
+        counted in `contacts_missing`.
+        """
 
         async def produce(queue: "asyncio.Queue[pa.Table | None]") -> None:
             async with self._shared.in_use() as client:
                 await self._opened(client)
-                rows: list[SentContact] = []
-                async with aclosing(pages(client, self._contacts_query(), Page[Raw])) as following:
-                    async for page in following:
-                        rows += [noted(sent, self.fields) for sent in page.data]
-                        if len(rows) >= ROWS_A_TABLE:
-                            await queue.put(self._table(rows))
-                            rows = []
-                        if await asyncio.to_thread(self._has_nothing_new, page.total_count):
-                            break
-                await queue.put(self._table(rows))
+                for _ in range(2):
+                    missing = await self._read_contacts(client, queue)
+                    if not missing:
+                        break
+                self.contacts_missing += missing
+                await queue.put(self._table([]))
             self._contacts_finished.set()
 
         async for table in _produced(produce):
             yield table
+
+    async def _read_contacts(self, client: Intercom, queue: "asyncio.Queue[pa.Table | None]") -> int:
+        """Puts the contacts that did not come yet; answers how many are missing by Intercom's least count."""
+        rows: list[SentContact] = []
+        counted: list[int] = []
+        async with aclosing(pages(client, self._contacts_query(), Page[Raw])) as following:
+            async for page in following:
+                rows += self._new(page.data)
+                if len(rows) >= ROWS_A_TABLE:
+                    await queue.put(self._table(rows))
+                    rows = []
+                if await asyncio.to_thread(self._has_nothing_new, page.total_count):
+                    counted = [0]
+                    break
+                counted.append(page.total_count)
+        await queue.put(self._table(rows))
+        return max(0, min(counted) - len(self._read))
+
+    def _new(self, sent: Iterable[Raw]) -> list[SentContact]:
+        """Those of the contacts that did not come in this run yet: a page may come twice, a row of a key only once."""
+        new = []
+        for one in (noted(contact, self.fields) for contact in sent):
+            contact = one.contact
+            if contact.id not in self._read:
+                self._read[contact.id] = ContactStamp(contact.id, contact.updated_at or 0, contact.created_at)
+                new.append(one)
+        return new
 
     def _contacts_query(self) -> JSON:
         if self.terms.full or self.past.cursor is None:
@@ -120,12 +156,11 @@ class Reading:
         cursor, began_at = self.past.cursor, self.past.began_at
         if self.terms.full or cursor is None or began_at is None or not self.terms.version.exact_times:
             return False
-        stood_still = self.mark is not None and self.mark == cursor + self.terms.overlap and self.mark < began_at
+        stood_still = self.mark is not None and self.mark == cursor + self.terms.lag and self.mark < began_at
         return stood_still and found == self._memory.updated_after(cursor)
 
     def _table(self, rows: list[SentContact]) -> pa.Table:
         self.contacts_read += len(rows)
-        self._read |= {one.contact.id: one.contact.updated_at for one in rows}
         return contacts_table(self.terms.workspace_id, rows)
 
     async def activities(self) -> AsyncIterator[list[Activity]]:

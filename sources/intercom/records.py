@@ -74,10 +74,11 @@ class ContactId(msgspec.Struct):
 
 
 class ContactStamp(msgspec.Struct):
-    """A contact and when it last changed."""
+    """A contact, when it last changed, 0 if that is not told, and when it was made."""
 
     id: str
     updated_at: int = 0
+    created_at: int | None = None
 
 
 class SegmentId(msgspec.Struct):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from .client import PAGE_SIZE, Intercom, each
 from .memberships import Removal
 from .records import Activity, RemovedContact
-from .search import ask, next_cursor
+from .search import ask, newest, next_cursor
 
 MOST_ASKED_BY_ID = 150
 """Gone contacts a run asks for by their own address; of the others it says `unknown`, and asks in later runs."""
@@ -36,8 +36,10 @@ async def feed(client: Intercom, after: str | None) -> AsyncIterator[tuple[list[
     The feed's last page has a cursor, too. An empty page ends the reading and proves nothing: Intercom sends one also
     while it cannot read its store, so whoever keeps the cursor keeps the last one seen.
     """
+    page = await client.activities(after)
+    if page is None and after is not None:  # the cursor is not known any more
+        page = await client.activities(after := None)
     for _ in range(MOST_FEED_PAGES):
-        page = await client.activities(after)
         if page is None or not page.data:
             return
         behind = next_cursor(page) or page.data[-1].id
@@ -45,6 +47,7 @@ async def feed(client: Intercom, after: str | None) -> AsyncIterator[tuple[list[
         if len(page.data) < PAGE_SIZE or behind == after:
             return
         after = behind
+        page = await client.activities(after)
 
 
 def told(activities: Iterable[Activity]) -> dict[str, Removal]:
@@ -63,21 +66,26 @@ def told(activities: Iterable[Activity]) -> dict[str, Removal]:
 class Departures:
     """Finds out, in one run, which contacts are gone and why. `reports` is what was told of contacts so far.
 
-    `witness` is a contact known to exist, which proves that questions by name are answered.
+    `witness` is a contact known to exist, which proves that questions by name are answered; in a workspace that shows
+    nobody only a user can say that it really is empty: `accept`.
     """
 
     client: Intercom
     witness: str | None
     has_list: bool
+    accept: bool = False
     reports: dict[str, Removal] = field(default_factory=dict)
     _asked: int = 0
     _list_was_read: bool = False
 
     async def vanished(self, contact_ids: Collection[str]) -> set[str]:
         """Those whom search, asked by name, does not find; nobody where its answer is no evidence."""
-        if not contact_ids or self.witness is None:
+        if not contact_ids or (self.witness is None and not self.accept):
             return set()
         answer = await ask(self.client, contact_ids, control=self.witness)
+        if not answer.is_evidence:  # the witness itself may have gone: another one
+            stamp, _ = await newest(self.client)
+            answer = await ask(self.client, contact_ids, control=stamp.id if stamp else self.witness)
         return set(contact_ids) - answer.found if answer.is_evidence else set()
 
     async def explain(self, gone: Collection[str]) -> dict[str, Removal]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from .client import Intercom, each, gathered
-from .memberships import Clock, Guard, Memory, Removal, Scan, Scanner
+from .memberships import Clock, Counts, Guard, Memory, Removal, Scan, Scanner
 from .plan import Limits, Plan, RememberedSegment, is_suspect, plan
 from .records import ContactStamp, Segment
 from .removals import Departures
@@ -40,6 +40,11 @@ class Terms:
     overlap: int
     full: bool = False
 
+    @property
+    def lag(self) -> int:
+        """Seconds that the cursor stays behind the high-water mark; one for the mark's own, which may not be over."""
+        return self.overlap + self.version.overlap + 1
+
 
 @dataclass(frozen=True)
 class Past:
@@ -48,8 +53,8 @@ class Past:
     `cursor`: contacts updated later are read. `began_at`: when the last run began: whoever it read and was not updated
     since then has been looked at. `unaccounted`: loaded contacts less those that Intercom counted. `feed`: where the
     activity feed goes on. `asked_until`: the contact up to which memberships were asked one by one. `in_parts`: a first
-    load came in parts just before, with so many contacts, sweeps and joins; `is_resumed`: it went on where an earlier
-    attempt had stopped.
+    load came in parts just before, with so many contacts, sweeps and joins, and so many contacts fewer than Intercom
+    counts; `is_resumed`: it went on where an earlier attempt had stopped.
     """
 
     cursor: int | None = None
@@ -60,6 +65,7 @@ class Past:
     in_parts: bool = False
     is_resumed: bool = False
     contacts_read: int = 0
+    contacts_missing: int = 0
     swept: int = 0
     joins: int = 0
 
@@ -101,9 +107,9 @@ async def open_workspace(client: Intercom) -> Opening:
 
 @dataclass(frozen=True)
 class News:
-    """What was read beside the segments: contacts with their `updated_at`, and removals that the feed told."""
+    """What was read beside the segments: contacts by id, and removals that the feed told."""
 
-    read: Mapping[str, int | None]
+    read: Mapping[str, ContactStamp]
     told: Mapping[str, Removal]
 
 
@@ -152,8 +158,8 @@ class Scanning:
         self._newcomers = 0
         self._removed = memory.removed()
         self._remembered = memory.segments()
-        self._scanner = Scanner(client, terms.clock, terms.guard, opening.witness)
-        self._departures = Departures(client, opening.witness, terms.version.has_feeds)
+        self._scanner = Scanner(client, terms.clock, terms.guard, opening.witness, Counts(client))
+        self._departures = Departures(client, opening.witness, terms.version.has_feeds, terms.guard.accept)
         self._in_flight = asyncio.Semaphore(SEGMENTS_IN_FLIGHT)
 
     @property
@@ -259,13 +265,20 @@ class Scanning:
         if self.is_whole:
             return set(self._news.read)
         loaded = self._memory.loaded(self._news.read)
-        self._newcomers = len(self._news.read.keys() - loaded.keys())
+        self._note_newcomers(loaded.keys())
         settled_before = self._past.began_at or 0
         return {
             contact_id
-            for contact_id, updated_at in self._news.read.items()
-            if updated_at is None or updated_at >= settled_before or loaded.get(contact_id) != updated_at
+            for contact_id, stamp in self._news.read.items()
+            if stamp.updated_at >= settled_before or loaded.get(contact_id) != stamp.updated_at
         }
+
+    def _note_newcomers(self, known: Collection[str]) -> None:
+        """Counts the new contacts that Intercom counted, too, when the run began."""
+        began_at = self._opening.began_at
+        new = self._news.read.keys() - known
+        made_at = (self._news.read[contact_id].created_at for contact_id in new)
+        self._newcomers = sum(second is None or began_at is None or second <= began_at for second in made_at)
 
     async def _read_by_contact(self) -> list[Held]:
         """Where search knows no segments: each contact is asked for its own. Those who changed always, and others.
@@ -380,7 +393,7 @@ class Scanning:
     def _unread(self) -> set[str]:
         """Contacts known but not read: in a run that read all, or one that ends a first load with some too many."""
         known, read = self._memory.contacts(), self._news.read.keys()
-        self._newcomers = len(read - known - self._removed.keys())
+        self._note_newcomers(known | self._removed.keys())
         is_due = self.is_whole or len(known) + self._newcomers > self._opening.contacts
         return known - read if is_due else set()
 

@@ -113,7 +113,8 @@ explained as (
         next_status,
         next_merged_into_contact_id,
         is_newest,
-        status = 'unknown' and coalesce(next_status in ('archived', 'blocked', 'deleted', 'merged'), false) as is_explained
+        status = 'unknown'
+        and coalesce(next_status in ('archived', 'blocked', 'deleted', 'merged'), false) as is_explained
 
     from followed
 

@@ -14,13 +14,18 @@ removals as (
 
 ),
 
+survivors as (
+
+    select * from int_survivors
+
+),
+
 last_removals as (
 
     select
         workspace_id,
         contact_id,
-        status,
-        merged_into_contact_id
+        status
 
     from removals
     where
@@ -37,7 +42,7 @@ final as (
         contacts.contact_id,
         contacts.external_id,
         contacts.owner_id,
-        last_removals.merged_into_contact_id,
+        survivors.survivor_id as merged_into_contact_id,
 
         -- whether it is still there
         coalesce(last_removals.status in ('deleted', 'merged', 'unknown'), false) as is_deleted,
@@ -113,6 +118,10 @@ final as (
         on
             contacts.workspace_id = last_removals.workspace_id
             and contacts.contact_id = last_removals.contact_id
+    left join survivors
+        on
+            contacts.workspace_id = survivors.workspace_id
+            and contacts.contact_id = survivors.contact_id
 
 )
 

@@ -15,6 +15,12 @@ removals as (
 
 ),
 
+survivors as (
+
+    select * from int_survivors
+
+),
+
 -- merging and deleting are final, so only later ones are excluded; archiving, blocking and vanishing are not, so
 -- they count only within the window of the leave. happened_at is cut to the second, and so is the window's start.
 -- A run asks for those who left when it has read all segments: what it finds belongs to the leaves it has just seen.
@@ -124,7 +130,7 @@ reasoned as (
         spells.left_at,
         spells.left_after,
         spells.left_on,
-        removed_spells.merged_into_contact_id,
+        coalesce(survivors.survivor_id, removed_spells.merged_into_contact_id) as merged_into_contact_id,
 
         case
             when spells.is_baseline then 'baseline'
@@ -157,6 +163,10 @@ reasoned as (
             and spells.segment_id = begun_by_merge.segment_id
             and spells.contact_id = begun_by_merge.contact_id
             and spells.spell_number = begun_by_merge.spell_number
+    left join survivors
+        on
+            spells.workspace_id = survivors.workspace_id
+            and spells.contact_id = survivors.contact_id
 
 ),
 
