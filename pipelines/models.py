@@ -40,7 +40,7 @@ Materialized = Literal["table", "view"]
 Severity = Literal["error", "warn"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SqlFile:
     """One select, and the models it reads."""
 
@@ -50,7 +50,7 @@ class SqlFile:
     reads: frozenset[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model(SqlFile):
     """A file of `sql/staging`, `sql/intermediate` or `sql/marts`, with its entry in the `schema.yml` beside it."""
 
@@ -59,7 +59,7 @@ class Model(SqlFile):
     columns: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Check(SqlFile):
     """A file of `sql/checks`, named as the sentence that should hold; every row it returns is a fault."""
 
@@ -109,15 +109,17 @@ class Place:
         """A string, escaped."""
         return exp.Literal.string(text).sql(self.dialect, copy=False)
 
-    def select(self, query: exp.Query) -> str:
-        """The query for this destination, every source with its schema."""
-        placed = query.copy()
-        for table in _sources(placed):
-            table.set("db", exp.to_identifier(self.raw if table.db == RAW else self.marts, quoted=True))
-        if self.dialect == POSTGRES:  # it would write down an import that is read twice, and join without statistics
-            for cte in placed.ctes:
-                cte.set("materialized", False if cte.this.is_star else None)
-        return placed.sql(self.dialect, comments=False, copy=False)
+
+@cache
+def select_of(file: SqlFile, place: Place) -> str:
+    """The file's query for a destination, every source with its schema."""
+    placed = file.select.copy()
+    for table in _sources(placed):
+        table.set("db", exp.to_identifier(place.raw if table.db == RAW else place.marts, quoted=True))
+    if place.dialect == POSTGRES:  # it would write down an import that is read twice, and join without statistics
+        for cte in placed.ctes:
+            cte.set("materialized", False if cte.this.is_star else None)
+    return placed.sql(place.dialect, comments=False, copy=False)
 
 
 def build(
@@ -251,22 +253,25 @@ def _creation(model: Model, present: Materialized | None, place: Place) -> Itera
     if present not in (None, model.materialized):
         yield f"drop {present} {name}"
     create = "create" if place.dialect == POSTGRES else "create or replace"  # it replaces no tables
-    yield f"{create} {model.materialized} {name} as {place.select(model.select)}"
+    yield f"{create} {model.materialized} {name} as {select_of(model, place)}"
     if place.dialect == POSTGRES and model.materialized == "table":
         yield f"analyze {name}"  # what reads it is planned within this transaction, before any autovacuum
 
 
-def _comments(model: Model, place: Place) -> Iterator[str]:
+@cache
+def _comments(model: Model, place: Place) -> tuple[str, ...]:
     """Written with every build, since replacing a table or view drops them."""
     name = place.relation(model.name)
-    yield f"comment on {model.materialized} {name} is {place.literal(model.description)}"
-    for column, description in model.columns.items():
-        yield f"comment on column {name}.{place.identifier(column)} is {place.literal(description)}"
+    columns = (
+        f"comment on column {name}.{place.identifier(column)} is {place.literal(description)}"
+        for column, description in model.columns.items()
+    )
+    return (f"comment on {model.materialized} {name} is {place.literal(model.description)}", *columns)
 
 
 def _faults(client: SqlClientBase[Any], checks: Iterable[Check], place: Place) -> Iterator[Fault]:
     for check in checks:
-        faults = place.select(check.select)
+        faults = select_of(check, place)
         rows = f"select count(*) over (), faults.* from ({faults}) as faults limit 1"  # noqa: S608 (our own files)
         try:
             with client.execute_query(rows) as cursor:

@@ -16,7 +16,7 @@ import yaml
 from dlt.destinations.sql_client import SqlClientBase
 
 from pipelines.errors import Misconfigured, ModelsFailed
-from pipelines.models import SQL, Build, Place, build, load_checks, load_models
+from pipelines.models import SQL, Build, Place, build, load_checks, load_models, select_of
 
 RAW_COLUMNS = {
     "segments": "workspace_id text, segment_id text, name text, person_type text, created_at bigint, "
@@ -1324,7 +1324,7 @@ def caught(client: SqlClientBase[Any], tmp_path_factory: pytest.TempPathFactory)
     damaged.build(without_checks)
     found: dict[str, set[str]] = {name: set() for name in DAMAGE}
     for check in load_checks():
-        for workspace, *_ in damaged.rows(Place("damaged", "damaged_marts", "duckdb").select(check.select)):
+        for workspace, *_ in damaged.rows(select_of(check, Place("damaged", "damaged_marts", "duckdb"))):
             found[str(workspace).partition("/")[0]].add(check.name)
     for schema in ("sound", "damaged", "damaged_marts"):
         client.execute_sql(f"drop schema {schema} cascade")

@@ -16,9 +16,9 @@ from .client import JSON, Intercom, SharedClient, unreadable
 from .fields import Fields
 from .memberships import Clock, Memory, Removal, Scan
 from .plan import RememberedSegment
-from .records import Activity, ContactStamp, Page, Segment, SentContact, contacts_table, read_contact
+from .records import Activity, Page, Segment, SentContact, contacts_table, read_contact
 from .removals import feed, told
-from .scanning import News, Opening, Past, Scanning, Terms, open_workspace
+from .scanning import News, Opening, Past, Scanning, Terms, Times, open_workspace
 from .search import everyone, pages, updated_after
 
 ROWS_A_TABLE = 3_000
@@ -53,7 +53,7 @@ class Reading:
         self._shared = SharedClient(connect)
         self._opening = asyncio.Lock()
         self._told: dict[str, Removal] = {}
-        self._read: dict[str, ContactStamp] = {}
+        self._read: dict[str, Times] = {}
         self._contacts_finished = asyncio.Event()
         self._feed_finished = asyncio.Event()
         self._scans_finished = asyncio.Event()
@@ -138,7 +138,7 @@ class Reading:
         for one in (noted(contact, self.fields) for contact in sent):
             contact = one.contact
             if contact.id not in self._read:
-                self._read[contact.id] = ContactStamp(contact.id, contact.updated_at or 0, contact.created_at)
+                self._read[contact.id] = Times(contact.updated_at or 0, contact.created_at)
                 new.append(one)
         return new
 

@@ -74,11 +74,10 @@ class ContactId(msgspec.Struct):
 
 
 class ContactStamp(msgspec.Struct):
-    """A contact, when it last changed, 0 if that is not told, and when it was made."""
+    """A contact and when it last changed."""
 
     id: str
     updated_at: int = 0
-    created_at: int | None = None
 
 
 class SegmentId(msgspec.Struct):

@@ -7,7 +7,7 @@ are read; and their scans wait until it is known who is gone from the workspace,
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple
 
 from .client import Intercom, each, gathered
 from .memberships import Clock, Counts, Guard, Memory, Removal, Scan, Scanner
@@ -20,7 +20,6 @@ from .versions import Version
 SEGMENTS_IN_FLIGHT = 16
 
 Put = Callable[[Scan], Awaitable[None]]
-Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -105,11 +104,18 @@ async def open_workspace(client: Intercom) -> Opening:
     return Opening(await client.segments(), stamp, contacts, int(began_at) if began_at is not None else None)
 
 
+class Times(NamedTuple):
+    """When a contact was updated last, 0 if that is not told, and when it was made, in epoch seconds."""
+
+    updated_at: int
+    created_at: int | None
+
+
 @dataclass(frozen=True)
 class News:
     """What was read beside the segments: contacts by id, and removals that the feed told."""
 
-    read: Mapping[str, ContactStamp]
+    read: Mapping[str, Times]
     told: Mapping[str, Removal]
 
 
