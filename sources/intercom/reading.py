@@ -66,10 +66,13 @@ class Reading:
     @property
     def notes(self) -> list[str]:
         """What was read in another way than usual, or could not be, in sentences."""
-        missing = (
-            f"Intercom counts {self.contacts_missing:,} contacts more than it showed, twice. The next run reads again."
-        )
-        return [missing] * bool(self.contacts_missing) + (self.scanning.notes if self.scanning else [])
+        notes = list(self.scanning.notes) if self.scanning else []
+        if self.contacts_missing:
+            notes.append(
+                f"Intercom counts {self.contacts_missing:,} contacts more than it showed, twice: the next run reads "
+                "them again."
+            )
+        return notes
 
     @property
     def mark(self) -> int | None:

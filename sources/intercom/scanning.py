@@ -339,12 +339,13 @@ class Scanning:
         """Sweeps those whose members are other than Intercom counts; answers the others."""
 
         async def stays(one: Held) -> bool:
+            if one.before is None or one.scan.how == "per_contact" or one.scan.status == "incomplete":
+                return True
             async with self._in_flight:
-                drifted = one.before and one.scan.how in ("cursor", "none") and one.scan.status == "confirmed"
-                if not drifted or not one.before or not await self._scanner.has_drifted(one.scan, one.before):
-                    return True
-            await self._sweep_one(one.segment, one.before)
-            return False
+                has_drifted = await self._scanner.has_drifted(one.scan, one.before)
+            if has_drifted:
+                await self._sweep_one(one.segment, one.before)
+            return not has_drifted
 
         staying = await gathered(stays(one) for one in held)
         return [one for one, stayed in zip(held, staying, strict=True) if stayed]
