@@ -15,9 +15,7 @@ from tests.soak.kills import POINTS, NeverKilled, Site, contents, differences, n
 IN_A_FIRST_SYNC = (
     "while contacts are read",
     "when all is extracted, but the pipeline knows nothing of it",
-    "when all is normalized",
     "when contacts are staged, but not marked so",
-    "when all is loaded, but not marked so",
     "when the copy is written, but not published",
 )
 CASES = [
