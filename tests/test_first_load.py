@@ -167,3 +167,28 @@ def test_a_short_page_of_contacts_loses_none_of_a_first_sync(tmp_path: Path) -> 
 
     assert outcome.exit_code == ExitCode.DONE
     assert house.query("select count(*) from intercom.contacts") == [(300,)]
+
+
+def test_a_large_first_load_with_a_page_that_comes_twice_has_every_contact_once(
+    new_house: Callable[..., House],
+) -> None:
+    house = large_house(new_house)
+
+    house.workspace.faults.repeat_page(page=2)
+    outcome = house.sync()
+
+    assert outcome.exit_code == ExitCode.DONE
+    assert house.query("select count(*), count(distinct id) from intercom_raw.contacts") == [
+        (len(house.workspace.contacts),) * 2
+    ]
+
+
+def test_a_large_first_load_ends_though_one_segment_never_adds_up(new_house: Callable[..., House]) -> None:
+    house = large_house(new_house)
+    segment_id = max(house.workspace.segments, key=lambda key: len(house.workspace.members(key)))
+
+    house.workspace.faults.half_page(segment_id, times=None)
+    outcome = house.sync()
+
+    assert outcome.incomplete == {segment_id: "does_not_add_up"}
+    assert {pair for pair in house.members() ^ house.workspace.pairs() if pair[0] != segment_id} == set()

@@ -78,6 +78,7 @@ class FirstLoad:
         self._query: JSON = everyone()
         self._page_cursor: str | None = None
         self._knows_segments: bool | None = None
+        self._tried: set[str] = set()
         self._parts = 0
         self._swept = 0
         self._contacts_before = 0
@@ -147,10 +148,14 @@ class FirstLoad:
         self._contacts_missing = max(missing, 0)
 
     async def _pending(self, client: Intercom, opening: Opening, memory: Memory) -> list[Planned]:
-        """The segments that wait for their first sweep, the largest first; none where search knows no segments."""
+        """The segments that wait for their first sweep, the largest first; none where search knows no segments.
+
+        One that did not add up is left to the run after all parts.
+        """
         if self._knows_segments is None:
             self._knows_segments = await knows_segments(client, [segment.id for segment in opening.segments])
-        return _never_swept(opening, memory) if self._knows_segments else []
+        pending = _never_swept(opening, memory) if self._knows_segments else []
+        return [planned for planned in pending if planned.segment.id not in self._tried]
 
     def _begin(self, opening: Opening) -> Progress:
         return Progress(None if opening.mark is None else opening.mark - self._terms.lag, opening.began_at)
@@ -165,6 +170,7 @@ class FirstLoad:
             sweeping = group.create_task(self._sweep(client, _some(pending, share), memory))
         contacts, scans = reading.result(), sweeping.result()
         self._contacts_read += len(contacts)
+        self._tried |= {scan.segment_id for scan in scans}
         self._swept += len(scans)
         self._segments_left = len(pending) - len(scans)
         self._joins += sum(len(scan.joins) for scan in scans)
@@ -172,22 +178,21 @@ class FirstLoad:
         return Part(terms, [contacts_table(terms.workspace_id, contacts)], versions, scans, progress)
 
     async def _some_contacts(self, client: Intercom, progress: Progress, calls: int) -> list[SentContact]:
-        """The contacts of the next pages, in the order in which they were made."""
-        read: list[SentContact] = []
+        """The contacts of the next pages, in the order in which they were made, each once: a page may come twice."""
+        read: dict[str, SentContact] = {}
         if progress.has_all_contacts:
-            return read
+            return []
         async with aclosing(pages(client, self._query, Page[Raw], start=self._page_cursor)) as following:
             async for page in following:
-                read += [noted(sent, self._fields) for sent in page.data]
+                read |= {one.contact.id: one for one in (noted(sent, self._fields) for sent in page.data)}
                 self._page_cursor = next_cursor(page)
                 calls -= 1
                 if calls <= 0:
                     break
         progress.has_all_contacts = self._page_cursor is None
-        progress.made_until = max(
-            (one.contact.created_at for one in read if one.contact.created_at is not None), default=progress.made_until
-        )
-        return read
+        made_at = [one.contact.created_at for one in read.values() if one.contact.created_at is not None]
+        progress.made_until = max(made_at, default=progress.made_until)
+        return list(read.values())
 
     async def _sweep(self, client: Intercom, pending: list[Planned], memory: Memory) -> list[Scan]:
         witness = self._opening.witness if self._opening else None
