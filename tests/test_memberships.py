@@ -359,6 +359,29 @@ def test_without_an_overlap_an_update_in_the_second_of_the_mark_is_not_lost(sett
     assert settled.query("select count(*) from intercom.contacts where name = 'Changed'") == [(2,)]
 
 
+@pytest.mark.parametrize("version", ["Preview", "2.16", "2.14"])
+def test_an_edit_and_the_deletion_of_a_segment_are_told_as_the_reason(settled: Settled, version: str) -> None:
+    settled.settings.api_version = version
+    workspace, edited, deleted = settled.workspace, settled.segments["Paying"], settled.segments["Trial"]
+    paying, trial = workspace.members(edited), workspace.members(deleted)
+
+    workspace.edit_segment(edited, Attribute("custom_attributes.plan", "=", "free"))
+    workspace.delete_segment(deleted)
+    settled.sync()
+
+    moved = settled.query(
+        "select segment_id, contact_id, enter_reason, leave_reason from intercom.segment_memberships"
+        " where not (is_current and is_baseline)"
+    )
+    assert set(moved) == {
+        *((edited, contact_id, "baseline", "segment_edited") for contact_id in paying),
+        *((edited, contact_id, "segment_edited", None) for contact_id in workspace.members(edited)),
+        *((deleted, contact_id, "baseline", "segment_deleted") for contact_id in trial),
+    }
+    assert len(moved) == len(set(moved))
+    assert all((paying, trial, workspace.members(edited)))
+
+
 class AfterList(httpx.AsyncBaseTransport):
     """Does something in the workspace right after the segment list was read."""
 

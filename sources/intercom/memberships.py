@@ -173,7 +173,7 @@ class Scanner:
     clock: Clock
     guard: Guard
     witness: str | None
-    counts: "Counts"
+    counts: Counts
 
     async def sweep(self, segment: Segment, before: RememberedSegment | None, known: set[str]) -> Scan:
         """Everyone in the segment: ⌈members/150⌉ calls, and one for every 149 known members not seen.

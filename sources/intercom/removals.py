@@ -75,8 +75,8 @@ class Departures:
     has_list: bool
     accept: bool = False
     reports: dict[str, Removal] = field(default_factory=dict)
-    _asked: int = 0
-    _list_was_read: bool = False
+    _asked: int = field(default=0, init=False)
+    _list_was_read: bool = field(default=False, init=False)
 
     async def vanished(self, contact_ids: Collection[str]) -> set[str]:
         """Those whom search, asked by name, does not find; nobody where its answer is no evidence."""
