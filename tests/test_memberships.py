@@ -382,6 +382,66 @@ def test_an_edit_and_the_deletion_of_a_segment_are_told_as_the_reason(settled: S
     assert all((paying, trial, workspace.members(edited)))
 
 
+PER_CONTACT = "per_contact"
+
+
+def test_where_search_knows_no_segments_every_contact_is_asked_for_its_own(house: House) -> None:
+    house.workspace.refuses.add("segment_id")
+
+    outcome = house.sync()
+
+    assert house.workspace.calls["contact_segments"] == len(house.workspace.contacts)
+    assert house.members() == house.workspace.pairs()
+    assert house.query("select distinct how, status from intercom_raw.segment_scans") == [(PER_CONTACT, "complete")]
+    assert [note for note in outcome.notes if "one by one" in note] == list(outcome.notes)
+    assert len(outcome.notes) == 1
+
+
+def test_contact_by_contact_those_who_changed_are_asked_and_the_others_in_turn(settled: Settled) -> None:
+    workspace = settled.workspace
+    workspace.refuses.add("segment_id")
+    settled.settings.sweep_budget = 100
+    workspace.untag(settled.crowd[0], "crowd")
+    workspace.delete(settled.crowd[1])
+    workspace.calls.clear()
+
+    asked = []
+    for _ in range(3):
+        settled.sync()
+        asked.append(workspace.calls["contact_segments"])
+
+    assert asked == [100, 200, 300]
+    assert set(settled.scans().values()) == {(PER_CONTACT, "confirmed")}
+    assert settled.members() == workspace.pairs()
+    assert {(contact_id, reason) for _, contact_id, reason in settled.ended()} >= {
+        (settled.crowd[0], "left"),
+        (settled.crowd[1], "contact_deleted"),
+    }
+
+
+def test_contact_by_contact_a_change_by_time_alone_is_found_when_its_turn_comes(settled: Settled) -> None:
+    workspace = settled.workspace
+    workspace.refuses.add("segment_id")
+    settled.settings.sweep_budget = 150
+    before = workspace.pairs()
+    workspace.advance(hours=4)
+
+    settled.sync()
+    settled.sync()
+
+    assert settled.members() == workspace.pairs() != before
+
+
+def test_a_large_first_load_asks_every_contact_where_search_knows_no_segments(new_house: Callable[..., House]) -> None:
+    house = new_house(contacts=900, segments=100)
+    house.workspace.refuses.add("segment_id")
+
+    house.sync()
+
+    assert house.query("select count(distinct _dlt_load_id) > 1 from intercom_raw.contacts") == [(True,)]
+    assert house.members() == house.workspace.pairs()
+
+
 class AfterList(httpx.AsyncBaseTransport):
     """Does something in the workspace right after the segment list was read."""
 
