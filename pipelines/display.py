@@ -17,7 +17,7 @@ from rich.table import Table
 from stamina.instrumentation import RetryDetails
 
 from sources.intercom.preview import Preview
-from sources.intercom.reading import Reading
+from sources.intercom.progress import Progress as ReadProgress
 
 from .models import Build
 from .sync import Outcome
@@ -57,7 +57,7 @@ class Retrying:
 
 
 @contextmanager
-def watch(reading: Reading) -> Iterator[None]:
+def watch(read: ReadProgress) -> Iterator[None]:
     """A moving line with what has been read; only on a terminal."""
     if not progress.is_terminal:
         yield
@@ -65,21 +65,17 @@ def watch(reading: Reading) -> Iterator[None]:
     spinner = Spinner("dots")
 
     def line() -> Spinner:
-        spinner.update(text=reading_line(reading))
+        spinner.update(text=reading_line(read))
         return spinner
 
     with Live(get_renderable=line, console=progress, refresh_per_second=8, transient=True):
         yield
-    say(reading_line(reading))
+    say(reading_line(read))
 
 
-def reading_line(reading: Reading) -> str:
+def reading_line(read: ReadProgress) -> str:
     """What has been read so far."""
-    scans = reading.scans_done
-    members = sum(scan.members for scan in scans)
-    return (
-        f"{reading.contacts_read:,} contacts, {len(scans)} of {reading.segments_listed} segments, {members:,} members"
-    )
+    return f"{read.contacts.rows:,} contacts, {read.segments.rows} segments, {read.memberships.rows:,} members"
 
 
 def show(outcome: Outcome, warehouse: Warehouse) -> None:

@@ -16,14 +16,15 @@ from typing import Any
 import dlt
 import httpx
 
-from sources.intercom import intercom, intercom_part, past
+from sources.intercom import first_load, intercom, past
 from sources.intercom.client import PATIENT, Intercom, Retries, Usage
 from sources.intercom.fields import Fields, KnownFields
-from sources.intercom.first_load import FirstLoad, Progress
+from sources.intercom.first_load import FirstLoad, Stage
 from sources.intercom.memberships import Clock, Guard
 from sources.intercom.pacing import Pacer
 from sources.intercom.plan import Limits
 from sources.intercom.preview import Preview, preview
+from sources.intercom.progress import Progress
 from sources.intercom.reading import Reading
 from sources.intercom.records import App
 from sources.intercom.scanning import Past, Terms
@@ -35,10 +36,11 @@ from .memory import RawMemory, remembering
 from .models import Build, build
 from .pending import mend
 from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, IntercomSettings
+from .shelf import Shelf
 from .warehouse import MARTS, RAW, Warehouse
 
 Say = Callable[[str], None]
-Watch = Callable[[Reading], AbstractContextManager[object]]
+Watch = Callable[[Progress], AbstractContextManager[object]]
 
 
 FIRST_CALL_ATTEMPTS = 4
@@ -54,7 +56,7 @@ def silently(_: str) -> None:
     """Says nothing."""
 
 
-def unwatched(_: Reading) -> AbstractContextManager[object]:
+def unwatched(_: Progress) -> AbstractContextManager[object]:
     """Shows nothing while Intercom is read."""
     return nullcontext()
 
@@ -97,7 +99,7 @@ class Sync:
         clock: tells `observed_at`; the demo moves it.
         transport: replaces the network, for a workspace that lives in this process.
         say: told each step as it begins.
-        watch: entered while Intercom is read, given what is being read.
+        watch: entered while Intercom is read, given how far that has come.
     """
 
     warehouse: Warehouse
@@ -114,6 +116,7 @@ class Sync:
 
     def __post_init__(self) -> None:
         self._pacer = Pacer(self.settings.rate_limit_share)
+        self.progress = Progress(self.usage, self._pacer)
         self._began = time.monotonic()
 
     def run(self) -> Outcome:
@@ -175,35 +178,47 @@ class Sync:
 
     def _load(self, pipeline: dlt.Pipeline, app: App, run_id: str) -> Reading:
         terms, fields = self._terms(app, run_id), Fields(known_fields(pipeline))
-        before = past(_source_state(pipeline))
+        shelf = shelf_of(pipeline)
+        self._load_shelf(pipeline, shelf)
         with remembering(pipeline, app.id_code) as memory:
             check_clock(self.clock(), memory)
-        self.say("Reading segments, contacts and memberships")
+        before = past(_source_state(pipeline))
         if before.cursor is None:
-            before = self._load_in_parts(pipeline, terms, fields)
+            before = self._load_first(pipeline, shelf, terms, fields)
+        self.say("Reading segments, contacts and memberships")
         with remembering(pipeline, app.id_code) as memory:
-            if before.in_parts:
-                terms = after_parts(terms, memory)
-            reading = Reading(self._connect, terms, memory=memory, past=before, fields=fields)
+            if before.first_load is not None:
+                terms = after_first_load(terms, memory)
+            reading = Reading(self._connect, terms, memory=memory, past=before, fields=fields, progress=self.progress)
             source = intercom(reading)
             source.resources.add(journal.runs(self.warehouse.journal, app.id_code, memory, self.workspace))
-            with self.watch(reading):
+            with self.watch(self.progress):
                 pipeline.extract(source)
         self.say("Loading")
         load_package(pipeline)
         return reading
 
-    def _load_in_parts(self, pipeline: dlt.Pipeline, terms: Terms, fields: Fields) -> Past:
-        """Loads most of a large workspace that was never loaded, package by package; a small one is left to the run."""
-        progress = _source_state(pipeline).get("first_load")
-        first = FirstLoad(self._connect, terms, fields=fields, progress=Progress(**progress) if progress else None)
-        while True:
-            with remembering(pipeline, terms.workspace_id) as memory:
-                part = asyncio.run(first.next_part(memory))
-            if part is None:
-                return first.past
-            self.say(first.progress)
-            pipeline.extract(intercom_part(part))
+    def _load_first(self, pipeline: dlt.Pipeline, shelf: Shelf, terms: Terms, fields: Fields) -> Past:
+        """Loads a large workspace that was never loaded as a whole; a small one is left to the run."""
+        kept = _source_state(pipeline).get("first_load")
+        first = FirstLoad(
+            self._connect,
+            terms,
+            fields=fields,
+            progress=self.progress,
+            stage=Stage(**kept) if kept else None,
+            keep=shelf.keep,
+        )
+        self.say("Reading everything for the first time")
+        with remembering(pipeline, terms.workspace_id) as memory, self.watch(self.progress):
+            asyncio.run(first.read(memory))
+        self._load_shelf(pipeline, shelf)
+        return first.past
+
+    def _load_shelf(self, pipeline: dlt.Pipeline, shelf: Shelf) -> None:
+        for package in shelf.packages():
+            self.say(f"Loading {sum(part.rows for part in package):,} rows that are read")
+            pipeline.extract(first_load(package))
             load_package(pipeline)
 
     def _terms(self, app: App, run_id: str) -> Terms:
@@ -244,8 +259,8 @@ class Sync:
         )
 
 
-def after_parts(terms: Terms, memory: RawMemory) -> Terms:
-    """The terms of the run that follows the parts of a first load: everything was read just now, so it sweeps nothing.
+def after_first_load(terms: Terms, memory: RawMemory) -> Terms:
+    """The terms of the run that follows a first load: everything was read just now, so it sweeps nothing.
 
     Its observations are later than theirs, also by a clock too coarse to tell.
     """
@@ -256,6 +271,11 @@ def after_parts(terms: Terms, memory: RawMemory) -> Terms:
         return now if newest is None else max(now, newest + timedelta(microseconds=1))
 
     return replace(terms, clock=later, full=False, limits=replace(terms.limits, sweep_budget=0))
+
+
+def shelf_of(pipeline: dlt.Pipeline) -> Shelf:
+    """Where a first load keeps what it has read."""
+    return Shelf(Path(pipeline.working_dir) / "first_load")
 
 
 def load_package(pipeline: dlt.Pipeline) -> None:
@@ -312,7 +332,8 @@ def check_identity(app: App, settings: IntercomSettings, pipeline: dlt.Pipeline)
 
 def bound_workspace(pipeline: dlt.Pipeline) -> str | None:
     """The workspace that a pipeline's name belongs to since its first sync."""
-    workspace_id: str | None = _source_state(pipeline).get("workspace_id")
+    kept = [part.stage.workspace_id for part in shelf_of(pipeline).parts]
+    workspace_id: str | None = _source_state(pipeline).get("workspace_id") or next(iter(kept), None)
     return workspace_id
 
 

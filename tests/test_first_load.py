@@ -1,4 +1,4 @@
-"""The first load of a workspace that takes more than a hundred calls: in parts, and on from where it stopped."""
+"""The first load of a workspace that takes more than a hundred calls: kept as it is read, on from where it stopped."""
 
 from collections.abc import Callable
 from math import ceil
@@ -9,15 +9,16 @@ import httpx
 import pytest
 
 from pipelines.errors import ExitCode
+from pipelines.sync import shelf_of
 from sandbox import Workspace
 from sandbox.rules import Attribute, Tagged
 
 from .conftest import House, settled_workspace
 
 CALLS_BESIDE_PAGES = 12
-"""Me, the newest contact and the segments, twice: before the parts and after them; and the read of what changed."""
-LARGEST_PART = 24
-"""Calls of a part, those that begin an attempt included, where a load takes as few as here."""
+"""Me, the newest contact and the segments, twice: to begin with and in the run that follows; and what changed."""
+LOST = 12
+"""Calls of a part and of what is begun, those that begin an attempt included, where a load takes as few as here."""
 
 
 class CutOff(Exception):
@@ -73,21 +74,27 @@ def packages(house: House) -> int:
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_a_large_first_load_comes_in_parts_of_a_package_each_and_reads_every_page_once(
+def test_a_large_first_load_is_one_package_and_reads_every_page_once(
     new_house: Callable[..., House], full: bool
 ) -> None:
     house = large_house(new_house)
-    said: list[str] = []
 
-    outcome = house.sync(say=said.append, full=full)
+    outcome = house.sync(full=full)
 
-    parts = [words for words in said if words.startswith("Loading part")]
-    assert len(parts) > 3
-    assert packages(house) == len(parts) + 1
+    assert packages(house) == 2  # and one of the run that reads what changed meanwhile
     assert outcome.api_calls <= pages(house.workspace) + CALLS_BESIDE_PAGES
     assert (outcome.swept, outcome.joins) == (93, len(house.workspace.pairs()))
+    assert outcome.contacts_read == len(house.workspace.contacts)
     assert house.members() == house.workspace.pairs()
     assert contacts(house) == true_contacts(house.workspace)
+
+
+def test_nothing_is_left_on_the_shelf_of_a_first_load(new_house: Callable[..., House]) -> None:
+    house = large_house(new_house)
+
+    house.sync()
+
+    assert not list(house.folder.rglob("*.arrow"))
 
 
 def test_a_small_first_load_is_one_package(house: House) -> None:
@@ -96,14 +103,14 @@ def test_a_small_first_load_is_one_package(house: House) -> None:
     assert packages(house) == 1
 
 
-def test_a_first_load_cut_off_reads_again_no_more_than_the_part_that_was_lost(new_house: Callable[..., House]) -> None:
+def test_a_first_load_cut_off_reads_again_no_more_than_what_was_not_complete(new_house: Callable[..., House]) -> None:
     house = large_house(new_house)
     with pytest.raises(ExceptionGroup):
         house.sync(transport=CutOffAfter(house, 80))
 
     outcome = house.sync()
 
-    assert outcome.api_calls <= pages(house.workspace) - 80 + CALLS_BESIDE_PAGES + LARGEST_PART
+    assert outcome.api_calls <= pages(house.workspace) - 80 + CALLS_BESIDE_PAGES + LOST
     assert house.members() == house.workspace.pairs()
     assert contacts(house) == true_contacts(house.workspace)
 
@@ -135,9 +142,9 @@ def test_a_first_load_cut_off_goes_on_where_it_stopped_and_equals_a_workspace_th
 
 
 def progress_cursor(house: House) -> int:
-    """Where the run after all parts reads on, as a first load keeps it."""
-    state: Any = house.warehouse.pipeline(house.name).state
-    cursor: int = state["sources"]["intercom"]["first_load"]["cursor"]
+    """Where the run after a first load reads on, as that keeps it."""
+    cursor = shelf_of(house.warehouse.pipeline(house.name)).parts[-1].stage.cursor
+    assert cursor is not None
     return cursor
 
 

@@ -17,9 +17,13 @@ from sandbox import Workspace, create_app, serving
 from sandbox.faults import ALL, Dropped, Faults, Kind
 from sandbox.server import in_process
 from sources.intercom.client import Intercom, Retries
+from sources.intercom.intake import Intake
 from sources.intercom.pacing import Pacer
+from sources.intercom.progress import Tally
 from sources.intercom.records import ContactId, Page
-from sources.intercom.search import everyone, members_of, pages, sight
+from sources.intercom.search import everyone, members_of, pages
+from sources.intercom.versions import version
+from sources.intercom.windows import Dates
 
 from .test_pacing import SimulatedTime
 
@@ -381,7 +385,11 @@ async def everything(client: Intercom) -> tuple[list[str], dict[str, set[str]]]:
     """All contacts, in the order they were read, and the members of every segment."""
     async with client:
         contacts = [row.id async for page in pages(client, everyone(), Page[ContactId]) for row in page.data]
-        sightings = {segment.id: await sight(client, members_of(segment.id)) for segment in await client.segments()}
+        intake = Intake(client, Dates(version("Preview"), "UTC"), Tally())
+        sightings = {}
+        for segment in await client.segments():
+            async with intake.begun(0) as read:
+                sightings[segment.id] = await read.sight(members_of(segment.id))
     assert all(sighting.total == len(sighting.ids) for sighting in sightings.values())
     return contacts, {segment_id: sighting.ids for segment_id, sighting in sightings.items()}
 

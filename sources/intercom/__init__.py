@@ -2,22 +2,23 @@
 
 Every table carries `workspace_id`, first in its key, so that several workspaces share a warehouse. The resources of one
 run share one `Reading`; who is in which segment comes from sweeping segments and from reading who changed (see
-`memberships` and `plan`). A large first load comes in parts (see `first_load`).
+`memberships` and `plan`). What a large first load reads is kept on disk at once (see `first_load`).
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import dlt
 import pyarrow as pa
 from dlt.common.schema.typing import TTableSchemaColumns
+from dlt.extract import DltResource
 from dlt.extract.items import SupportsPipe
 from dlt.extract.items_transform import MapItem
 from dlt.extract.state import resource_state
 from msgspec import structs
 
-from .first_load import Part
+from .first_load import Stage
 from .memberships import Scan
 from .reading import Reading
 from .records import (
@@ -26,16 +27,14 @@ from .records import (
     CONTACT_REMOVALS,
     CONTACT_REMOVALS_KEY,
     CONTACTS_KEY,
-    MEMBERSHIP_CHANGES,
     MEMBERSHIP_CHANGES_KEY,
     NESTED_CONTACT_FIELDS,
-    SEGMENT_SCANS,
     SEGMENT_SCANS_KEY,
     SEGMENTS,
     SEGMENTS_KEY,
     rows_table,
 )
-from .scanning import Past, Terms
+from .scanning import Past, Terms, changes_of, scans_of
 
 # Any: dlt's annotations of transformers know only the plain words
 UPSERT: Any = {"disposition": "merge", "strategy": "upsert"}
@@ -54,7 +53,6 @@ def intercom(reading: Reading) -> Iterable[Any]:
     """
     cursor = dlt.sources.incremental[int](
         "updated_at",
-        initial_value=reading.past.cursor if reading.past.in_parts else None,  # they leave a cursor, but not with dlt
         range_start="open",
         lag=EVERYTHING if reading.terms.full else None,
         on_cursor_value_missing="include",
@@ -70,35 +68,50 @@ def intercom(reading: Reading) -> Iterable[Any]:
     )
 
 
+class Loadable(Protocol):
+    """A part of a first load, as it was kept."""
+
+    stage: Stage
+
+    def table(self, name: str) -> pa.Table | None:
+        """The rows of one table; null where there are none."""
+
+
 @dlt.source(name="intercom", max_table_nesting=0)
-def intercom_part(part: Part) -> Iterable[Any]:
-    """A part of a first load, already read: the same tables, but for those that need the whole."""
-    terms = part.terms
-    scanned = dlt.resource([part.scans], name="scans", selected=False)
+def first_load(parts: Sequence[Loadable]) -> Iterable[Any]:
+    """Parts of a first load, already read: the same tables, but for those that need the whole."""
     return (
-        dlt.resource(
-            loaded_contacts(part),
-            name="contacts",
-            primary_key=CONTACTS_KEY,
-            write_disposition=UPSERT,
-            columns=JSON_COLUMNS,
-        ),
-        dlt.resource(
-            [_stamped(terms, SEGMENTS, part.versions)],
-            name="segments",
-            primary_key=SEGMENTS_KEY,
-            write_disposition=INSERT_ONLY,
-        ),
-        scanned | membership_changes(terms=terms),
-        scanned | segment_scans(terms=terms),
+        kept_contacts(parts),
+        kept("segments", parts, SEGMENTS_KEY, INSERT_ONLY),
+        kept("membership_changes", parts, MEMBERSHIP_CHANGES_KEY, INSERT_ONLY),
+        kept("segment_scans", parts, SEGMENT_SCANS_KEY, UPSERT),
     )
 
 
-def loaded_contacts(part: Part) -> Iterator[pa.Table]:
-    """The part's contacts; how far the first load has come is kept with them."""
-    state = dlt.current.source_state()
-    state["workspace_id"], state["first_load"] = part.terms.workspace_id, asdict(part.progress)
-    yield from part.contacts
+@dlt.resource(name="contacts", primary_key=CONTACTS_KEY, write_disposition=UPSERT, columns=JSON_COLUMNS)
+def kept_contacts(parts: Sequence[Loadable]) -> Iterator[pa.Table]:
+    """The parts' contacts, each once: windows share their edges. How far the load has come is kept with them."""
+    state, seen = dlt.current.source_state(), set[str]()
+    for part in parts:
+        state["workspace_id"], state["first_load"] = part.stage.workspace_id, asdict(part.stage)
+        table = part.table("contacts")
+        if table is not None:
+            yield _unseen(table, seen)
+
+
+def kept(name: str, parts: Sequence[Loadable], key: tuple[str, ...], disposition: Any) -> DltResource:
+    """The parts' rows of another table."""
+    tables = (part.table(name) for part in parts)
+    rows = (table for table in tables if table is not None)
+    return dlt.resource(rows, name=name, primary_key=key, write_disposition=disposition)
+
+
+def _unseen(contacts: pa.Table, seen: set[str]) -> pa.Table:
+    new = []
+    for contact_id in contacts["id"].to_pylist():
+        new.append(contact_id not in seen)
+        seen.add(contact_id)
+    return contacts.filter(pa.array(new, pa.bool_()))
 
 
 def past(state: dict[str, Any]) -> Past:
@@ -146,9 +159,9 @@ class HighWaterMark(MapItem):
     def _move_back(self, table: pa.Table) -> pa.Table:
         """The cursor never moves backwards from where the last run left it."""
         cursor: dict[str, Any] = self._state.setdefault("incremental", {}).setdefault("updated_at", {})
-        mark, read_to = self._reading.mark, cursor.get("last_value")
+        mark, read_to = self._reading.mark, cursor.get("last_value") or self._before  # a first load left it elsewhere
         if self._reading.contacts_missing:  # the next run has to read all of it again
-            cursor["last_value"] = None if self._reading.past.in_parts else self._before
+            cursor["last_value"] = self._before if self._reading.past.first_load is None else None
         elif mark is not None and read_to is not None:
             moved_back = min(read_to, mark - self._lag)
             cursor["last_value"] = moved_back if self._before is None else max(self._before, moved_back)
@@ -185,13 +198,13 @@ async def scans(reading: Reading) -> AsyncIterator[list[Scan]]:
 @dlt.transformer(primary_key=MEMBERSHIP_CHANGES_KEY, write_disposition=INSERT_ONLY)
 def membership_changes(batch: list[Scan], terms: Terms) -> pa.Table:
     """One row per contact seen to enter or to have left a segment: a log, never rewritten."""
-    return _stamped(terms, MEMBERSHIP_CHANGES, [change for scan in batch for change in scan.changes()])
+    return changes_of(batch, terms)
 
 
 @dlt.transformer(primary_key=SEGMENT_SCANS_KEY, write_disposition=UPSERT)
 def segment_scans(batch: list[Scan], terms: Terms) -> pa.Table:
     """One row per run and segment: how it was looked at, when, and whether that counts as an observation."""
-    return _stamped(terms, SEGMENT_SCANS, [scan.row() for scan in batch])
+    return scans_of(batch, terms)
 
 
 @dlt.resource(primary_key=CONTACT_REMOVALS_KEY, write_disposition=INSERT_ONLY)
@@ -205,5 +218,4 @@ async def contact_removals(reading: Reading) -> AsyncIterator[pa.Table]:
 
 
 def _stamped(terms: Terms, schema: pa.Schema, rows: list[dict[str, Any]]) -> pa.Table:
-    stamp = {"workspace_id": terms.workspace_id, "run_id": terms.run_id}
-    return rows_table(schema, [{**row, **stamp} for row in rows])
+    return rows_table(schema, [row | terms.stamp for row in rows])

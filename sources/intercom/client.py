@@ -161,6 +161,11 @@ class Intercom:
     ) -> None:
         await self._http.__aexit__(kind, error, trace)
 
+    @property
+    def breadth(self) -> int:
+        """How many calls should be under way at once."""
+        return LANES
+
     async def me(self) -> Me:
         """The workspace that the token belongs to."""
         return await self._get("/me", Me)

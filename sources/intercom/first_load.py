@@ -1,226 +1,232 @@
-"""The first load of a large workspace, in parts: each is a load package, so a killed one goes on where it stopped.
+"""The first load of a large workspace: what is read is kept at once, so a killed one goes on where it stopped.
 
-A part holds some contacts, in the order in which they were made, and the sweeps of some segments, the largest first.
-When all are loaded a run like any other reads what changed since the first part began.
+All contacts, in windows of creation time, and all segments, the largest first, are read side by side. Every few calls
+what came is handed over as a part, with how far the load has come. When all is read and loaded, a run like any other
+reads what changed since it began.
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import aclosing
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 from msgspec import Raw
 
-from .client import JSON, Intercom, gathered
+from .client import Intercom, gathered
 from .fields import Fields
+from .intake import Intake
 from .memberships import Counts, Memory, Scan, Scanner
-from .plan import Planned, page_calls
-from .reading import noted, version_rows
-from .records import Page, SentContact, contacts_table
-from .scanning import Opening, Past, Terms, open_workspace
-from .search import count, created_after, everyone, knows_segments, next_cursor, pages
+from .plan import Planned, RememberedSegment, page_calls
+from .progress import Progress
+from .reading import ROWS_A_TABLE, noted, version_rows
+from .records import SEGMENTS, Page, SentContact, contacts_table, rows_table
+from .scanning import Opening, Past, Terms, changes_of, open_workspace, scans_of
+from .search import everyone, knows_segments
+from .windows import Window, Windows, window_pages
 
 LARGE = 100
-"""Calls above which a first load comes in parts: a smaller one is read again in no time."""
-PART = 0.08
-"""A part's calls, as a share of all before it: so much is lost at most when a run is killed."""
-SMALLEST_PART, LARGEST_PART = 20, 300
-"""A part's calls: each part costs a package, half a second; a large one holds 45,000 contacts in memory."""
+"""Calls above which what a first load reads is kept at once: a smaller one is read again in no time."""
+KEPT_EVERY = 0.02
+"""A part's calls, as a share of all: so much is lost when a load is killed, besides sweeps that are not complete."""
+SMALLEST_PART, LARGEST_PART = 4, 100
+"""A part's calls: each part costs some milliseconds; a large one holds 15,000 contacts in memory."""
+BEGUN = 0.06
+"""The part of all pages that may still be to come of sweeps that have begun: about as much of them is lost."""
+FEWEST_BEGUN = 8
+"""Pages that may be to come in any case: so many calls are under way at least."""
+
+
+@dataclass
+class Stage:
+    """How far a first load has come, as it is kept beside what it read; times are Intercom's, in epoch seconds.
+
+    `cursor`, `began_at` and `contacts`, how many there were, are those of its first attempt. `unread`: windows in which
+    contacts are still to be read.
+    """
+
+    workspace_id: str
+    cursor: int | None
+    began_at: int | None
+    contacts: int
+    unread: list[tuple[int | None, int | None]] = field(default_factory=lambda: [(None, None)])
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one part read, and how far the load has come with it."""
+    """What was read since the part before: raw rows by table, and how far the load has come with them."""
 
-    terms: Terms
-    contacts: list[pa.Table]
-    versions: list[dict[str, Any]]
-    scans: list[Scan]
-    progress: "Progress"
+    tables: dict[str, pa.Table]
+    stage: Stage
 
 
-@dataclass
-class Progress:
-    """How far a first load has come, in epoch seconds of Intercom's clock.
-
-    `cursor` and `began_at` are those of its first attempt; contacts made until `made_until` are loaded, null before any
-    with a date was.
-    """
-
-    cursor: int | None
-    began_at: int | None
-    made_until: int | None = None
-    has_all_contacts: bool = False
+Keep = Callable[[Part], None]
 
 
 class FirstLoad:
-    """Reads a workspace part by part. Each call of `next_part` may be in an event loop of its own.
+    """One attempt at reading a workspace whole.
 
     Args:
-        connect: makes the client.
         fields: notes the fields that contacts have.
-        progress: how far an earlier attempt came; null for the first.
+        progress: notes what is read.
+        stage: how far an earlier attempt came; null for the first.
+        keep: takes each part, and has it on the disk when it returns.
     """
 
     def __init__(
-        self, connect: Callable[[], Intercom], terms: Terms, *, fields: Fields, progress: Progress | None
+        self,
+        connect: Callable[[], Intercom],
+        terms: Terms,
+        *,
+        fields: Fields,
+        progress: Progress,
+        stage: Stage | None,
+        keep: Keep,
     ) -> None:
-        self._is_resumed = progress is not None
-        self._contacts_read = 0
-        self._joins = 0
         self._connect = connect
-        self._terms = terms
+        self._terms = replace(terms, run_id=f"{terms.run_id}-1")  # the run that follows scans all segments again
         self._fields = fields
         self._progress = progress
-        self._opening: Opening | None = None
-        self._query: JSON = everyone()
-        self._page_cursor: str | None = None
-        self._knows_segments: bool | None = None
-        self._tried: set[str] = set()
-        self._parts = 0
+        self._is_resumed = stage is not None
+        self._stage = stage
+        self._keep = keep
+        self._windows: Windows[Raw] | None = None
+        self._rows: list[SentContact] = []
+        self._contacts: list[pa.Table] = []
+        self._scans: list[Scan] = []
+        self._versions: list[dict[str, Any]] = []
+        self._part_calls = SMALLEST_PART
+        self._kept_at = 0
+        self._contacts_read = 0
         self._swept = 0
-        self._contacts_before = 0
-        self._segments_left = 0
-        self._contacts_missing = 0
-        self._is_counted = False
+        self._joins = 0
 
     @property
     def past(self) -> Past:
-        """What the run after all parts starts from: nothing, where there were none."""
-        if self._progress is None:
+        """What the run that follows starts from: nothing, where all is small enough to be read by it."""
+        if self._stage is None:
             return Past()
         return Past(
-            self._progress.cursor,
-            self._progress.began_at,
-            in_parts=True,
+            self._stage.cursor,
+            self._stage.began_at,
+            first_load=self._stage.contacts,
             is_resumed=self._is_resumed,
             contacts_read=self._contacts_read,
-            contacts_missing=self._contacts_missing,
             swept=self._swept,
             joins=self._joins,
         )
 
-    @property
-    def progress(self) -> str:
-        """How far it has come, in words."""
-        total = self._opening.contacts if self._opening else 0
-        segments = len(self._opening.segments) if self._opening else 0
-        contacts = min(self._contacts_before + self._contacts_read, total)
-        return (
-            f"Loading part {self._parts}: {contacts:,} of {total:,} contacts, {segments - self._segments_left} of "
-            f"{segments} segments read"
-        )
-
-    async def next_part(self, memory: Memory) -> Part | None:
-        """Reads the next part; null where nothing is left, or where all is small enough to be read at once.
-
-        `memory` is what is loaded by now, the part before included.
-        """
+    async def read(self, memory: Memory) -> None:
+        """Reads what is not loaded yet. `memory` is what is, by earlier attempts."""
         async with self._connect() as client:
-            opening = self._opening = self._opening or await open_workspace(client)
-            if self._progress is None and _calls(opening) <= LARGE:
-                return None
-            progress = self._progress = self._progress or self._begin(opening)
-            if self._parts == 0:
-                self._contacts_before = memory.contact_count()
-            if self._parts == 0 and progress.made_until is not None and not progress.has_all_contacts:
-                self._query = created_after(progress.made_until - 1, self._terms.version, self._terms.timezone)
-            if progress.has_all_contacts and self._contacts_read and not self._is_counted:
-                await self._count(client, opening, progress, memory)
-            pending = await self._pending(client, opening, memory)
-            if progress.has_all_contacts and not pending:
-                return None
-            return await self._read(client, progress, pending, memory)
+            opening = await open_workspace(client)
+            if self._stage is None and _calls(opening) <= LARGE:
+                return
+            stage = self._stage = self._stage or self._begin(opening)
+            remembered = memory.segments()
+            pending = await self._pending(client, opening, remembered)
+            self._versions = version_rows(opening.segments, remembered, self._terms.clock)
+            self._expect(opening, pending)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._read_contacts(client, stage, opening))
+                    group.create_task(self._sweep(client, opening, pending, memory))
+            finally:
+                self._hand_over()
 
-    async def _count(self, client: Intercom, opening: Opening, progress: Progress, memory: Memory) -> None:
-        """Reads all contacts once more where fewer are loaded than Intercom counts, now and when this began.
+    def _begin(self, opening: Opening) -> Stage:
+        cursor = None if opening.mark is None else opening.mark - self._terms.lag
+        return Stage(self._terms.workspace_id, cursor, opening.began_at, opening.contacts)
 
-        A page may have come short; and a load that went on by date lacks contacts without one.
+    async def _pending(
+        self, client: Intercom, opening: Opening, remembered: dict[str, RememberedSegment]
+    ) -> list[Planned]:
+        """The segments that wait for their first sweep, the largest first: at the end little is in flight at once.
+
+        None where search knows no segments.
         """
-        missing = min(opening.contacts, await count(client, everyone())) - memory.contact_count()
-        if missing > 0 and not self._contacts_missing:
-            self._query, self._page_cursor = everyone(), None
-            progress.has_all_contacts, progress.made_until = False, None
-        else:
-            self._is_counted = True
-        self._contacts_missing = max(missing, 0)
-
-    async def _pending(self, client: Intercom, opening: Opening, memory: Memory) -> list[Planned]:
-        """The segments that wait for their first sweep, the largest first; none where search knows no segments.
-
-        One that did not add up is left to the run after all parts.
-        """
-        if self._knows_segments is None:
-            self._knows_segments = await knows_segments(client, [segment.id for segment in opening.segments])
-        pending = _never_swept(opening, memory) if self._knows_segments else []
-        return [planned for planned in pending if planned.segment.id not in self._tried]
-
-    def _begin(self, opening: Opening) -> Progress:
-        return Progress(None if opening.mark is None else opening.mark - self._terms.lag, opening.began_at)
-
-    async def _read(self, client: Intercom, progress: Progress, pending: list[Planned], memory: Memory) -> Part:
-        size = round(min(max(PART * client.usage.calls.total(), SMALLEST_PART), LARGEST_PART))
-        self._parts += 1
-        terms = replace(self._terms, run_id=f"{self._terms.run_id}-{self._parts}")
-        async with asyncio.TaskGroup() as group:
-            reading = group.create_task(self._some_contacts(client, progress, size // 2 if pending else size))
-            share = size if progress.has_all_contacts else size // 2
-            sweeping = group.create_task(self._sweep(client, _some(pending, share), memory))
-        contacts, scans = reading.result(), sweeping.result()
-        self._contacts_read += len(contacts)
-        self._tried |= {scan.segment_id for scan in scans}
-        self._swept += len(scans)
-        self._segments_left = len(pending) - len(scans)
-        self._joins += sum(len(scan.joins) for scan in scans)
-        versions = version_rows([planned.segment for planned in pending], memory.segments(), terms.clock)
-        return Part(terms, [contacts_table(terms.workspace_id, contacts)], versions, scans, progress)
-
-    async def _some_contacts(self, client: Intercom, progress: Progress, calls: int) -> list[SentContact]:
-        """The contacts of the next pages, in the order in which they were made, each once: a page may come twice."""
-        read: dict[str, SentContact] = {}
-        if progress.has_all_contacts:
+        if not await knows_segments(client, [segment.id for segment in opening.segments]):
             return []
-        async with aclosing(pages(client, self._query, Page[Raw], start=self._page_cursor)) as following:
-            async for page in following:
-                read |= {one.contact.id: one for one in (noted(sent, self._fields) for sent in page.data)}
-                self._page_cursor = next_cursor(page)
-                calls -= 1
-                if calls <= 0:
-                    break
-        progress.has_all_contacts = self._page_cursor is None
-        made_at = [one.contact.created_at for one in read.values() if one.contact.created_at is not None]
-        progress.made_until = max(made_at, default=progress.made_until)
-        return list(read.values())
+        planned = (Planned(segment, remembered.get(segment.id)) for segment in opening.segments)
+        pending = (one for one in planned if one.before is None or one.before.swept is None)
+        return sorted(pending, key=lambda one: -one.members)
 
-    async def _sweep(self, client: Intercom, pending: list[Planned], memory: Memory) -> list[Scan]:
-        witness = self._opening.witness if self._opening else None
-        scanner = Scanner(client, self._terms.clock, self._terms.guard, witness, Counts(client))
-        known = [memory.members(planned.segment.id) for planned in pending]
-        return await gathered(
-            scanner.sweep(planned.segment, planned.before, members)
-            for planned, members in zip(pending, known, strict=True)
+    def _expect(self, opening: Opening, pending: Sequence[Planned]) -> None:
+        calls = page_calls(opening.contacts) + sum(one.sweep_calls for one in pending)
+        self._part_calls = round(min(max(KEPT_EVERY * calls, SMALLEST_PART), LARGEST_PART))
+        self._outstanding = max(round(BEGUN * calls), FEWEST_BEGUN)
+        self._progress.contacts.expect(opening.contacts)
+        self._progress.segments.expect(len(pending))
+        self._progress.memberships.expect(sum(one.members for one in pending))
+
+    async def _read_contacts(self, client: Intercom, stage: Stage, opening: Opening) -> None:
+        if not stage.unread:
+            return
+        self._windows = Windows(
+            client,
+            everyone(),
+            Page[Raw],
+            self._take_contacts,
+            dates=self._terms.dates,
+            size=window_pages(page_calls(opening.contacts), client.breadth),
+            unread=[Window(since, until) for since, until in stage.unread],
         )
+        await self._windows.read()
+
+    async def _take_contacts(self, page: Page[Raw]) -> None:
+        self._rows += [noted(sent, self._fields) for sent in page.data]
+        self._progress.contacts.add(len(page.data))
+        if len(self._rows) >= ROWS_A_TABLE:
+            self._pack_contacts()
+        self._hand_over_when_due(self._progress.usage.calls.total())
+
+    def _pack_contacts(self) -> None:
+        """A contact takes four times the memory before it is a row of a table."""
+        self._contacts_read += len(self._rows)
+        self._contacts.append(contacts_table(self._terms.workspace_id, self._rows))
+        self._rows = []
+
+    async def _sweep(self, client: Intercom, opening: Opening, pending: Sequence[Planned], memory: Memory) -> None:
+        intake = Intake(client, self._terms.dates, self._progress.memberships, outstanding=self._outstanding)
+        scanner = Scanner(client, self._terms.clock, self._terms.guard, opening.witness, Counts(client))
+
+        async def sweep(planned: Planned) -> None:
+            async with intake.begun(planned.members) as read:
+                known = await asyncio.to_thread(memory.members, planned.segment.id) if planned.before else set()
+                self._take_scan(await scanner.sweep(planned.segment, planned.before, known, read))
+
+        await gathered(sweep(planned) for planned in pending)
+
+    def _take_scan(self, scan: Scan) -> None:
+        self._scans.append(scan)
+        self._swept += 1
+        self._joins += len(scan.joins)
+        self._progress.segments.rows += 1
+        self._hand_over_when_due(self._progress.usage.calls.total())
+
+    def _hand_over_when_due(self, calls: int) -> None:
+        if calls - self._kept_at >= self._part_calls:
+            self._kept_at = calls
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Hands over what was read since the last time; nothing is awaited meanwhile, so it is all of a moment."""
+        stage = self._stage
+        if stage is None:
+            raise AssertionError("what was read belongs to a stage")
+        if self._windows:
+            stage.unread = [(window.since, window.until) for window in self._windows.unread]
+        self._pack_contacts()
+        stamp = self._terms.stamp
+        tables = {
+            "contacts": pa.concat_tables(self._contacts),
+            "segments": rows_table(SEGMENTS, [row | stamp for row in self._versions]),
+            "membership_changes": changes_of(self._scans, self._terms),
+            "segment_scans": scans_of(self._scans, self._terms),
+        }
+        self._contacts, self._versions, self._scans = [], [], []
+        self._keep(Part(tables, replace(stage)))
 
 
 def _calls(opening: Opening) -> int:
     return page_calls(opening.contacts) + sum(page_calls(segment.count or 0) for segment in opening.segments)
-
-
-def _never_swept(opening: Opening, memory: Memory) -> list[Planned]:
-    """The segments that wait for their first sweep, the largest first: at the end little is in flight at once."""
-    remembered = memory.segments()
-    planned = (Planned(segment, remembered.get(segment.id)) for segment in opening.segments)
-    pending = (one for one in planned if one.before is None or one.before.swept is None)
-    return sorted(pending, key=lambda one: -one.members)
-
-
-def _some(pending: list[Planned], calls: int) -> list[Planned]:
-    """The first of them, until their sweeps cost that many calls."""
-    taken: list[Planned] = []
-    for planned in pending:
-        if sum(one.sweep_calls for one in taken) >= calls:
-            break
-        taken.append(planned)
-    return taken

@@ -6,15 +6,16 @@ twice or a contact that moves between two reads can delay a join, but cannot rec
 
 import asyncio
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from .client import JSON, Intercom
+from .intake import Read, Sighting
 from .plan import RememberedSegment, is_suspect
 from .records import Segment
-from .search import Answer, Sighting, ask, count, members_of, sight
+from .search import Answer, ask, count, members_of
 
 Clock = Callable[[], datetime]
 
@@ -106,19 +107,16 @@ class Scan:
         kept = {name: value for name, value in vars(self).items() if name not in NOT_IN_ROW}
         return {**kept, "members": self.members}
 
-    def changes(self) -> list[dict[str, Any]]:
-        """The rows of `membership_changes`, without their workspace and run."""
-        seen = {"segment_id": self.segment_id, "observed_at": self.observed_at}
+    def changes(self) -> Iterator[tuple[set[str], dict[str, Any]]]:
+        """The contacts of rows of `membership_changes`, and what those rows share, without their workspace and run."""
         kinds = (
             (True, self.how, self.joins),
             (False, self.how, self.leaves - self.removed),
             (False, "removal", self.removed),
         )
-        return [
-            {**seen, "seen_by": seen_by, "contact_id": contact_id, "is_member": is_member}
-            for is_member, seen_by, contact_ids in kinds
-            for contact_id in sorted(contact_ids)
-        ]
+        for is_member, seen_by, contact_ids in kinds:
+            shared = {"segment_id": self.segment_id, "observed_at": self.observed_at, "seen_by": seen_by}
+            yield contact_ids, {**shared, "is_member": is_member}
 
 
 @dataclass(frozen=True)
@@ -175,14 +173,14 @@ class Scanner:
     witness: str | None
     counts: Counts
 
-    async def sweep(self, segment: Segment, before: RememberedSegment | None, known: set[str]) -> Scan:
+    async def sweep(self, segment: Segment, before: RememberedSegment | None, known: set[str], read: Read) -> Scan:
         """Everyone in the segment: ⌈members/150⌉ calls, and one for every 149 known members not seen.
 
         Where the answers do not add up everything is read once more; then the segment is `incomplete`: whom it showed
         is in it, and nobody leaves.
         """
         scan = self.begin(segment, len(known))
-        present, adds_up = await self._look(scan, members_of(segment.id), known)
+        present, adds_up = await self._look(scan, members_of(segment.id), known, read)
         scan.joins, scan.leaves = present - known, known - present
         self._judged(scan, segment, before, adds_up=adds_up)
         await self._count_again(scan, before)
@@ -203,7 +201,14 @@ class Scanner:
             scan.count = counted if counted == scan.members else None
 
     async def read_changed(
-        self, segment: Segment, before: RememberedSegment, *, since: JSON, known: set[str], changed: set[str]
+        self,
+        segment: Segment,
+        before: RememberedSegment,
+        read: Read,
+        *,
+        since: JSON,
+        known: set[str],
+        changed: set[str],
     ) -> Scan:
         """Those in the segment who changed: `since` finds them, and a few more. A cursor read.
 
@@ -212,7 +217,7 @@ class Scanner:
         """
         scan = self.begin(segment, before.members, how="cursor")
         expected = known & changed
-        present, adds_up = await self._look(scan, members_of(segment.id, among=since), expected)
+        present, adds_up = await self._look(scan, members_of(segment.id, among=since), expected, read)
         scan.sighted, scan.joins, scan.leaves = present, present - known, expected - present
         scan.total_count = None  # of those who changed: no figure of the segment
         return self._judged(scan, segment, before, adds_up=adds_up)
@@ -245,11 +250,11 @@ class Scanner:
             scan.total_count = await count(self.client, members_of(scan.segment_id))
         return scan.total_count not in (None, scan.members)
 
-    async def _look(self, scan: Scan, query: JSON, expected: set[str]) -> tuple[set[str], bool]:
+    async def _look(self, scan: Scan, query: JSON, expected: set[str], read: Read) -> tuple[set[str], bool]:
         """Who answers to the query or, of those expected to, is in the segment; and whether the answers add up."""
         sighted: set[str] = set()
-        for _ in range(2):
-            seen = await sight(self.client, query)
+        for sight in (read.sight, read.sight_by_cursor):
+            seen = await sight(query)
             answer = await self._ask(scan.segment_id, (expected | sighted) - seen.ids, seen)
             present, scan.total_count = seen.ids | answer.found, seen.total
             scan.fetched = len(present)

@@ -6,7 +6,6 @@ Each resource is an asynchronous generator that dlt resumes in a new task every 
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -15,11 +14,13 @@ from msgspec import Raw, ValidationError
 from .client import JSON, Intercom, SharedClient, unreadable
 from .fields import Fields
 from .memberships import Clock, Memory, Removal, Scan
-from .plan import RememberedSegment
+from .plan import RememberedSegment, page_calls
+from .progress import Progress
 from .records import Activity, Page, Segment, SentContact, contacts_table, read_contact
 from .removals import feed, told
 from .scanning import News, Opening, Past, Scanning, Terms, Times, open_workspace
-from .search import everyone, pages, updated_after
+from .search import count, everyone, updated_after
+from .windows import Windows, window_pages
 
 ROWS_A_TABLE = 3_000
 """dlt's costs are per yielded table: 3,000 rows a table take half the time of 150."""
@@ -36,10 +37,18 @@ class Reading:
         memory: what the warehouse knows so far.
         past: what the pipeline's state knows so far.
         fields: compares the fields of contacts with those of earlier runs.
+        progress: notes what is read.
     """
 
     def __init__(
-        self, connect: Callable[[], Intercom], terms: Terms, *, memory: Memory, past: Past, fields: Fields
+        self,
+        connect: Callable[[], Intercom],
+        terms: Terms,
+        *,
+        memory: Memory,
+        past: Past,
+        fields: Fields,
+        progress: Progress,
     ) -> None:
         self.terms = terms
         self.past = past
@@ -48,7 +57,8 @@ class Reading:
         self.feed_cursor = past.feed
         self.scanning: Scanning | None = None
         self.contacts_read = 0
-        self.contacts_missing = past.contacts_missing
+        self.contacts_missing = 0
+        self._progress = progress
         self._memory = memory
         self._shared = SharedClient(connect)
         self._opening = asyncio.Lock()
@@ -57,11 +67,6 @@ class Reading:
         self._contacts_finished = asyncio.Event()
         self._feed_finished = asyncio.Event()
         self._scans_finished = asyncio.Event()
-
-    @property
-    def segments_listed(self) -> int:
-        """Segments in the list; 0 until it is read."""
-        return len(self.opening.segments) if self.opening else 0
 
     @property
     def notes(self) -> list[str]:
@@ -100,40 +105,63 @@ class Reading:
     async def contacts(self) -> AsyncIterator[pa.Table]:
         """Contacts updated after the cursor, or all, in tables of at least 3,000 rows and a last, smaller one.
 
-        Everyone comes once. Where fewer come than Intercom counts, all pages are read once more; who is missing then is
-        counted in `contacts_missing`.
+        Everyone comes once. Where fewer come than Intercom counts, all pages are read once more, one after the other;
+        who is missing then is counted in `contacts_missing`.
         """
 
         async def produce(queue: "asyncio.Queue[pa.Table | None]") -> None:
             async with self._shared.in_use() as client:
-                await self._opened(client)
-                for _ in range(2):
-                    missing = await self._read_contacts(client, queue)
-                    if not missing:
-                        break
-                self.contacts_missing += missing
+                opening = await self._opened(client)
+                query = await self._contacts_query(client, opening)
+                if query is not None:
+                    await self._read_contacts(client, query, queue)
                 await queue.put(self._table([]))
             self._contacts_finished.set()
 
         async for table in _produced(produce):
             yield table
 
-    async def _read_contacts(self, client: Intercom, queue: "asyncio.Queue[pa.Table | None]") -> int:
-        """Puts the contacts that did not come yet; answers how many are missing by Intercom's least count."""
+    async def _contacts_query(self, client: Intercom, opening: Opening) -> JSON | None:
+        """Which contacts are to be read; null where none need be."""
+        if self.terms.full or self.past.cursor is None:
+            return everyone()
+        if await asyncio.to_thread(self._came_short, opening):
+            return everyone()
+        query = updated_after(self.past.cursor, self.terms.version, self.terms.timezone)
+        return None if await self._has_nothing_new(client, query) else query
+
+    def _came_short(self, opening: Opening) -> bool:
+        """Whether a first load has left contacts out: by the lesser of Intercom's counts, before and after it."""
+        counted = self.past.first_load
+        return counted is not None and self._memory.contact_count() < min(counted, opening.contacts)
+
+    async def _read_contacts(self, client: Intercom, query: JSON, queue: "asyncio.Queue[pa.Table | None]") -> None:
+        """Puts the contacts of a query; notes how many are missing by the least of Intercom's counts."""
         rows: list[SentContact] = []
-        counted: list[int] = []
-        async with aclosing(pages(client, self._contacts_query(), Page[Raw])) as following:
-            async for page in following:
-                rows += self._new(page.data)
-                if len(rows) >= ROWS_A_TABLE:
-                    await queue.put(self._table(rows))
-                    rows = []
-                if await asyncio.to_thread(self._has_nothing_new, page.total_count):
-                    counted = [0]
-                    break
-                counted.append(page.total_count)
+        counts: list[int] = []
+
+        async def take(page: Page[Raw]) -> None:
+            if not counts:
+                self._progress.contacts.expect(page.total_count)
+                counts.append(page.total_count)
+            self._progress.contacts.add(len(page.data))
+            rows.extend(self._new(page.data))
+            if len(rows) >= ROWS_A_TABLE:
+                table = self._table(rows)
+                rows.clear()
+                await queue.put(table)
+
+        for size in (self._window_pages(client), None):
+            await Windows(client, query, Page[Raw], take, dates=self.terms.dates, size=size).read()
+            if len(self._read) < counts[0]:
+                counts.append(await count(client, query))
+            self.contacts_missing = max(0, min(counts) - len(self._read))
+            if not self.contacts_missing:
+                break
         await queue.put(self._table(rows))
-        return max(0, min(counted) - len(self._read))
+
+    def _window_pages(self, client: Intercom) -> int:
+        return window_pages(page_calls(self.opening.contacts if self.opening else 0), client.breadth)
 
     def _new(self, sent: Iterable[Raw]) -> list[SentContact]:
         """Those of the contacts that did not come in this run yet: a page may come twice, a row of a key only once."""
@@ -145,22 +173,19 @@ class Reading:
                 new.append(one)
         return new
 
-    def _contacts_query(self) -> JSON:
-        if self.terms.full or self.past.cursor is None:
-            return everyone()
-        return updated_after(self.past.cursor, self.terms.version, self.terms.timezone)
-
-    def _has_nothing_new(self, found: int) -> bool:
-        """Whether what was found is what the last run had read already, so that its further pages need not be read.
+    async def _has_nothing_new(self, client: Intercom, query: JSON) -> bool:
+        """Whether what would be found is what the last run had read already, so that it need not be read.
 
         Nobody was updated since, and as many are found as are loaded. Should one have vanished and another appeared
         late, it is not lost: the cursor stays, so all is read as soon as anybody is updated.
         """
         cursor, began_at = self.past.cursor, self.past.began_at
-        if self.terms.full or cursor is None or began_at is None or not self.terms.version.exact_times:
+        if cursor is None or began_at is None or not self.terms.version.exact_times:
             return False
         stood_still = self.mark is not None and self.mark == cursor + self.terms.lag and self.mark < began_at
-        return stood_still and found == self._memory.updated_after(cursor)
+        if not stood_still:
+            return False
+        return await count(client, query) == await asyncio.to_thread(self._memory.updated_after, cursor)
 
     def _table(self, rows: list[SentContact]) -> pa.Table:
         self.contacts_read += len(rows)
@@ -191,6 +216,7 @@ class Reading:
         async def produce(queue: "asyncio.Queue[Scan | None]") -> None:
             async with self._shared.in_use() as client:
                 opening = await self._opened(client)
+                self._progress.segments.expect(len(opening.segments))
                 self.scanning = Scanning(
                     client,
                     opening,
@@ -199,6 +225,7 @@ class Reading:
                     memory=self._memory,
                     news=self._wait_for_news,
                     put=queue.put,
+                    progress=self._progress,
                 )
                 await self.scanning.run()
             self._scans_finished.set()

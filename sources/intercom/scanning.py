@@ -9,15 +9,18 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import pyarrow as pa
+
 from .client import Intercom, each, gathered
+from .intake import Intake
 from .memberships import Clock, Counts, Guard, Memory, Removal, Scan, Scanner
-from .plan import Limits, Plan, RememberedSegment, is_suspect, plan
-from .records import ContactStamp, Segment
+from .plan import Limits, Plan, Planned, RememberedSegment, is_suspect, plan
+from .progress import Progress
+from .records import MEMBERSHIP_CHANGES, SEGMENT_SCANS, ContactStamp, Segment, changes_table, rows_table
 from .removals import Departures
 from .search import knows_segments, newest, updated_after
 from .versions import Version
-
-SEGMENTS_IN_FLIGHT = 16
+from .windows import Dates
 
 Put = Callable[[Scan], Awaitable[None]]
 
@@ -40,6 +43,16 @@ class Terms:
     full: bool = False
 
     @property
+    def dates(self) -> Dates:
+        """How search matches times."""
+        return Dates(self.version, self.timezone)
+
+    @property
+    def stamp(self) -> dict[str, str]:
+        """What the run's rows share."""
+        return {"workspace_id": self.workspace_id, "run_id": self.run_id}
+
+    @property
     def lag(self) -> int:
         """Seconds that the cursor stays behind the high-water mark; one for the mark's own, which may not be over."""
         return self.overlap + self.version.overlap + 1
@@ -51,9 +64,9 @@ class Past:
 
     `cursor`: contacts updated later are read. `began_at`: when the last run began: whoever it read and was not updated
     since then has been looked at. `unaccounted`: loaded contacts less those that Intercom counted. `feed`: where the
-    activity feed goes on. `asked_until`: the contact up to which memberships were asked one by one. `in_parts`: a first
-    load came in parts just before, with so many contacts, sweeps and joins, and so many contacts fewer than Intercom
-    counts; `is_resumed`: it went on where an earlier attempt had stopped.
+    activity feed goes on. `asked_until`: the contact up to which memberships were asked one by one. `first_load`: a
+    first load has just ended, and so many contacts did Intercom count when it began; it made so many reads of contacts,
+    sweeps and joins, and where it `is_resumed` it went on where an earlier attempt had stopped.
     """
 
     cursor: int | None = None
@@ -61,10 +74,9 @@ class Past:
     unaccounted: int | None = None
     feed: str | None = None
     asked_until: str | None = None
-    in_parts: bool = False
+    first_load: int | None = None
     is_resumed: bool = False
     contacts_read: int = 0
-    contacts_missing: int = 0
     swept: int = 0
     joins: int = 0
 
@@ -146,6 +158,7 @@ class Scanning:
         memory: Memory,
         news: Callable[[], Awaitable[News]],
         put: Put,
+        progress: Progress,
     ) -> None:
         self.done: list[Scan] = []
         self.gone: dict[str, Removal] = {}
@@ -166,7 +179,8 @@ class Scanning:
         self._remembered = memory.segments()
         self._scanner = Scanner(client, terms.clock, terms.guard, opening.witness, Counts(client))
         self._departures = Departures(client, opening.witness, terms.version.has_feeds, terms.guard.accept)
-        self._in_flight = asyncio.Semaphore(SEGMENTS_IN_FLIGHT)
+        self._intake = Intake(client, terms.dates, progress.memberships)
+        self._progress = progress
 
     @property
     def is_whole(self) -> bool:
@@ -194,6 +208,7 @@ class Scanning:
 
     async def _finish(self, scan: Scan) -> None:
         self.done.append(scan)
+        self._progress.segments.rows += 1
         await self._put(scan)
 
     async def _read_by_segment(self) -> list[Held]:
@@ -214,12 +229,14 @@ class Scanning:
     async def _sweep(self, todo: Plan) -> None:
         """The largest first: at the end little is in flight at once."""
         largest_first = sorted(todo.sweeps, key=lambda planned: -planned.members)
-        await gathered(self._sweep_one(planned.segment, planned.before) for planned in largest_first)
+        await gathered(self._sweep_one(planned) for planned in largest_first)
 
-    async def _sweep_one(self, segment: Segment, before: RememberedSegment | None) -> None:
-        async with self._in_flight:
-            known = await asyncio.to_thread(self._memory.members, segment.id)
-            await self._finish(await self._scanner.sweep(segment, before, known))
+    async def _sweep_one(self, planned: Planned) -> None:
+        self._progress.memberships.expect(planned.members)
+        async with self._intake.begun(planned.members) as read:
+            known = await asyncio.to_thread(self._memory.members, planned.segment.id)
+            scan = await self._scanner.sweep(planned.segment, planned.before, known, read)
+        await self._finish(scan)
 
     async def _look_for_missing(self) -> None:
         """Segments that were listed before and are not now."""
@@ -254,8 +271,9 @@ class Scanning:
         if cursor is None:
             raise AssertionError("without a cursor every segment is swept")
         since = updated_after(cursor, self._terms.version, self._terms.timezone)
-        async with self._in_flight:
-            scan = await self._scanner.read_changed(segment, before, since=since, known=known, changed=changed)
+        self._progress.memberships.expect(len(known))
+        async with self._intake.begun(len(known)) as read:
+            scan = await self._scanner.read_changed(segment, before, read, since=since, known=known, changed=changed)
         strangers = scan.joins - self._news.read.keys()  # updated after the contacts were read
         scan.joins -= await asyncio.to_thread(self._members_among, segment.id, strangers)
         return Held(segment, before, scan)
@@ -276,8 +294,14 @@ class Scanning:
         return {
             contact_id
             for contact_id, stamp in self._news.read.items()
-            if stamp.updated_at >= settled_before or loaded.get(contact_id) != stamp.updated_at
+            if (stamp.updated_at >= settled_before or loaded.get(contact_id) != stamp.updated_at)
+            and not self._was_left_out(stamp)
         }
+
+    def _was_left_out(self, stamp: Times) -> bool:
+        """Whether it is a contact that the first load did not show, and not one that changed since it began."""
+        cursor = self._past.cursor
+        return self._past.first_load is not None and cursor is not None and stamp.updated_at <= cursor
 
     def _note_newcomers(self, known: Collection[str]) -> None:
         """Counts the new contacts that Intercom counted, too, when the run began."""
@@ -314,7 +338,7 @@ class Scanning:
 
     def _next_to_ask(self, others: set[str], calls: int) -> list[str]:
         """As many as the budget allows, in the order of their ids, around and around."""
-        if self.is_whole or self._past.in_parts:
+        if self.is_whole or self._past.first_load is not None:
             return sorted(others)
         until = self._past.asked_until or ""
         due = sorted(others, key=lambda contact_id: (contact_id <= until, contact_id))[: max(calls, 0)]
@@ -341,10 +365,9 @@ class Scanning:
         async def stays(one: Held) -> bool:
             if one.before is None or one.scan.how == "per_contact" or one.scan.status == "incomplete":
                 return True
-            async with self._in_flight:
-                has_drifted = await self._scanner.has_drifted(one.scan, one.before)
+            has_drifted = await self._scanner.has_drifted(one.scan, one.before)
             if has_drifted:
-                await self._sweep_one(one.segment, one.before)
+                await self._sweep_one(Planned(one.segment, one.before))
             return not has_drifted
 
         staying = await gathered(stays(one) for one in held)
@@ -422,6 +445,18 @@ class Scanning:
             pairs |= {(scan.segment_id, contact_id) for contact_id in scan.joins & contact_ids}
         sighted = {contact_id for _, contact_id in pairs}
         return sighted.union(*(one.scan.sighted & contact_ids for one in held))
+
+
+def changes_of(scans: Iterable[Scan], terms: Terms) -> pa.Table:
+    """The rows of `membership_changes` that scans found."""
+    changes = (change for scan in scans for change in scan.changes())
+    tables = [changes_table(contact_ids, shared | terms.stamp) for contact_ids, shared in changes if contact_ids]
+    return pa.concat_tables(tables) if tables else MEMBERSHIP_CHANGES.empty_table()
+
+
+def scans_of(scans: Iterable[Scan], terms: Terms) -> pa.Table:
+    """The rows of `segment_scans`."""
+    return rows_table(SEGMENT_SCANS, [scan.row() | terms.stamp for scan in scans])
 
 
 def _by_segment(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:

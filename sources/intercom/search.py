@@ -45,11 +45,11 @@ def _after(field_name: str, second: int, version: Version, timezone: str) -> JSO
     """
     if version.exact_times:
         return _filter(field_name, ">", second)
-    day = pendulum.from_timestamp(second).in_timezone(_zone(timezone)).start_of("day")
+    day = pendulum.from_timestamp(second).in_timezone(zone(timezone)).start_of("day")
     return _filter(field_name, ">", day.subtract(days=1).set(hour=12).int_timestamp)
 
 
-def _zone(name: str) -> pendulum.Timezone:
+def zone(name: str) -> pendulum.Timezone:
     """A timezone by its name; UTC for one that nobody knows: the day that the cursor lies back makes up for it."""
     try:
         return pendulum.Timezone(name)
@@ -60,7 +60,7 @@ def _zone(name: str) -> pendulum.Timezone:
 def members_of(segment_id: str, *, among: JSON | None = None) -> JSON:
     """Contacts in a segment, or only those of them that answer to another query, too."""
     members = _filter("segment_id", "=", segment_id)
-    return members if among is None else _both(members, among)
+    return members if among is None else combined(members, among)
 
 
 def named(ids: Collection[str], *, segment_id: str | None = None) -> JSON:
@@ -69,19 +69,25 @@ def named(ids: Collection[str], *, segment_id: str | None = None) -> JSON:
     return one_of if segment_id is None else members_of(segment_id, among=one_of)
 
 
+def combined(query: JSON, *filters: JSON) -> JSON:
+    """Those who answer to a query and to the filters, nested no deeper than need be: Intercom allows two levels."""
+    parts = query["value"] if query["operator"] == "AND" else [query]
+    return {"operator": "AND", "value": [*parts, *filters]}
+
+
 async def pages(
-    client: Intercom, query: JSON, page: type[Page[Record]], *, start: str | None = None
+    client: Intercom, query: JSON, page: type[Page[Record]], *, sort: JSON = BY_CREATION
 ) -> AsyncGenerator[Page[Record], None]:
-    """All pages of a query, one after the other; from a cursor on, where one is given.
+    """All pages of a query, one after the other.
 
     Raises:
         Unavailable: a cursor came a second time, so paging would never end.
     """
-    cursor, seen = start, set[str]()
+    cursor, seen = None, set[str]()
     while True:
         answer = await client.search(
             query,
-            sort=BY_CREATION,
+            sort=sort,
             page=page,
             pagination={"per_page": PAGE_SIZE, "starting_after": cursor},
         )
@@ -168,28 +174,6 @@ async def knows_segments(client: Intercom, segment_ids: Sequence[str]) -> bool:
 
 
 @dataclass
-class Sighting:
-    """What one read of a segment saw: distinct ids, and whether Intercom's total stood still meanwhile."""
-
-    ids: set[str] = field(default_factory=set)
-    totals: set[int] = field(default_factory=set)
-
-    @property
-    def total(self) -> int | None:
-        """Intercom's total, null where it moved while the pages were read: then nothing can be compared with it."""
-        return next(iter(self.totals)) if len(self.totals) == 1 else None
-
-
-async def sight(client: Intercom, query: JSON) -> Sighting:
-    """Reads all pages of a query."""
-    seen = Sighting()
-    async for page in pages(client, query, Page[ContactId]):
-        seen.ids.update(contact.id for contact in page.data)
-        seen.totals.add(page.total_count)
-    return seen
-
-
-@dataclass
 class Answer:
     """The answer to a question by name: which of the ids asked for were found, and whether that is evidence."""
 
@@ -245,10 +229,6 @@ def _parts(ids: Sequence[str], size: int) -> list[Sequence[str]]:
 
 def _filter(field_name: str, operator: str, value: str | int) -> JSON:
     return {"field": field_name, "operator": operator, "value": value}
-
-
-def _both(*filters: JSON) -> JSON:
-    return {"operator": "AND", "value": list(filters)}
 
 
 def _either(*filters: JSON) -> JSON:
