@@ -19,11 +19,13 @@ import httpx
 from sources.intercom import intercom, intercom_part, past
 from sources.intercom.client import PATIENT, Intercom, Retries, Usage
 from sources.intercom.fields import Fields, KnownFields
-from sources.intercom.first_load import FirstLoad, Progress
+from sources.intercom.first_load import FirstLoad
+from sources.intercom.first_load import Progress as FirstLoadProgress
 from sources.intercom.memberships import Clock, Guard
 from sources.intercom.pacing import Pacer
 from sources.intercom.plan import Limits
 from sources.intercom.preview import Preview, preview
+from sources.intercom.progress import Progress
 from sources.intercom.reading import Reading
 from sources.intercom.records import App
 from sources.intercom.scanning import Past, Terms
@@ -38,7 +40,7 @@ from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, IntercomSettings
 from .warehouse import MARTS, RAW, Warehouse
 
 Say = Callable[[str], None]
-Watch = Callable[[Reading], AbstractContextManager[object]]
+Watch = Callable[[Progress], AbstractContextManager[object]]
 
 
 FIRST_CALL_ATTEMPTS = 4
@@ -54,7 +56,7 @@ def silently(_: str) -> None:
     """Says nothing."""
 
 
-def unwatched(_: Reading) -> AbstractContextManager[object]:
+def unwatched(_: Progress) -> AbstractContextManager[object]:
     """Shows nothing while Intercom is read."""
     return nullcontext()
 
@@ -97,7 +99,7 @@ class Sync:
         clock: tells `observed_at`; the demo moves it.
         transport: replaces the network, for a workspace that lives in this process.
         say: told each step as it begins.
-        watch: entered while Intercom is read, given what is being read.
+        watch: entered while Intercom is read, given how far that is.
     """
 
     warehouse: Warehouse
@@ -114,6 +116,7 @@ class Sync:
 
     def __post_init__(self) -> None:
         self._pacer = Pacer(self.settings.rate_limit_share)
+        self.progress = Progress(self.usage, self._pacer)
         self._began = time.monotonic()
 
     def run(self) -> Outcome:
@@ -179,15 +182,15 @@ class Sync:
         with remembering(pipeline, app.id_code) as memory:
             check_clock(self.clock(), memory)
         self.say("Reading segments, contacts and memberships")
-        if before.cursor is None:
-            before = self._load_in_parts(pipeline, terms, fields)
-        with remembering(pipeline, app.id_code) as memory:
-            if before.in_parts:
-                terms = after_parts(terms, memory)
-            reading = Reading(self._connect, terms, memory=memory, past=before, fields=fields)
-            source = intercom(reading)
-            source.resources.add(journal.runs(self.warehouse.journal, app.id_code, memory, self.workspace))
-            with self.watch(reading):
+        with self.watch(self.progress):
+            if before.cursor is None:
+                before = self._load_in_parts(pipeline, terms, fields)
+            with remembering(pipeline, app.id_code) as memory:
+                if before.in_parts:
+                    terms = after_parts(terms, memory)
+                reading = Reading(self._connect, terms, memory=memory, past=before, fields=fields)
+                source = intercom(reading)
+                source.resources.add(journal.runs(self.warehouse.journal, app.id_code, memory, self.workspace))
                 pipeline.extract(source)
         self.say("Loading")
         load_package(pipeline)
@@ -195,8 +198,9 @@ class Sync:
 
     def _load_in_parts(self, pipeline: dlt.Pipeline, terms: Terms, fields: Fields) -> Past:
         """Loads most of a large workspace that was never loaded, package by package; a small one is left to the run."""
-        progress = _source_state(pipeline).get("first_load")
-        first = FirstLoad(self._connect, terms, fields=fields, progress=Progress(**progress) if progress else None)
+        state = _source_state(pipeline).get("first_load")
+        progress = FirstLoadProgress(**state) if state else None
+        first = FirstLoad(self._connect, terms, fields=fields, progress=progress)
         while True:
             with remembering(pipeline, terms.workspace_id) as memory:
                 part = asyncio.run(first.next_part(memory))
