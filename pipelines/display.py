@@ -5,21 +5,24 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.spinner import Spinner
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 from stamina.instrumentation import RetryDetails
 
 from sources.intercom.preview import Preview
-from sources.intercom.progress import Progress as ReadProgress
+from sources.intercom.progress import Progress
 
+from .gauge import Gauge
 from .models import Build
+from .screen import line, screen, summary
 from .sync import Outcome
 from .verify import Difference, Verification
 from .warehouse import Warehouse
@@ -36,9 +39,13 @@ PROBLEMS = {
 """What `segment_scans.problem` says, in words."""
 
 
-def say(step: str) -> None:
+LINE_SECONDS = 30
+"""Between two lines of progress in a log."""
+
+
+def say(step: str, *, console: Console = progress) -> None:
     """Tells a step of a run as it begins."""
-    progress.print(f"[dim]·[/dim] {escape(step)}", highlight=False, soft_wrap=True)
+    console.print(f"[dim]·[/dim] {escape(step)}", highlight=False, soft_wrap=True)
 
 
 class Retrying:
@@ -57,25 +64,52 @@ class Retrying:
 
 
 @contextmanager
-def watch(read: ReadProgress) -> Iterator[None]:
-    """A moving line with what has been read; only on a terminal."""
-    if not progress.is_terminal:
+def watch(
+    reading: Progress,
+    *,
+    console: Console = progress,
+    clock: Callable[[], float] = time.monotonic,
+    every_seconds: float = LINE_SECONDS,
+) -> Iterator[None]:
+    """Figures that move while the block runs, then a line of what was read; a line now and then in a log.
+
+    Args:
+        clock: seconds that only grow.
+        every_seconds: a log's lines; a shorter run has none.
+    """
+    gauge = Gauge(reading, clock=clock)
+    if console.is_interactive:
+        with moving(lambda: screen(gauge.figures(), width=console.width), console):
+            yield
+        figures = gauge.figures()
+        if any(row.rows for row in figures.rows):
+            say(summary(figures), console=console)
+    else:
+        with repeating(lambda: say(line(gauge.figures()), console=console), every_seconds):
+            yield
+
+
+def moving(picture: Callable[[], RenderableType], console: Console) -> Live:
+    """A picture that is drawn again and again while the block runs, and is gone after it."""
+    return Live(get_renderable=picture, console=console, refresh_per_second=8, transient=True)
+
+
+@contextmanager
+def repeating(tell: Callable[[], None], every_seconds: float) -> Iterator[None]:
+    """Tells again and again while the block runs, from a thread that ends with it."""
+    done = Event()
+
+    def keep_telling() -> None:
+        while not done.wait(every_seconds):
+            tell()
+
+    thread = Thread(target=keep_telling, daemon=True)
+    thread.start()
+    try:
         yield
-        return
-    spinner = Spinner("dots")
-
-    def line() -> Spinner:
-        spinner.update(text=reading_line(read))
-        return spinner
-
-    with Live(get_renderable=line, console=progress, refresh_per_second=8, transient=True):
-        yield
-    say(reading_line(read))
-
-
-def reading_line(read: ReadProgress) -> str:
-    """What has been read so far."""
-    return f"{read.contacts.rows:,} contacts, {read.segments.rows} segments, {read.memberships.rows:,} members"
+    finally:
+        done.set()
+        thread.join()
 
 
 def show(outcome: Outcome, warehouse: Warehouse) -> None:
@@ -166,7 +200,7 @@ def show_problem(words: str) -> None:
 def track(contacts: int) -> Iterator[Callable[[], None]]:
     """A bar that fills while contacts are asked about; only on a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=progress, disable=not progress.is_terminal, transient=True) as bar:
+    with Bar(*columns, console=progress, disable=not progress.is_terminal, transient=True) as bar:
         task = bar.add_task("Asking Intercom for each contact's segments", total=contacts)
         yield lambda: bar.advance(task)
 

@@ -116,7 +116,6 @@ class Sync:
 
     def __post_init__(self) -> None:
         self._pacer = Pacer(self.settings.rate_limit_share)
-        self.progress = Progress(self.usage, self._pacer)
         self._began = time.monotonic()
 
     def run(self) -> Outcome:
@@ -189,10 +188,11 @@ class Sync:
         with remembering(pipeline, app.id_code) as memory:
             if before.first_load is not None:
                 terms = after_first_load(terms, memory)
-            reading = Reading(self._connect, terms, memory=memory, past=before, fields=fields, progress=self.progress)
+            progress = Progress(self.usage, self._pacer)
+            reading = Reading(self._connect, terms, memory=memory, past=before, fields=fields, progress=progress)
             source = intercom(reading)
             source.resources.add(journal.runs(self.warehouse.journal, app.id_code, memory, self.workspace))
-            with self.watch(self.progress):
+            with self.watch(progress):
                 pipeline.extract(source)
         self.say("Loading")
         load_package(pipeline)
@@ -200,17 +200,17 @@ class Sync:
 
     def _load_first(self, pipeline: dlt.Pipeline, shelf: Shelf, terms: Terms, fields: Fields) -> Past:
         """Loads a large workspace that was never loaded as a whole; a small one is left to the run."""
-        kept = _source_state(pipeline).get("first_load")
+        kept, progress = _source_state(pipeline).get("first_load"), Progress(self.usage, self._pacer)
         first = FirstLoad(
             self._connect,
             terms,
             fields=fields,
-            progress=self.progress,
+            progress=progress,
             stage=Stage(**kept) if kept else None,
             keep=shelf.keep,
         )
         self.say("Reading everything for the first time")
-        with remembering(pipeline, terms.workspace_id) as memory, self.watch(self.progress):
+        with remembering(pipeline, terms.workspace_id) as memory, self.watch(progress):
             asyncio.run(first.read(memory))
         self._load_shelf(pipeline, shelf)
         return first.past

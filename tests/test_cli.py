@@ -94,6 +94,13 @@ def test_json_is_one_object_on_standard_output(terminal: Terminal) -> None:
     assert outcome["members"] == len(terminal.workspace.pairs())
 
 
+def test_quiet_says_nothing_but_the_result(terminal: Terminal) -> None:
+    ended = terminal.run("--quiet", "sync")
+
+    assert "120 contacts read" in ended.output
+    assert ended.errors == ""
+
+
 def test_a_plan_tells_what_a_sync_would_cost_and_loads_nothing(terminal: Terminal) -> None:
     planned = json.loads(terminal.run("--quiet", "sync", "--plan", "--json").output)
     shown = terminal.run("--quiet", "sync", "--plan")
