@@ -65,9 +65,8 @@ def test_a_contact_without_an_id_cannot_be_read() -> None:
 
 def known_after(*contacts: dict[str, Any], known: KnownFields | None = None) -> tuple[list[str], KnownFields]:
     fields = Fields(known)
-    for sent in contacts:
-        one = read_contact(json.dumps({"id": "c1", **sent}).encode())
-        fields.note(one.sent, one.odd)
+    read = [read_contact(json.dumps({"id": "c1", **sent}).encode()) for sent in contacts]
+    fields.note(read, contacts_table("w", read))
     return list(fields.news()), fields.known()
 
 

@@ -1,12 +1,13 @@
 """Which fields contacts are sent with, compared with earlier runs: what is new, gone, or of another type."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
+import pyarrow as pa
 from msgspec import Raw
 
-from .records import DOCUMENTED_CONTACT_FIELDS
+from .records import DOCUMENTED_CONTACT_FIELDS, SentContact
 
 NULL = Raw(b"null")
 SURPRISE = 1e-6
@@ -25,17 +26,22 @@ class Fields:
 
     def __init__(self, known: KnownFields | None = None) -> None:
         self._known = known or {"contacts": 0, "filled": {}}
-        self._shapes: Counter[tuple[str, ...]] = Counter()
-        self._odd: Counter[str] = Counter()
+        self._contacts = 0
+        self._filled = Counter[str]()
+        self._odd = Counter[str]()
 
-    def note(self, sent: Mapping[str, Raw], odd: Collection[str]) -> None:
-        """Takes in one contact: what it was sent with, and the names of fields of another type than documented."""
-        self._shapes[tuple(name for name, value in sent.items() if value != NULL)] += 1
-        self._odd.update(odd)
+    def note(self, contacts: Sequence[SentContact], table: pa.Table) -> None:
+        """Takes in contacts, and the table that was made of them."""
+        self._contacts += len(contacts)
+        filled = {name: table.num_rows - table[name].null_count for name in table.column_names}
+        self._filled.update({name: filled[name] for name in DOCUMENTED_CONTACT_FIELDS & filled.keys() if filled[name]})
+        for one in contacts:
+            self._filled.update(name for name, value in one.surprises.items() if value != NULL)
+            self._odd.update(one.odd)
 
     def news(self) -> Iterator[str]:
         """What changed, in sentences that hold names of fields and numbers, no values."""
-        for name in sorted(self._filled().keys() - DOCUMENTED_CONTACT_FIELDS - self._known["filled"].keys()):
+        for name in sorted(self._filled.keys() - DOCUMENTED_CONTACT_FIELDS - self._known["filled"].keys()):
             yield f"contacts are sent with a new field, {name}: it is kept in _extra"
         for name in self._missed():
             yield f"contacts have no {name} any more: it is missing or null in all {self._contacts:,} just read"
@@ -46,22 +52,11 @@ class Fields:
         """What the next run compares with; a field that is missed is told once."""
         before = self._known["filled"] | dict.fromkeys(self._missed(), 0)
         filled = Counter(before)
-        filled.update(self._filled())
+        filled.update(self._filled)
         return {"contacts": self._known["contacts"] + self._contacts, "filled": dict(filled)}
 
-    @property
-    def _contacts(self) -> int:
-        return self._shapes.total()
-
-    def _filled(self) -> Counter[str]:
-        filled: Counter[str] = Counter()
-        for shape, contacts in self._shapes.items():
-            filled.update(dict.fromkeys(shape, contacts))
-        return filled
-
     def _missed(self) -> list[str]:
-        filled = self._filled()
-        return sorted(name for name in self._known["filled"] if name not in filled and self._is_surprising(name))
+        return sorted(name for name in self._known["filled"] if not self._filled[name] and self._is_surprising(name))
 
     def _is_surprising(self, name: str) -> bool:
         share = self._known["filled"][name] / (self._known["contacts"] + 1)

@@ -19,7 +19,7 @@ from .intake import Intake
 from .memberships import Counts, Memory, Scan, Scanner
 from .plan import Planned, RememberedSegment, page_calls
 from .progress import Progress
-from .reading import ROWS_A_TABLE, noted, version_rows
+from .reading import ROWS_A_TABLE, read_contacts, version_rows
 from .records import SEGMENTS, Page, SentContact, contacts_table, rows_table
 from .scanning import Opening, Past, Terms, changes_of, open_workspace, scans_of
 from .search import everyone, knows_segments
@@ -174,7 +174,7 @@ class FirstLoad:
         await self._windows.read()
 
     async def _take_contacts(self, page: Page[Raw]) -> None:
-        self._rows += [noted(sent, self._fields) for sent in page.data]
+        self._rows += read_contacts(page)
         self._progress.contacts.add(len(page.data))
         if len(self._rows) >= ROWS_A_TABLE:
             self._pack_contacts()
@@ -183,7 +183,9 @@ class FirstLoad:
     def _pack_contacts(self) -> None:
         """A contact takes four times the memory before it is a row of a table."""
         self._contacts_read += len(self._rows)
-        self._contacts.append(contacts_table(self._terms.workspace_id, self._rows))
+        table = contacts_table(self._terms.workspace_id, self._rows)
+        self._fields.note(self._rows, table)
+        self._contacts.append(table)
         self._rows = []
 
     async def _sweep(self, client: Intercom, opening: Opening, pending: Sequence[Planned], memory: Memory) -> None:

@@ -145,7 +145,7 @@ class Reading:
                 self._progress.contacts.expect(page.total_count)
                 counts.append(page.total_count)
             self._progress.contacts.add(len(page.data))
-            rows.extend(self._new(page.data))
+            rows.extend(self._new(read_contacts(page)))
             if len(rows) >= ROWS_A_TABLE:
                 table = self._table(rows)
                 rows.clear()
@@ -163,15 +163,11 @@ class Reading:
     def _window_pages(self, client: Intercom) -> int:
         return window_pages(page_calls(self.opening.contacts if self.opening else 0), client.breadth)
 
-    def _new(self, sent: Iterable[Raw]) -> list[SentContact]:
-        """Those of the contacts that did not come in this run yet: a page may come twice, a row of a key only once."""
-        new = []
-        for one in (noted(contact, self.fields) for contact in sent):
-            contact = one.contact
-            if contact.id not in self._read:
-                self._read[contact.id] = Times(contact.updated_at or 0, contact.created_at)
-                new.append(one)
-        return new
+    def _new(self, contacts: Iterable[SentContact]) -> list[SentContact]:
+        """Those who did not come in this run yet: windows share their edges, and a key may be loaded only once."""
+        new = {one.contact.id: one for one in contacts if one.contact.id not in self._read}
+        self._read |= {key: Times(one.contact.updated_at or 0, one.contact.created_at) for key, one in new.items()}
+        return list(new.values())
 
     async def _has_nothing_new(self, client: Intercom, query: JSON) -> bool:
         """Whether what would be found is what the last run had read already, so that it need not be read.
@@ -189,7 +185,9 @@ class Reading:
 
     def _table(self, rows: list[SentContact]) -> pa.Table:
         self.contacts_read += len(rows)
-        return contacts_table(self.terms.workspace_id, rows)
+        table = contacts_table(self.terms.workspace_id, rows)
+        self.fields.note(rows, table)
+        return table
 
     async def activities(self) -> AsyncIterator[list[Activity]]:
         """What the activity feed tells since the last run, in pages; at least one, which may be empty."""
@@ -280,18 +278,16 @@ def version_rows(
     ]
 
 
-def noted(sent: Raw, fields: Fields) -> SentContact:
-    """A contact as it was sent, its fields noted.
+def read_contacts(page: Page[Raw]) -> list[SentContact]:
+    """The contacts of a page.
 
     Raises:
-        Unreadable: it is no contact.
+        Unreadable: one is no contact.
     """
     try:
-        one = read_contact(bytes(sent))
+        return [read_contact(sent) for sent in page.data]
     except ValidationError as error:
         raise unreadable(error) from None
-    fields.note(one.sent, one.odd)
-    return one
 
 
 async def _produced(produce: Callable[["asyncio.Queue[Item | None]"], Awaitable[None]]) -> AsyncIterator[Item]:

@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import pyarrow as pa
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw, UnsetType, structs
 
 Record = TypeVar("Record")
 
@@ -327,33 +327,41 @@ RUNS = _schema(
 
 
 class SentContact(NamedTuple):
-    """A contact, all the fields it was sent with, and the names of those that are not of the documented type."""
+    """A contact, what it was sent with that has no column, and the names of fields that are of another type."""
 
     contact: Contact
-    sent: dict[str, Raw]
+    surprises: dict[str, Raw]
     odd: frozenset[str] = frozenset()
 
 
-def read_contact(text: bytes) -> SentContact:
+_FIELDS = msgspec.json.Decoder(dict[str, Raw])
+_CONTACT = msgspec.json.Decoder(Contact)
+
+
+def read_contact(text: Raw | bytes) -> SentContact:
     """A contact from its JSON. A value of another type than documented is null in the record, and never an error.
 
     Raises:
         msgspec.ValidationError: it is no object, or has no id.
     """
-    sent = msgspec.json.decode(text, type=dict[str, Raw])
+    sent = _FIELDS.decode(text)
+    surprises = {name: sent[name] for name in sent.keys() - DOCUMENTED_CONTACT_FIELDS}
     try:
-        return SentContact(msgspec.json.decode(text, type=Contact), sent)
+        return SentContact(_CONTACT.decode(text), surprises)
     except msgspec.ValidationError:
-        return _read_field_by_field(sent)
+        return _read_field_by_field(sent, surprises)
 
 
 def contacts_table(workspace_id: str, contacts: Sequence[SentContact]) -> pa.Table:
-    """The raw rows of contacts."""
+    """The raw rows of contacts. Column by column: row by row takes three times longer."""
+    if not contacts:
+        return CONTACTS.empty_table()
+    fields = zip(*(structs.astuple(one.contact) for one in contacts), strict=True)
     columns: dict[str, Any] = {"workspace_id": [workspace_id] * len(contacts)}
-    for name in _CONTACT_TYPES:
-        read = _READ.get(name, _as_it_is)
-        columns[name] = [read(getattr(one.contact, name)) for one in contacts]
-    columns["_extra"] = [_extra(one) for one in contacts]
+    for name, values in zip(_CONTACT_TYPES, fields, strict=True):
+        read = _READ.get(name)
+        columns[name] = list(map(read, values)) if read else values
+    columns["_extra"] = [_extra(one.surprises) for one in contacts]
     return pa.table(columns, schema=CONTACTS)
 
 
@@ -377,10 +385,6 @@ def changes_table(contact_ids: Collection[str], shared: Mapping[str, Any]) -> pa
     return pa.table({**columns, "contact_id": sorted(contact_ids)}, schema=MEMBERSHIP_CHANGES)
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
 def _json_text(value: Raw | UnsetType) -> str | None:
     text = None if value is UNSET else bytes(value).decode()
     return None if text == "null" else text
@@ -390,14 +394,11 @@ def _as_text(value: str | int | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _extra(one: SentContact) -> str | None:
-    surprises = {
-        name: value for name, value in one.sent.items() if name not in DOCUMENTED_CONTACT_FIELDS or name in one.odd
-    }
-    return msgspec.json.encode(surprises).decode() if surprises else None
+def _extra(surprises: Mapping[str, Raw]) -> str | None:
+    return msgspec.json.encode(surprises, order="deterministic").decode() if surprises else None
 
 
-def _read_field_by_field(sent: dict[str, Raw]) -> SentContact:
+def _read_field_by_field(sent: dict[str, Raw], surprises: dict[str, Raw]) -> SentContact:
     values: dict[str, Any] = {}
     odd: set[str] = set()
     for name in sent.keys() & _CONTACT_FIELD_TYPES.keys():
@@ -405,7 +406,8 @@ def _read_field_by_field(sent: dict[str, Raw]) -> SentContact:
             values[name] = _lenient(sent[name], _CONTACT_FIELD_TYPES[name])
         except msgspec.ValidationError:
             odd.add(name)
-    return SentContact(msgspec.convert(values, Contact), sent, frozenset(odd))
+    surprises |= {name: sent[name] for name in odd}
+    return SentContact(msgspec.convert(values, Contact), surprises, frozenset(odd))
 
 
 def _lenient(value: Raw, kind: Any) -> Any:
