@@ -1,5 +1,6 @@
 """Measures intercom-warehouse against floors and against others: `python -m benchmarks --help`."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -27,8 +28,11 @@ SCENARIOS: Mapping[str, Scenario] = {
 }
 """In the order in which they run: the last three share one large workspace, which stays until the end."""
 
-console = Console()
-progress = Console(stderr=True)
+WIDTH = 130
+"""Of the table where nobody looks at a terminal."""
+
+console = Console(width=None if sys.stdout.isatty() else WIDTH)
+progress = Console(stderr=True, highlight=False)
 
 
 def benchmarks(
@@ -69,7 +73,7 @@ def known(names: list[str]) -> list[str]:
 
 def measured(name: str, bench: Bench) -> list[Row] | list[Missing]:
     """The rows of a scenario, or why there are none."""
-    progress.print(f"· {name}", highlight=False)
+    progress.print(f"· {name}")
     try:
         return list(SCENARIOS[name](bench))
     except Failed as failure:
@@ -81,7 +85,7 @@ def folder(*, keep: bool) -> Iterator[Path]:
     """Where data folders are: a temporary folder, gone afterwards unless it is to be kept."""
     if keep:
         place = Path(mkdtemp(prefix="benchmarks-"))
-        progress.print(f"Data folders are kept in {place}", highlight=False)
+        progress.print(f"Data folders are kept in {place}")
         yield place
         return
     with TemporaryDirectory(prefix="benchmarks-") as name:

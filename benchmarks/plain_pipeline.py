@@ -26,7 +26,7 @@ def plain(
     pipeline = dlt.pipeline(
         "plain",
         pipelines_dir=str(folder),
-        destination=dlt.destinations.duckdb(str(folder / "plain.duckdb")),
+        destination=dlt.destinations.duckdb(str(folder / "warehouse.duckdb")),
         dataset_name="plain",
     )
     pipeline.run(source)
