@@ -1,5 +1,6 @@
 """Measures intercom-warehouse against floors and against others: `python -m benchmarks --help`."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Annotated
 
+import httpx
 import typer
 from rich.console import Console
 
@@ -16,7 +18,7 @@ from benchmarks.children import Failed
 from benchmarks.memory import memory
 from benchmarks.plain import plain
 from benchmarks.quota import quota, two
-from benchmarks.rows import Missing, Row
+from benchmarks.rows import Missing, Row, quantity
 from benchmarks.table import FULL, on_screen
 from benchmarks.tap import tap
 from benchmarks.throughput import throughput, unchanged
@@ -46,6 +48,7 @@ def benchmarks(
     if list_:
         show_list()
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else processes would outlive this one
     chosen = known(names or list(SCENARIOS))
     if write and (scale != FULL or len(chosen) < len(SCENARIOS)):
         raise typer.BadParameter("--write takes all scenarios at full size.")
@@ -75,9 +78,12 @@ def measured(name: str, bench: Bench) -> list[Row] | list[Missing]:
     """The rows of a scenario, or why there are none."""
     progress.print(f"· {name}")
     try:
-        return list(SCENARIOS[name](bench))
-    except Failed as failure:
+        rows = SCENARIOS[name](bench)
+    except (Failed, OSError, httpx.HTTPError) as failure:  # half an hour of others' figures is not lost for it
         return [Missing(name, str(failure))]
+    for row in rows:
+        progress.print(f"  {row.figure}: {quantity(row.value, row.unit)} {row.seen}")
+    return rows
 
 
 @contextmanager

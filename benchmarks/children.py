@@ -5,12 +5,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from resource import struct_rusage
 
 RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
+STOP_SECONDS = 10
 
 
 class Failed(Exception):
@@ -31,59 +32,63 @@ class Cost:
 
 @dataclass(frozen=True)
 class Ended:
-    """A process that is over; below zero the exit code is the signal that ended it."""
+    """A process that went well, and the file with what it said."""
 
-    command: Sequence[str]
-    exit_code: int
     cost: Cost
     output: Path
-    errors: Path
 
-    def checked(self) -> "Ended":
-        """Itself, if it went well.
+
+class Child:
+    """A process that was started; its standard output and error go to files that `says` names."""
+
+    def __init__(
+        self, command: Sequence[str], *, says: Path, environment: Mapping[str, str] | None, timeout_seconds: float
+    ) -> None:
+        self._name = Path(command[0]).name
+        self._output, self._errors = says.with_suffix(".out"), says.with_suffix(".err")
+        with self._output.open("wb") as out, self._errors.open("wb") as err:
+            self._began = time.monotonic()
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment)
+        self._deadline = threading.Timer(timeout_seconds, self._process.kill)
+        self._deadline.start()
+
+    def ended(self) -> Ended:
+        """Waits for its end. Only whoever waits for a process is told what it used.
 
         Raises:
-            Failed: with the last line of what it complained of.
+            Failed: with its exit code, below zero for the signal that ended it, and the last line of its complaint.
         """
-        if self.exit_code:
-            complaint = (self.errors.read_text(errors="replace").strip() or "no word").splitlines()[-1]
-            raise Failed(f"{Path(self.command[0]).name} ended with {self.exit_code}: {complaint}")
-        return self
+        _, status, usage = os.wait4(self._process.pid, 0)
+        seconds = time.monotonic() - self._began
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        if self._process.returncode:
+            complaint = (self._errors.read_text(errors="replace").strip() or "no word").splitlines()[-1]
+            raise Failed(f"{self._name} ended with {self._process.returncode}: {complaint}")
+        return Ended(Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * RSS_UNIT_BYTES), self._output)
+
+    def close(self) -> None:
+        """Ends it, if it has not ended."""
+        self._deadline.cancel()
+        stop(self._process)
 
 
-def run(
+@contextmanager
+def started(
     command: Sequence[str], *, says: Path, environment: Mapping[str, str] | None = None, timeout_seconds: float
-) -> Ended:
-    """Runs a command to its end, or kills it when the time is up; what it says goes to files that `says` names."""
-    output, errors = says.with_suffix(".out"), says.with_suffix(".err")
-    with output.open("wb") as out, errors.open("wb") as err:
-        began = time.monotonic()
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment)
-        exit_code, usage = _waited_for(child, timeout_seconds)
-        seconds = time.monotonic() - began
-    cost = Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * RSS_UNIT_BYTES)
-    return Ended(command, exit_code, cost, output, errors)
-
-
-def stop(child: subprocess.Popen[bytes], *, timeout_seconds: float = 10) -> None:
-    """Ends a process kindly, or else for good."""
-    child.terminate()
+) -> Iterator[Child]:
+    """A process that is over when the block is; killed when its time is up."""
+    child = Child(command, says=says, environment=environment, timeout_seconds=timeout_seconds)
     try:
-        child.wait(timeout_seconds)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
-def _waited_for(child: subprocess.Popen[bytes], timeout_seconds: float) -> tuple[int, struct_rusage]:
-    """Its exit code and what it used, which only whoever waits for it is told."""
-    deadline = threading.Timer(timeout_seconds, child.kill)
-    deadline.start()
-    try:
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
+        yield child
     finally:
-        deadline.cancel()
-        if child.returncode is None:
-            stop(child)
-    return child.returncode, usage
+        child.close()
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process kindly, or else for good."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

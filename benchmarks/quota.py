@@ -1,14 +1,10 @@
 """How close reading comes to what the quota allows, alone and beside another one."""
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from pathlib import Path
-
 from benchmarks.bench import Bench
 from benchmarks.floors import quota_floor
 from benchmarks.rows import Row, at_most
 from benchmarks.served import Served, served
-from benchmarks.syncing import SHARE, Synced, sync
+from benchmarks.syncing import SHARE, sync, synced, syncing
 
 LIMIT = 200
 LATENCY = 0.2
@@ -36,22 +32,15 @@ def two(bench: Bench) -> list[Row]:
     contacts = bench.contacts(SHARED_CONTACTS)
     with served(place.with_suffix(".sandbox"), contacts=contacts, limit=LIMIT, latency=LATENCY) as workspace:
         minimum = 2 * workspace.told().size.page_minimum
-        both = at_once(workspace, [bench.folder / "two-one", bench.folder / "two-other"])
-        seconds = max(one.reading_seconds for one in both)
+        with (
+            syncing(workspace, bench.folder / "two-one") as one,
+            syncing(workspace, bench.folder / "two-other") as other,
+        ):
+            seconds = max(synced(each).reading_seconds for each in (one, other))
         return [
             extraction("two", seconds, quota_floor(minimum, limit=LIMIT, share=2 * SHARE), target=1.10),
             *refusals("two", workspace),
         ]
-
-
-def at_once(workspace: Served, folders: list[Path]) -> list[Synced]:
-    """Syncs into all of the folders at the same time.
-
-    Raises:
-        Failed: one of them did not end well.
-    """
-    with ThreadPoolExecutor(len(folders)) as threads:
-        return list(threads.map(partial(sync, workspace), folders))
 
 
 def extraction(scenario: str, seconds: float, floor: float, *, target: float) -> Row:

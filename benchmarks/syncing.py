@@ -3,11 +3,12 @@
 import json
 import os
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.children import Cost, run
+from benchmarks.children import Child, Cost, started
 from benchmarks.served import TOKEN, Served
 
 COMMAND = str(Path(sys.executable).with_name("intercom-warehouse"))
@@ -34,9 +35,23 @@ def sync(workspace: Served, folder: Path, **settings: object) -> Synced:
     Raises:
         Failed: it did not end with exit code 0, or not in time.
     """
-    command = [COMMAND, "sync", "--json"]
+    with syncing(workspace, folder, **settings) as child:
+        return synced(child)
+
+
+def syncing(workspace: Served, folder: Path, **settings: object) -> AbstractContextManager[Child]:
+    """The same, under way while the block runs."""
     environment = environment_of(workspace, folder, settings)
-    ended = run(command, says=folder, environment=environment, timeout_seconds=PATIENCE_SECONDS).checked()
+    return started([COMMAND, "sync", "--json"], says=folder, environment=environment, timeout_seconds=PATIENCE_SECONDS)
+
+
+def synced(child: Child) -> Synced:
+    """Waits for a sync, and answers what it tells of itself.
+
+    Raises:
+        Failed: it did not end with exit code 0, or not in time.
+    """
+    ended = child.ended()
     told: dict[str, Any] = json.loads(ended.output.read_bytes())
     return Synced(
         cost=ended.cost,

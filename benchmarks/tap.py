@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.bench import Bench
-from benchmarks.children import Cost, Failed, run
+from benchmarks.children import Cost, Failed, started
 from benchmarks.rows import Row, at_most
 from benchmarks.served import TOKEN, Served, served
 from benchmarks.syncing import sync
@@ -55,7 +55,8 @@ def tap_contacts(workspace: Served, says: Path, *, expected: int) -> Cost:
         Failed: it told of more or fewer.
     """
     command = [str(ENVIRONMENT / "bin" / "python"), str(RUNNER), workspace.url, TOKEN]
-    ended = run(command, says=says, timeout_seconds=TIMEOUT_SECONDS).checked()
+    with started(command, says=says, timeout_seconds=TIMEOUT_SECONDS) as child:
+        ended = child.ended()
     with ended.output.open("rb") as messages:
         told = sum(message.startswith(RECORD) for message in messages)
     if told != expected:
