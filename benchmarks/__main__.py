@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from subprocess import SubprocessError
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from benchmarks import readme
 from benchmarks.bench import Bench
+from benchmarks.building import models
 from benchmarks.children import Failed
 from benchmarks.memory import memory
 from benchmarks.plain import plain
@@ -26,10 +28,11 @@ from benchmarks.throughput import throughput, unchanged
 Scenario = Callable[[Bench], list[Row]]
 
 SCENARIOS: Mapping[str, Scenario] = {
-    scenario.__name__: scenario for scenario in (tap, quota, two, memory, throughput, plain, unchanged)
+    scenario.__name__: scenario for scenario in (tap, quota, two, memory, models, throughput, plain, unchanged)
 }
 """In the order in which they run: the last three share one large workspace, which stays until the end."""
 
+FAILURES = (Failed, OSError, ImportError, SubprocessError, httpx.HTTPError)
 WIDTH = 130
 """Of the table where nobody looks at a terminal."""
 
@@ -79,7 +82,8 @@ def measured(name: str, bench: Bench) -> list[Row] | list[Missing]:
     progress.print(f"· {name}")
     try:
         rows = SCENARIOS[name](bench)
-    except (Failed, OSError, httpx.HTTPError) as failure:  # half an hour of others' figures is not lost for it
+    except FAILURES as failure:  # half an hour of others' figures is not lost for it
+        progress.print(f"  {failure}")
         return [Missing(name, str(failure))]
     for row in rows:
         progress.print(f"  {row.figure}: {quantity(row.value, row.unit)} {row.seen}")

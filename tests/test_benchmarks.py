@@ -4,11 +4,13 @@ import asyncio
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from benchmarks.__main__ import SCENARIOS
+from benchmarks.building import model_rows
 from benchmarks.children import Failed
 from benchmarks.floors import Size, quota_floor
 from benchmarks.noting import SEARCHES, noting_app
@@ -107,6 +109,18 @@ def test_the_screen_shows_every_figure() -> None:
 
     assert isinstance(shown.file, io.StringIO)
     assert ["0.73 GB" in shown.file.getvalue(), "<= 1.08 x" in shown.file.getvalue()] == [True, True]
+
+
+def test_models_are_held_against_the_size_before() -> None:
+    small = SimpleNamespace(
+        spells=100, seconds=2.0, model_seconds=1.5, check_seconds=0.5, peak_megabytes=300, file_megabytes=40
+    )
+    large = SimpleNamespace(**vars(small) | {"spells": 1_000, "seconds": 6.0})
+
+    rows = model_rows([small, large])
+
+    assert rows[0] == Row("models", "100 spells, built", 2.0, "s", seen="models 1.5 s, checks 0.5 s")
+    assert rows[-1] == Row("models", "1,000 / 100", 3.0)
 
 
 def test_writing_replaces_the_last_table_and_nothing_else() -> None:
