@@ -1,4 +1,9 @@
-"""A sandbox that notes every search, to receive the same pages again: takes what `python -m sandbox` takes."""
+"""A sandbox that notes every search, to receive the same pages again: takes what `python -m sandbox` takes.
+
+Its clock stands still, so that nobody comes or goes by age: nothing changes in it, however long it is read.
+"""
+
+from functools import partial
 
 import typer
 from starlette.applications import Starlette
@@ -49,6 +54,12 @@ def noting_app(workspace: Workspace, *, limit: int = 1666, latency: float = 0.0)
     return app
 
 
+def standing_still() -> float:
+    """No second passes."""
+    return 0.0
+
+
 if __name__ == "__main__":
-    vars(serving)["create_app"] = noting_app  # its command line alone knows how workspaces are described
+    # The sandbox's command line alone knows how workspaces are described, and has no options for these two.
+    vars(serving).update(create_app=noting_app, Workspace=partial(Workspace, monotonic=standing_still))
     typer.run(serving.main)

@@ -24,7 +24,7 @@ START_SECONDS = 900
 
 PLAIN = "sandbox"
 NOTING = "benchmarks.noting"
-"""A sandbox that also notes what it was asked."""
+"""A sandbox that notes what it was asked, and whose clock stands still."""
 
 
 @dataclass(frozen=True)
