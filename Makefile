@@ -4,7 +4,7 @@ BIN := .venv/bin
 COMMAND := $(BIN)/intercom-warehouse
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak sync lint lock
+.PHONY: help install demo test soak bench sync lint lock
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -30,6 +30,9 @@ soak: SECONDS ?= 600
 soak: SEED ?= 1
 soak: install  ## syncs killed at random and random lives of workspaces: make soak SECONDS=600 SEED=1
 	@$(BIN)/python -m tests.soak --seconds $(SECONDS) --seed $(SEED)
+
+bench: install  ## how fast it is, beside what nobody can beat: half an hour, on a quiet machine
+	@$(BIN)/python -m benchmarks
 
 sync: install  ## sync the workspace configured in .dlt/
 	@$(COMMAND) sync

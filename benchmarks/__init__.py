@@ -1,0 +1,1 @@
+"""What `make bench` measures: time, calls and memory, beside what nobody can beat."""
