@@ -7,17 +7,26 @@ its rows are loaded. Loading a part twice changes nothing, since all its tables 
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
+from pyarrow.compute import field
 
-from sources.intercom.first_load import Part, Stage
+from sources.intercom.first_load import Interruptions, Part, Stage, Sweep
 
+SIGHTINGS = "sightings"
 PACKAGE_ROWS = 400_000
 """Rows that are loaded as one package: each costs half a second, and a larger one more memory."""
 COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+class Label(msgspec.Struct):
+    """What a part says of itself."""
+
+    stage: Stage
+    rows: int
 
 
 class KeptPart:
@@ -25,9 +34,8 @@ class KeptPart:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        kept = msgspec.json.decode((folder / "part.json").read_bytes())
-        self.stage = Stage(**kept["stage"])
-        self.rows: int = kept["rows"]
+        label = msgspec.json.decode((folder / "label.json").read_bytes(), type=Label)
+        self.stage, self.rows = label.stage, label.rows
 
     def table(self, name: str) -> pa.Table | None:
         """The rows of one table; null where there are none."""
@@ -49,22 +57,25 @@ class Shelf:
         unfinished = self._folder / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        tables = {name: table for name, table in part.tables.items() if table.num_rows}
-        for name, table in tables.items():
-            with (unfinished / f"{name}.arrow").open("wb") as file:
-                with pa.ipc.new_file(file, table.schema, options=COMPRESSED) as writer:
-                    writer.write_table(table)
-                _flush(file.fileno())
-        rows = sum(table.num_rows for table in tables.values())
-        with (unfinished / "part.json").open("wb") as file:
-            file.write(msgspec.json.encode({"stage": asdict(part.stage), "rows": rows}))
-            _flush(file.fileno())
+        for name, table in {**part.tables, SIGHTINGS: part.sightings}.items():
+            if table.num_rows:
+                _write(unfinished / f"{name}.arrow", _encoded(table))
+        rows = sum(table.num_rows for table in part.tables.values())
+        _write(unfinished / "label.json", msgspec.json.encode(Label(part.stage, rows)))
         unfinished.rename(self._folder / f"{self._newest + 1:06}")
 
     @property
     def parts(self) -> list[KeptPart]:
         """All parts, the oldest first."""
         return [KeptPart(folder) for folder in self._folders()]
+
+    def interruptions(self) -> Interruptions:
+        """Sweeps that had begun and not ended when the newest part was put here, and whom they had seen."""
+        parts = self.parts
+        if not parts:
+            return {}
+        sightings = [table for part in parts if (table := part.table(SIGHTINGS)) is not None]
+        return {key: (sweep, _seen_by(key, sweep, sightings)) for key, sweep in parts[-1].stage.sweeps.items()}
 
     def packages(self) -> Iterator[list[KeptPart]]:
         """All parts, in loads of a bearable size. Each is taken from the shelf when the next one is asked for."""
@@ -95,5 +106,20 @@ def _first(parts: Sequence[KeptPart]) -> list[KeptPart]:
     return package
 
 
-def _flush(file: int) -> None:
-    os.fsync(file)
+def _seen_by(segment_id: str, sweep: Sweep, sightings: Sequence[pa.Table]) -> set[str]:
+    is_its = (field("segment_id") == segment_id) & (field("started_at") == sweep.started_at)
+    return {contact_id for table in sightings for contact_id in table.filter(is_its)["contact_id"].to_pylist()}
+
+
+def _encoded(table: pa.Table) -> pa.Buffer:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema, options=COMPRESSED) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def _write(path: Path, content: Any) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -16,10 +16,10 @@ from typing import Any
 import dlt
 import httpx
 
-from sources.intercom import first_load, intercom, past
+from sources.intercom import intercom, intercom_first_load, past
 from sources.intercom.client import PATIENT, Intercom, Retries, Usage
 from sources.intercom.fields import Fields, KnownFields
-from sources.intercom.first_load import FirstLoad, Stage
+from sources.intercom.first_load import FirstLoad, Interruptions, Stage
 from sources.intercom.memberships import Clock, Guard
 from sources.intercom.pacing import Pacer
 from sources.intercom.plan import Limits
@@ -178,12 +178,13 @@ class Sync:
     def _load(self, pipeline: dlt.Pipeline, app: App, run_id: str) -> Reading:
         terms, fields = self._terms(app, run_id), Fields(known_fields(pipeline))
         shelf = shelf_of(pipeline)
+        interruptions = shelf.interruptions()
         self._load_shelf(pipeline, shelf)
         with remembering(pipeline, app.id_code) as memory:
             check_clock(self.clock(), memory)
         before = past(_source_state(pipeline))
         if before.cursor is None:
-            before = self._load_first(pipeline, shelf, terms, fields)
+            before = self._load_first(pipeline, shelf, interruptions, terms, fields)
         self.say("Reading segments, contacts and memberships")
         with remembering(pipeline, app.id_code) as memory:
             if before.first_load is not None:
@@ -198,7 +199,9 @@ class Sync:
         load_package(pipeline)
         return reading
 
-    def _load_first(self, pipeline: dlt.Pipeline, shelf: Shelf, terms: Terms, fields: Fields) -> Past:
+    def _load_first(
+        self, pipeline: dlt.Pipeline, shelf: Shelf, interruptions: Interruptions, terms: Terms, fields: Fields
+    ) -> Past:
         """Loads a large workspace that was never loaded as a whole; a small one is left to the run."""
         kept, progress = _source_state(pipeline).get("first_load"), Progress(self.usage, self._pacer)
         first = FirstLoad(
@@ -207,6 +210,7 @@ class Sync:
             fields=fields,
             progress=progress,
             stage=Stage(**kept) if kept else None,
+            interruptions=interruptions,
             keep=shelf.keep,
         )
         self.say("Reading everything for the first time")
@@ -218,7 +222,7 @@ class Sync:
     def _load_shelf(self, pipeline: dlt.Pipeline, shelf: Shelf) -> None:
         for package in shelf.packages():
             self.say(f"Loading {sum(part.rows for part in package):,} rows that are read")
-            pipeline.extract(first_load(package))
+            pipeline.extract(intercom_first_load(package))
             load_package(pipeline)
 
     def _terms(self, app: App, run_id: str) -> Terms:

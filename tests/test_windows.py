@@ -15,7 +15,7 @@ from sources.intercom.client import JSON, Intercom, Retries
 from sources.intercom.records import DatedContact, Page
 from sources.intercom.search import everyone, members_of, updated_after
 from sources.intercom.versions import version
-from sources.intercom.windows import Dates, Window, Windows, window_pages
+from sources.intercom.windows import EVERYTHING, Dates, Span, Windows, window_pages
 
 from .conftest import NO_QUOTA, START, standing_still
 
@@ -75,7 +75,7 @@ class Reading:
         self.seen: Counter[str] = Counter()
         self.pages = 0
         self.meanwhile: Callable[[], None] = lambda: None
-        self.unread: list[Window] = []
+        self.unread: list[Span] = [EVERYTHING]
 
     def read(self, query: JSON, *, size: int | None = 10, stop_after: int | None = None) -> set[str]:
         asyncio.run(self._read(query, size, stop_after))
@@ -110,7 +110,7 @@ class Reading:
             try:
                 await windows.read()
             finally:
-                self.unread = windows.unread
+                self.unread = windows.spans
 
 
 @pytest.mark.parametrize("name", VERSIONS)

@@ -6,7 +6,7 @@ run share one `Reading`; who is in which segment comes from sweeping segments an
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, ClassVar, Protocol
 
 import dlt
@@ -78,7 +78,7 @@ class Loadable(Protocol):
 
 
 @dlt.source(name="intercom", max_table_nesting=0)
-def first_load(parts: Sequence[Loadable]) -> Iterable[Any]:
+def intercom_first_load(parts: Sequence[Loadable]) -> Iterable[Any]:
     """Parts of a first load, already read: the same tables, but for those that need the whole."""
     return (
         kept_contacts(parts),
@@ -93,7 +93,8 @@ def kept_contacts(parts: Sequence[Loadable]) -> Iterator[pa.Table]:
     """The parts' contacts, each once: windows share their edges. How far the load has come is kept with them."""
     state, seen = dlt.current.source_state(), set[str]()
     for part in parts:
-        state["workspace_id"], state["first_load"] = part.stage.workspace_id, asdict(part.stage)
+        state["workspace_id"] = part.stage.workspace_id
+        state["first_load"] = asdict(replace(part.stage, sweeps={}))
         table = part.table("contacts")
         if table is not None:
             yield _unseen(table, seen)

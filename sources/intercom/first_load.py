@@ -6,8 +6,9 @@ reads what changed since it began.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -15,26 +16,37 @@ from msgspec import Raw
 
 from .client import Intercom, gathered
 from .fields import Fields
-from .intake import Intake
+from .intake import Intake, Interrupted, Read
 from .memberships import Counts, Memory, Scan, Scanner
 from .plan import Planned, RememberedSegment, page_calls
 from .progress import Progress
 from .reading import ROWS_A_TABLE, read_contacts, version_rows
-from .records import SEGMENTS, Page, SentContact, contacts_table, rows_table
+from .records import SEGMENTS, Page, Segment, SentContact, contacts_table, rows_table
 from .scanning import Opening, Past, Terms, changes_of, open_workspace, scans_of
 from .search import everyone, knows_segments
-from .windows import Window, Windows, window_pages
+from .windows import EVERYTHING, Span, Windows, window_pages
 
 LARGE = 100
 """Calls above which what a first load reads is kept at once: a smaller one is read again in no time."""
 KEPT_EVERY = 0.02
-"""A part's calls, as a share of all: so much is lost when a load is killed, besides sweeps that are not complete."""
+"""A part's calls, as a share of all: so much is lost when a load is killed."""
 SMALLEST_PART, LARGEST_PART = 4, 100
 """A part's calls: each part costs some milliseconds; a large one holds 15,000 contacts in memory."""
-BEGUN = 0.06
-"""The part of all pages that may still be to come of sweeps that have begun: about as much of them is lost."""
-FEWEST_BEGUN = 8
-"""Pages that may be to come in any case: so many calls are under way at least."""
+RESUMABLE = timedelta(hours=1)
+"""A sweep that began longer ago is begun again: who was seen then may have left since."""
+
+
+@dataclass
+class Sweep:
+    """A sweep that has begun and not ended: of which version of the segment, since when, and what is unread of it.
+
+    `total` is Intercom's count of members when it began.
+    """
+
+    version: int
+    started_at: datetime
+    total: int
+    unread: list[Span]
 
 
 @dataclass
@@ -42,25 +54,71 @@ class Stage:
     """How far a first load has come, as it is kept beside what it read; times are Intercom's, in epoch seconds.
 
     `cursor`, `began_at` and `contacts`, how many there were, are those of its first attempt. `unread`: windows in which
-    contacts are still to be read.
+    contacts are still to be read. `sweeps` are by segment.
     """
 
     workspace_id: str
     cursor: int | None
     began_at: int | None
     contacts: int
-    unread: list[tuple[int | None, int | None]] = field(default_factory=lambda: [(None, None)])
+    unread: list[Span] = field(default_factory=lambda: [EVERYTHING])
+    sweeps: dict[str, Sweep] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Part:
-    """What was read since the part before: raw rows by table, and how far the load has come with them."""
+    """What was read since the part before: raw rows by table, and how far the load has come with them.
+
+    `sightings` are members seen by sweeps that have not ended.
+    """
 
     tables: dict[str, pa.Table]
+    sightings: pa.Table
     stage: Stage
 
 
+SIGHTINGS = pa.schema(
+    {"segment_id": pa.string(), "started_at": pa.timestamp("us", tz="UTC"), "contact_id": pa.string()}
+)
 Keep = Callable[[Part], None]
+Interruptions = Mapping[str, tuple[Sweep, set[str]]]
+"""By segment: sweeps that an earlier attempt could not end, and whom they had seen."""
+
+
+@dataclass
+class Tray:
+    """What was read and not handed over yet."""
+
+    terms: Terms
+    fields: Fields
+    versions: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[SentContact] = field(default_factory=list)
+    contacts: list[pa.Table] = field(default_factory=list)
+    scans: list[Scan] = field(default_factory=list)
+
+    def add(self, contacts: Iterable[SentContact]) -> None:
+        """Takes contacts in; they become rows of a table soon, since until then they need four times the memory."""
+        self.rows += contacts
+        if len(self.rows) >= ROWS_A_TABLE:
+            self._pack()
+
+    def emptied(self) -> dict[str, pa.Table]:
+        """All of it, by table."""
+        self._pack()
+        tables = {
+            "contacts": pa.concat_tables(self.contacts),
+            "segments": rows_table(SEGMENTS, [row | self.terms.stamp for row in self.versions]),
+            "membership_changes": changes_of(self.scans, self.terms),
+            "segment_scans": scans_of(self.scans, self.terms),
+        }
+        self.versions, self.contacts, self.scans = [], [], []
+        return tables
+
+    def _pack(self) -> None:
+        table = contacts_table(self.terms.workspace_id, self.rows)
+        self.fields.note(self.rows, table)
+        self.contacts.append(table)
+        self.rows = []
 
 
 class FirstLoad:
@@ -69,7 +127,7 @@ class FirstLoad:
     Args:
         fields: notes the fields that contacts have.
         progress: notes what is read.
-        stage: how far an earlier attempt came; null for the first.
+        stage, interruptions: how far an earlier attempt came; null and none for the first.
         keep: takes each part, and has it on the disk when it returns.
     """
 
@@ -81,24 +139,21 @@ class FirstLoad:
         fields: Fields,
         progress: Progress,
         stage: Stage | None,
+        interruptions: Interruptions,
         keep: Keep,
     ) -> None:
         self._connect = connect
         self._terms = replace(terms, run_id=f"{terms.run_id}-1")  # the run that follows scans all segments again
-        self._fields = fields
         self._progress = progress
         self._is_resumed = stage is not None
         self._stage = stage
+        self._interruptions = interruptions
         self._keep = keep
+        self._tray = Tray(self._terms, fields)
         self._windows: Windows[Raw] | None = None
-        self._rows: list[SentContact] = []
-        self._contacts: list[pa.Table] = []
-        self._scans: list[Scan] = []
-        self._versions: list[dict[str, Any]] = []
+        self._sweeping: dict[str, tuple[int, datetime, Read]] = {}
         self._part_calls = SMALLEST_PART
         self._kept_at = 0
-        self._contacts_read = 0
-        self._swept = 0
         self._joins = 0
 
     @property
@@ -111,8 +166,8 @@ class FirstLoad:
             self._stage.began_at,
             first_load=self._stage.contacts,
             is_resumed=self._is_resumed,
-            contacts_read=self._contacts_read,
-            swept=self._swept,
+            contacts_read=self._progress.contacts.rows,
+            swept=self._progress.segments.rows,
             joins=self._joins,
         )
 
@@ -125,7 +180,7 @@ class FirstLoad:
             stage = self._stage = self._stage or self._begin(opening)
             remembered = memory.segments()
             pending = await self._pending(client, opening, remembered)
-            self._versions = version_rows(opening.segments, remembered, self._terms.clock)
+            self._tray.versions = version_rows(opening.segments, remembered, self._terms.clock)
             self._expect(opening, pending)
             try:
                 async with asyncio.TaskGroup() as group:
@@ -139,7 +194,7 @@ class FirstLoad:
         return Stage(self._terms.workspace_id, cursor, opening.began_at, opening.contacts)
 
     async def _pending(
-        self, client: Intercom, opening: Opening, remembered: dict[str, RememberedSegment]
+        self, client: Intercom, opening: Opening, remembered: Mapping[str, RememberedSegment]
     ) -> list[Planned]:
         """The segments that wait for their first sweep, the largest first: at the end little is in flight at once.
 
@@ -154,14 +209,11 @@ class FirstLoad:
     def _expect(self, opening: Opening, pending: Sequence[Planned]) -> None:
         calls = page_calls(opening.contacts) + sum(one.sweep_calls for one in pending)
         self._part_calls = round(min(max(KEPT_EVERY * calls, SMALLEST_PART), LARGEST_PART))
-        self._outstanding = max(round(BEGUN * calls), FEWEST_BEGUN)
         self._progress.contacts.expect(opening.contacts)
         self._progress.segments.expect(len(pending))
         self._progress.memberships.expect(sum(one.members for one in pending))
 
     async def _read_contacts(self, client: Intercom, stage: Stage, opening: Opening) -> None:
-        if not stage.unread:
-            return
         self._windows = Windows(
             client,
             everyone(),
@@ -169,65 +221,69 @@ class FirstLoad:
             self._take_contacts,
             dates=self._terms.dates,
             size=window_pages(page_calls(opening.contacts), client.breadth),
-            unread=[Window(since, until) for since, until in stage.unread],
+            unread=stage.unread,
         )
         await self._windows.read()
 
     async def _take_contacts(self, page: Page[Raw]) -> None:
-        self._rows += read_contacts(page)
+        self._tray.add(read_contacts(page))
         self._progress.contacts.add(len(page.data))
-        if len(self._rows) >= ROWS_A_TABLE:
-            self._pack_contacts()
-        self._hand_over_when_due(self._progress.usage.calls.total())
-
-    def _pack_contacts(self) -> None:
-        """A contact takes four times the memory before it is a row of a table."""
-        self._contacts_read += len(self._rows)
-        table = contacts_table(self._terms.workspace_id, self._rows)
-        self._fields.note(self._rows, table)
-        self._contacts.append(table)
-        self._rows = []
+        self._hand_over_when_due()
 
     async def _sweep(self, client: Intercom, opening: Opening, pending: Sequence[Planned], memory: Memory) -> None:
-        intake = Intake(client, self._terms.dates, self._progress.memberships, outstanding=self._outstanding)
+        intake = Intake(client, self._terms.dates, self._progress.memberships, after_page=self._hand_over_when_due)
         scanner = Scanner(client, self._terms.clock, self._terms.guard, opening.witness, Counts(client))
+        await gathered(self._sweep_one(intake, scanner, planned, memory) for planned in pending)
 
-        async def sweep(planned: Planned) -> None:
-            async with intake.begun(planned.members) as read:
-                known = await asyncio.to_thread(memory.members, planned.segment.id) if planned.before else set()
-                self._take_scan(await scanner.sweep(planned.segment, planned.before, known, read))
-
-        await gathered(sweep(planned) for planned in pending)
-
-    def _take_scan(self, scan: Scan) -> None:
-        self._scans.append(scan)
-        self._swept += 1
+    async def _sweep_one(self, intake: Intake, scanner: Scanner, planned: Planned, memory: Memory) -> None:
+        segment, before = planned.segment, self._interrupted(planned.segment)
+        async with intake.begun(planned.members, before) as read:
+            known = await asyncio.to_thread(memory.members, segment.id) if planned.before else set[str]()
+            started_at = before.started_at if before else self._terms.clock()
+            self._sweeping[segment.id] = (segment.updated_at, started_at, read)
+            scan = await scanner.sweep(segment, planned.before, known, read)
+            del self._sweeping[segment.id]
+        scan.started_at = started_at
+        self._tray.scans.append(scan)
         self._joins += len(scan.joins)
         self._progress.segments.rows += 1
-        self._hand_over_when_due(self._progress.usage.calls.total())
+        self._hand_over_when_due()
 
-    def _hand_over_when_due(self, calls: int) -> None:
+    def _interrupted(self, segment: Segment) -> Interrupted | None:
+        """The sweep of an earlier attempt, where it can go on: of the same definition, and not long ago."""
+        sweep, ids = self._interruptions.get(segment.id, (None, set()))
+        if sweep is None or sweep.version != segment.updated_at:
+            return None
+        if self._terms.clock() - sweep.started_at > RESUMABLE:
+            return None
+        return Interrupted(sweep.started_at, sweep.total, sweep.unread, ids)
+
+    def _hand_over_when_due(self) -> None:
+        calls = self._progress.usage.calls.total()
         if calls - self._kept_at >= self._part_calls:
             self._kept_at = calls
             self._hand_over()
 
     def _hand_over(self) -> None:
-        """Hands over what was read since the last time; nothing is awaited meanwhile, so it is all of a moment."""
-        stage = self._stage
-        if stage is None:
+        """Hands over what was read since the last time; nothing is awaited meanwhile, so it is all of one moment."""
+        if self._stage is None:
             raise AssertionError("what was read belongs to a stage")
         if self._windows:
-            stage.unread = [(window.since, window.until) for window in self._windows.unread]
-        self._pack_contacts()
-        stamp = self._terms.stamp
-        tables = {
-            "contacts": pa.concat_tables(self._contacts),
-            "segments": rows_table(SEGMENTS, [row | stamp for row in self._versions]),
-            "membership_changes": changes_of(self._scans, self._terms),
-            "segment_scans": scans_of(self._scans, self._terms),
-        }
-        self._contacts, self._versions, self._scans = [], [], []
-        self._keep(Part(tables, replace(stage)))
+            self._stage.unread = self._windows.spans
+        self._stage.sweeps = dict(self._sweeps())
+        tables, sightings = self._tray.emptied(), pa.concat_tables([SIGHTINGS.empty_table(), *self._sightings()])
+        self._keep(Part(tables, sightings, replace(self._stage)))
+
+    def _sweeps(self) -> Iterator[tuple[str, Sweep]]:
+        for segment_id, (version, started_at, read) in self._sweeping.items():
+            if read.unread is not None and read.total is not None:
+                yield segment_id, Sweep(version, started_at, read.total, read.unread)
+
+    def _sightings(self) -> Iterator[pa.Table]:
+        for segment_id, (_, started_at, read) in self._sweeping.items():
+            fresh, read.fresh = read.fresh, []
+            shared = [pa.repeat(pa.scalar(segment_id), len(fresh)), pa.repeat(pa.scalar(started_at), len(fresh))]
+            yield pa.Table.from_arrays([*shared, pa.array(fresh, pa.string())], schema=SIGHTINGS)
 
 
 def _calls(opening: Opening) -> int:

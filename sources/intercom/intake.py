@@ -1,22 +1,23 @@
 """Who answers to a search, as a set: many searches at once, within bounds, since each is held until it is complete."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from .client import JSON, Intercom
+from .client import JSON, Intercom, unnoticed
 from .plan import page_calls
 from .progress import Tally
 from .records import DatedContact, Page
 from .search import count
-from .windows import Dates, Windows, window_pages
+from .windows import EVERYTHING, Dates, Span, Windows, window_pages
 
 OUTSTANDING = 1_000
 """Pages that may still be to come of all reads that have begun: 150,000 contacts, whose ids take some 20 MB."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Sighting:
     """What one read of a search saw: distinct ids, and Intercom's total, null where it moved meanwhile."""
 
@@ -24,17 +25,37 @@ class Sighting:
     total: int | None
 
 
+@dataclass
+class Interrupted:
+    """A read that did not end: when it began, Intercom's total then, who was seen, and where it goes on."""
+
+    started_at: datetime
+    total: int
+    unread: list[Span]
+    ids: set[str] = field(default_factory=set)
+
+
 class Intake:
     """Lets reads begin while less than `outstanding` pages are still to come of those begun before.
 
     Args:
         tally: notes each page.
+        after_page: called when a page was taken in.
     """
 
-    def __init__(self, client: Intercom, dates: Dates, tally: Tally, *, outstanding: int = OUTSTANDING) -> None:
+    def __init__(
+        self,
+        client: Intercom,
+        dates: Dates,
+        tally: Tally,
+        *,
+        outstanding: int = OUTSTANDING,
+        after_page: Callable[[], None] = unnoticed,
+    ) -> None:
         self.client = client
         self.dates = dates
         self.tally = tally
+        self.after_page = after_page
         self._most = outstanding
         self._outstanding = 0
         self._has_room = asyncio.Event()
@@ -45,12 +66,12 @@ class Intake:
         return window_pages(self._most, self.client.breadth)
 
     @asynccontextmanager
-    async def begun(self, rows: int) -> AsyncIterator["Read"]:
+    async def begun(self, rows: int, before: Interrupted | None = None) -> AsyncIterator["Read"]:
         """Waits for its turn: first come, first served. A large one may be more than all that should be outstanding."""
         while self._outstanding >= self._most:
             self._has_room.clear()
             await self._has_room.wait()
-        read = Read(self, page_calls(rows))
+        read = Read(self, page_calls(rows), before)
         self._outstanding += read.pages_left
         try:
             yield read
@@ -63,38 +84,53 @@ class Intake:
         self._has_room.set()
 
 
-@dataclass
 class Read:
-    """A read that has begun; `pages_left` are still expected of it."""
+    """A read that has begun, or goes on where it was interrupted; `pages_left` are still expected of it.
 
-    intake: Intake
-    pages_left: int
+    `fresh`: who was seen for the first time since somebody looked, and emptied it.
+    """
+
+    def __init__(self, intake: Intake, pages_left: int, before: Interrupted | None = None) -> None:
+        self.pages_left = pages_left
+        self.fresh: list[str] = sorted(before.ids) if before else []
+        self.total = before.total if before else None
+        self._before = before
+        self._ids = set(before.ids) if before else set()
+        self._windows: Windows[DatedContact] | None = None
+        self._intake = intake
+
+    @property
+    def unread(self) -> list[Span] | None:
+        """Where it could go on; null before its first page, and where it would have to begin again."""
+        return self._windows.spans if self._windows and self.total is not None else None
 
     async def sight(self, query: JSON) -> Sighting:
         """Reads all pages of a query, a large one in windows."""
-        return await self._sight(query, self.intake.window_pages)
+        spans = self._before.unread if self._before else (EVERYTHING,)
+        return await self._sight(query, self._intake.window_pages, spans)
 
-    async def sight_by_cursor(self, query: JSON) -> Sighting:
-        """Reads all pages of a query one after the other: also contacts that are in no window."""
+    async def sight_again(self, query: JSON) -> Sighting:
+        """Reads all pages from the beginning and one after the other: also contacts that are in no window."""
+        self.total, self._ids = None, set()
         return await self._sight(query, None)
 
-    async def _sight(self, query: JSON, size: int | None) -> Sighting:
+    async def _sight(self, query: JSON, size: int | None, spans: Sequence[Span] = (EVERYTHING,)) -> Sighting:
         """Where Intercom's first total is not what was seen, it is asked for once more: it may have moved."""
-        ids = set[str]()
-        totals: list[int] = []
+        client, dates = self._intake.client, self._intake.dates
+        windows = Windows(client, query, Page[DatedContact], self._take, dates=dates, size=size, unread=spans)
+        self._windows = windows if size else None
+        await windows.read()
+        stood_still = self.total == len(self._ids) or self.total == await count(client, query)
+        self._windows = None
+        return Sighting(self._ids, self.total if stood_still else None)
 
-        async def take(page: Page[DatedContact]) -> None:
-            ids.update(contact.id for contact in page.data)
-            totals.append(page.total_count)
-            self._arrived(len(page.data))
-
-        await Windows(self.intake.client, query, Page[DatedContact], take, dates=self.intake.dates, size=size).read()
-        total = totals[0]
-        stood_still = total == len(ids) or total == await count(self.intake.client, query)
-        return Sighting(ids, total if stood_still else None)
-
-    def _arrived(self, rows: int) -> None:
-        self.intake.tally.add(rows)
+    async def _take(self, page: Page[DatedContact]) -> None:
+        ids = {contact.id for contact in page.data}
+        self.fresh += ids - self._ids
+        self._ids |= ids
+        self.total = page.total_count if self.total is None else self.total
+        self._intake.tally.add(len(page.data))
         if self.pages_left:
             self.pages_left -= 1
-            self.intake.release(1)
+            self._intake.release(1)
+        self._intake.after_page()

@@ -253,7 +253,7 @@ class Scanner:
     async def _look(self, scan: Scan, query: JSON, expected: set[str], read: Read) -> tuple[set[str], bool]:
         """Who answers to the query or, of those expected to, is in the segment; and whether the answers add up."""
         sighted: set[str] = set()
-        for sight in (read.sight, read.sight_by_cursor):
+        for sight in (read.sight, read.sight_again):
             seen = await sight(query)
             answer = await self._ask(scan.segment_id, (expected | sighted) - seen.ids, seen)
             present, scan.total_count = seen.ids | answer.found, seen.total

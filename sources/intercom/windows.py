@@ -40,6 +40,11 @@ PATIENCE = 300
 """Pages that are rather read one after the other than cut again where a window is crowded."""
 
 
+Span = tuple[int | None, int | None]
+"""A window, as it can be kept: since when, until when."""
+EVERYTHING: Span = (None, None)
+
+
 @dataclass(eq=False)
 class Window:
     """Contacts made from an epoch second on and before another one; null where it is open.
@@ -111,9 +116,9 @@ class Windows(Generic[Record]):
         *,
         dates: Dates,
         size: int | None,
-        unread: Sequence[Window] = (),
+        unread: Sequence[Span] = (EVERYTHING,),
     ) -> None:
-        self.unread = list(unread) or [Window()]
+        self._unread = [Window(since, until) for since, until in unread]
         self._client = client
         self._query = query
         self._page = page
@@ -121,9 +126,14 @@ class Windows(Generic[Record]):
         self._dates = dates
         self._size = inf if size is None else size * PAGE_SIZE
 
+    @property
+    def spans(self) -> list[Span]:
+        """What is unread: where another reading can go on."""
+        return [(window.since, window.until) for window in self._unread]
+
     async def read(self) -> None:
         """Reads what is unread; when it ends nothing is."""
-        await self._read_all(list(self.unread), around=None)
+        await self._read_all(list(self._unread), around=None)
 
     async def _read_all(self, windows: Sequence[Window], around: int | None) -> None:
         async with asyncio.TaskGroup() as group:
@@ -149,8 +159,8 @@ class Windows(Generic[Record]):
                     parts = await self._cut(window, left, around)
                 if parts:
                     break
-        self.unread.remove(window)
-        self.unread += parts
+        self._unread.remove(window)
+        self._unread += parts
         await self._read_all(parts, left)
 
     async def _cut(self, window: Window, left: int, around: int | None) -> Sequence[Window]:
