@@ -78,7 +78,6 @@ removed_spells as (
 
 ),
 
--- no second join with spells, of which a fresh table tells the planner too little: it would begin with the wrong one
 ended_by_merge as (
 
     select
