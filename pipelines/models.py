@@ -2,19 +2,19 @@
 
 A model is a file with one select in DuckDB's dialect. What it selects from decides the order: `raw.<table>` is a loaded
 table, a bare name another model. All of a build happens in one transaction: a reader sees the marts of the last
-good run until those of this one are there and their checks hold. DuckDB replaces each model in its place; PostgreSQL
-exchanges all of them at once.
+good run until those of this one are there and their checks hold. DuckDB replaces each model in its place, and a sync
+builds only what follows from a loaded table that changed; PostgreSQL exchanges all of them at once.
 """
 
 import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import sqlglot
 import yaml
@@ -25,6 +25,7 @@ from sqlglot.optimizer.scope import traverse_scope
 
 from pipelines.errors import Misconfigured, ModelsFailed
 from pipelines.exchange import drop_replaced, exchanged
+from pipelines.mark import FILES, Mark, current_mark, leave_mark, left_mark
 
 SQL = Path(__file__).parent.parent / "sql"
 LAYERS = ("staging", "intermediate", "marts")
@@ -42,19 +43,24 @@ Severity = Literal["error", "warn"]
 
 @dataclass(frozen=True, eq=False)
 class SqlFile:
-    """One select, and the models it reads."""
+    """One select, and what it reads: models, and loaded tables."""
 
     name: str
     path: Path
     select: exp.Query
     reads: frozenset[str]
+    loaded: frozenset[str]
 
 
 @dataclass(frozen=True, eq=False)
 class Model(SqlFile):
-    """A file of `sql/staging`, `sql/intermediate` or `sql/marts`, with its entry in the `schema.yml` beside it."""
+    """A file of `sql/staging`, `sql/intermediate` or `sql/marts`, with its entry in the `schema.yml` beside it.
+
+    `unmoved_by` names loaded tables that it reads, by way of other models too, and whose later rows cannot alter it.
+    """
 
     materialized: Materialized
+    unmoved_by: frozenset[str]
     description: str
     columns: Mapping[str, str]
 
@@ -87,6 +93,11 @@ class Build:
     models: tuple[str, ...]
     faults: tuple[Fault, ...]
     seconds: float
+    seconds_by_file: Mapping[str, float]
+    """Of models and checks, in the order in which they ran."""
+
+
+File = TypeVar("File", bound=SqlFile)
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,11 @@ class Place:
     raw: str
     marts: str
     dialect: str
+
+    @property
+    def is_exchanged(self) -> bool:
+        """Whether all marts are built anew and exchanged at once, as they are where no table can be replaced."""
+        return self.dialect == POSTGRES
 
     def identifier(self, name: str) -> str:
         """A name, quoted."""
@@ -136,22 +152,32 @@ def build(
     a whole; elsewhere nothing is dropped, except a model that turns from view into table or back. Raises ModelsFailed,
     with everything rolled back, when a model fails or an error-level check returns rows.
     """
-    started = time.monotonic()
     place = _place(client, raw, marts)
-    models = load_models(folder) if select is None else _downstream(load_models(folder), select)
-    is_exchanged = place.dialect == POSTGRES
-    if is_exchanged:
-        models = load_models(folder)
-    names = tuple(model.name for model in models)
-    checks = [check for check in load_checks(folder) if not check.reads.isdisjoint(names)]
-    with client.begin_transaction(), exchanged(client, marts, names) if is_exchanged else nullcontext():
-        _create(client, models, place)
-        faults = tuple(_faults(client, checks, place))
-        if errors := [str(fault) for fault in faults if fault.severity == "error"]:
-            raise ModelsFailed(f"What was built contradicts itself: {'; '.join(errors)}. {NEXT_STEP}")
-    if is_exchanged:
-        drop_replaced(client, marts)
-    return Build(names, faults, time.monotonic() - started)
+    models = load_models(folder)
+    chosen = models if select is None else _downstream(models, select)
+    if place.is_exchanged:
+        return _carry_out(client, place, models, load_checks(folder))
+    mark = _current_mark(client, place, folder) if select is None else None
+    return _carry_out(client, place, chosen, _checks_of(chosen, folder), mark)
+
+
+def refresh(client: SqlClientBase[Any], *, raw: str, marts: str, folder: Path = SQL) -> Build:
+    """Builds what follows from the loaded tables that changed since the last build, and runs the checks that read it.
+
+    Warnings are looked for in any case, so that they are told for as long as they hold. All models are built where the
+    last build is not known, or not whole any more, or was of other files, and always on PostgreSQL. A build that fails
+    is none: what was due for it is due for the next. Raises as `build` does.
+    """
+    place = _place(client, raw, marts)
+    before = {} if place.is_exchanged else left_mark(client, marts)
+    mark = {} if place.is_exchanged else _current_mark(client, place, folder)
+    changed = {source for source, state in mark.items() if before.get(source) != state}
+    if not before or FILES in changed or not _is_whole(client, place, folder):
+        return build(client, raw=raw, marts=marts, folder=folder)
+    due = _due(load_models(folder), changed)
+    checks = {check for check in load_checks(folder) if check.severity == "warn"}.union(_checks_of(due, folder))
+    tables = tuple(model for model in due if model.materialized == "table")  # a view shows what changed as it is
+    return _carry_out(client, place, tables, sorted(checks, key=_errors_first), mark)
 
 
 @cache
@@ -168,7 +194,11 @@ def load_checks(folder: Path = SQL) -> tuple[Check, ...]:
     """All checks, errors first, then by name. Read once a process."""
     checks = [_check(path) for path in (folder / "checks").glob("*.sql")]
     _refuse_strangers(checks, {model.name for model in load_models(folder)})
-    return tuple(sorted(checks, key=lambda check: (check.severity, check.name)))
+    return tuple(sorted(checks, key=_errors_first))
+
+
+def _errors_first(check: Check) -> tuple[str, str]:
+    return check.severity, check.name
 
 
 def _place(client: SqlClientBase[Any], raw: str, marts: str) -> Place:
@@ -182,9 +212,9 @@ def _models_in(layer: Path) -> Iterator[Model]:
         if path.stem not in entries:
             raise ModelsFailed(f"{path} has no entry in the schema.yml beside it. {NEXT_STEP}")
         entry = entries[path.stem]
-        columns = {column["name"]: column["description"] for column in entry["columns"]}
-        select, reads = _parse(path)
-        yield Model(path.stem, path, select, reads, entry["config"]["materialized"], entry["description"], columns)
+        config, columns = entry["config"], {column["name"]: column["description"] for column in entry["columns"]}
+        unmoved_by = frozenset(config.get("unmoved_by", ()))
+        yield Model(path.stem, path, *_parse(path), config["materialized"], unmoved_by, entry["description"], columns)
 
 
 def _check(path: Path) -> Check:
@@ -194,12 +224,13 @@ def _check(path: Path) -> Check:
     return Check(path.stem, path, *_parse(path), cast("Severity", severity[1]))
 
 
-def _parse(path: Path) -> tuple[exp.Query, frozenset[str]]:
+def _parse(path: Path) -> tuple[exp.Query, frozenset[str], frozenset[str]]:
     query = sqlglot.parse_one(path.read_text(encoding="utf-8"), dialect=WRITTEN_IN)
     if not isinstance(query, exp.Query):
         raise ModelsFailed(f"{path} is not one select. {NEXT_STEP}")
-    reads = (table.sql(WRITTEN_IN) for table in _sources(query) if table.db != RAW)
-    return query, frozenset(reads)
+    sources = _sources(query)
+    reads = (table.sql(WRITTEN_IN) for table in sources if table.db != RAW)
+    return query, frozenset(reads), frozenset(table.name for table in sources if table.db == RAW)
 
 
 def _sources(query: exp.Query) -> list[exp.Table]:
@@ -225,6 +256,63 @@ def _downstream(models: tuple[Model, ...], names: Collection[str]) -> tuple[Mode
         if not model.reads.isdisjoint(due):
             due.add(model.name)
     return tuple(model for model in models if model.name in due)
+
+
+def _due(models: tuple[Model, ...], changed: Collection[str]) -> tuple[Model, ...]:
+    """The models that loaded tables which changed can have altered."""
+    moved_by: dict[str, frozenset[str]] = {}
+    for model in models:
+        moved_by[model.name] = model.loaded.union(*(moved_by[read] for read in model.reads)) - model.unmoved_by
+    return tuple(model for model in models if not moved_by[model.name].isdisjoint(changed))
+
+
+def _checks_of(models: Iterable[Model], folder: Path) -> list[Check]:
+    names = [model.name for model in models]
+    return [check for check in load_checks(folder) if not check.reads.isdisjoint(names)]
+
+
+def _current_mark(client: SqlClientBase[Any], place: Place, folder: Path) -> Mark:
+    tables = sorted({table for model in load_models(folder) for table in model.loaded})
+    return current_mark(client, raw=place.raw, tables=tables, folder=folder)
+
+
+def _is_whole(client: SqlClientBase[Any], place: Place, folder: Path) -> bool:
+    expected = {model.name: model.materialized for model in load_models(folder)}
+    return expected.items() <= _kinds(client, place).items()
+
+
+def _carry_out(
+    client: SqlClientBase[Any],
+    place: Place,
+    models: tuple[Model, ...],
+    checks: Iterable[Check],
+    mark: Mark | None = None,
+) -> Build:
+    """Without a `mark` what was left of the last build's stays: not all that was due for it is built."""
+    started, seconds = time.monotonic(), dict[str, float]()
+    names = tuple(model.name for model in models)
+    with client.begin_transaction(), _in_its_place(client, place, names):
+        _create(client, _timed(models, seconds), place)
+        faults = tuple(_faults(client, _timed(checks, seconds), place))
+        if errors := [str(fault) for fault in faults if fault.severity == "error"]:
+            raise ModelsFailed(f"What was built contradicts itself: {'; '.join(errors)}. {NEXT_STEP}")
+        if mark is not None:
+            leave_mark(client, place.marts, mark)
+    if place.is_exchanged:
+        drop_replaced(client, place.marts)
+    return Build(names, faults, time.monotonic() - started, seconds)
+
+
+def _in_its_place(client: SqlClientBase[Any], place: Place, names: Collection[str]) -> AbstractContextManager[None]:
+    return exchanged(client, place.marts, names) if place.is_exchanged else nullcontext()
+
+
+def _timed(files: Iterable[File], seconds: dict[str, float]) -> Iterator[File]:
+    """The files, one by one; notes how long each kept whoever asked for it."""
+    for file in files:
+        started = time.monotonic()
+        yield file
+        seconds[file.name] = time.monotonic() - started
 
 
 def _create(client: SqlClientBase[Any], models: Iterable[Model], place: Place) -> None:
@@ -254,8 +342,8 @@ def _creation(model: Model, present: Materialized | None, place: Place) -> Itera
         yield f"drop {present} {name}"
     create = "create" if place.dialect == POSTGRES else "create or replace"  # it replaces no tables
     yield f"{create} {model.materialized} {name} as {select_of(model, place)}"
-    if place.dialect == POSTGRES and model.materialized == "table":
-        yield f"analyze {name}"  # what reads it is planned within this transaction, before any autovacuum
+    if model.materialized == "table":  # what reads it is planned within this transaction: else without statistics,
+        yield f"analyze {name}"  # and then a join of a million spells takes a hundred times as long
 
 
 @cache

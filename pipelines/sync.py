@@ -33,7 +33,7 @@ from sources.intercom.versions import version
 from . import journal
 from .errors import ExitCode, Misconfigured, plain_errors
 from .memory import RawMemory, remembering
-from .models import Build, build
+from .models import Build, build, refresh
 from .pending import mend
 from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, IntercomSettings
 from .shelf import Shelf
@@ -136,7 +136,7 @@ class Sync:
             self._finish_pending(pipeline)
             reading = self._load(pipeline, app, run.run_id)
             self.say("Building the models and checking them")
-            built = build_models(pipeline)
+            built = refresh_models(pipeline)
             self.warehouse.publish(self.say)
             outcome = self._outcome(reading, built)
             run.exit_code = int(outcome.exit_code)
@@ -388,3 +388,13 @@ def build_models(pipeline: dlt.Pipeline, select: list[str] | None = None) -> Bui
     """
     with pipeline.sql_client() as client:
         return build(client, raw=RAW, marts=MARTS, select=select)
+
+
+def refresh_models(pipeline: dlt.Pipeline) -> Build:
+    """Builds the models that follow from what was loaded since the last build, and runs their checks.
+
+    Raises:
+        ModelsFailed: the marts are as they were.
+    """
+    with pipeline.sql_client() as client:
+        return refresh(client, raw=RAW, marts=MARTS)

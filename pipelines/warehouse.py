@@ -28,6 +28,7 @@ class Warehouse:
         self.file = folder / "warehouse.duckdb"
         self.published = folder / "published.duckdb"
         self.journal = folder / "runs.jsonl"
+        self._spilled = folder / "warehouse.duckdb.tmp"
         self._demo_mark = folder / "DEMO"
 
     @property
@@ -110,7 +111,8 @@ class Warehouse:
         self.prepare()
         for file in (self.file, self.file.with_suffix(".duckdb.wal"), self.published, self.journal):
             file.unlink(missing_ok=True)
-        shutil.rmtree(self._working_folder, ignore_errors=True)
+        for folder in (self._working_folder, self._spilled):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def publish(self, say: Callable[[str], None]) -> None:
         """Copies the warehouse for its readers, in one step: who has the old copy open keeps it."""
@@ -144,6 +146,8 @@ class Warehouse:
             with plain_errors(self.explain):
                 config: Any = {} if self.file.exists() else {"storage_compatibility_version": STORAGE_VERSION}
                 duckdb.connect(str(self.file), config=config).close()
+            # where DuckDB puts what exceeds its memory; it clears that away itself, unless it is killed
+            shutil.rmtree(self._spilled, ignore_errors=True)
         except duckdb.Error as error:
             raise Misconfigured(
                 f"The warehouse {self.file} cannot be opened: {first_line(error)} Nothing was written. Restore it "

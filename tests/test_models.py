@@ -16,7 +16,8 @@ import yaml
 from dlt.destinations.sql_client import SqlClientBase
 
 from pipelines.errors import Misconfigured, ModelsFailed
-from pipelines.models import SQL, Build, Place, build, load_checks, load_models, select_of
+from pipelines.mark import COLUMNS, DESCRIPTION, TABLE
+from pipelines.models import SQL, Build, Place, build, load_checks, load_models, refresh, select_of
 
 RAW_COLUMNS = {
     "segments": "workspace_id text, segment_id text, name text, person_type text, created_at bigint, "
@@ -68,11 +69,12 @@ def shown(value: object) -> object:
 
 @dataclass
 class Warehouse:
-    """Loaded tables without a source: scans and changes as a run would have written them."""
+    """Loaded tables without a source: scans and changes as a run would have written them. Each build ends a load."""
 
     client: SqlClientBase[Any]
     raw: str = "intercom_raw"
     marts: str = "intercom"
+    load: int = 0
     members: dict[tuple[str, str], set[str]] = field(default_factory=dict)
 
     def create(self) -> None:
@@ -81,6 +83,7 @@ class Warehouse:
             self.client.execute_sql(f"create table {self.raw}.{table} ({columns}, _dlt_load_id text)")
 
     def insert(self, table: str, **row: Any) -> None:
+        row["_dlt_load_id"] = f"load {self.load}"
         names, places = ", ".join(row), ", ".join(["%s"] * len(row))
         self.client.execute_sql(f"insert into {self.raw}.{table} ({names}) values ({places})", *row.values())
 
@@ -174,7 +177,12 @@ class Warehouse:
             self.insert("contacts", workspace_id=workspace, id=contact, role="user", created_at=epoch("01-01 00:00"))
 
     def build(self, folder: Path = SQL, select: list[str] | None = None) -> Build:
+        self.load += 1
         return build(self.client, raw=self.raw, marts=self.marts, folder=folder, select=select)
+
+    def refresh(self, folder: Path = SQL) -> Build:
+        self.load += 1
+        return refresh(self.client, raw=self.raw, marts=self.marts, folder=folder)
 
     def rows(self, sql: str) -> list[Row]:
         found = self.client.execute_sql(sql) or []
@@ -1588,6 +1596,260 @@ def test_the_schemas_can_be_called_anything(tmp_path: Path) -> None:
         assert warehouse.spells("contact_id") == [("ann",)]
 
 
+# Building only what is due
+
+
+MODELS = tuple(model.name for model in load_models())
+OF_SCANS = {"int_scans", "int_segment_days", "segment_daily", "segments"}
+OF_CHANGES = {"int_spells", "segment_memberships"}
+OF_REMOVALS = {"int_contact_removals", "int_survivors", "segment_memberships", "segments"}
+
+
+def _rescan(warehouse: Warehouse, *, joins: str = "", leaves: str = "") -> None:
+    """A run that reads both segments of the sound history, and finds this in the first."""
+    warehouse.scan("03-04 10:00", "s1", joins=joins, leaves=leaves)
+    warehouse.scan("03-04 10:01", "s2")
+
+
+def _find_nobody(warehouse: Warehouse) -> None:
+    warehouse.scan("03-04 10:00", "new")
+
+
+def _edit(warehouse: Warehouse) -> None:
+    """Found by a later run than the moves that the edit explains."""
+    warehouse.list_segment("s1", edited="03-02 09:55", name="Edited", seen="03-04 10:00")
+
+
+def _delete(warehouse: Warehouse) -> None:
+    warehouse.remove("ann", "deleted", "03-04 09:00")
+    warehouse.scan("03-04 10:00", "s1", removed="ann")
+    warehouse.scan("03-04 10:01", "s2", removed="ann", how="none", status="unconfirmed", count=0)
+
+
+def _reload_contact(warehouse: Warehouse) -> None:
+    """As an upsert does: no row more, and no row less."""
+    loaded = f"name = 'Ann', _dlt_load_id = 'load {warehouse.load}'"
+    warehouse.client.execute_sql(f"update intercom_raw.contacts set {loaded} where id = 'ann'")
+
+
+def _journal(warehouse: Warehouse) -> None:
+    warehouse.insert("runs", workspace_id="w", run_id="run of 03-03 10")
+
+
+RUNS: dict[str, tuple[Callable[[Warehouse], None], set[str]]] = {
+    "finds nothing new": (_rescan, OF_SCANS),
+    "finds nobody in a segment for the first time": (_find_nobody, OF_SCANS),
+    "sees somebody join": (lambda warehouse: _rescan(warehouse, joins="eve"), OF_SCANS | OF_CHANGES),
+    "sees somebody leave": (lambda warehouse: _rescan(warehouse, leaves="bob"), OF_SCANS | OF_CHANGES),
+    "meets a new contact": (lambda warehouse: warehouse.meet("fay"), set()),
+    "reads a contact again": (_reload_contact, set()),
+    "hears of an edit": (_edit, OF_SCANS | OF_CHANGES | {"segment_versions"}),
+    "lists a new segment": (lambda warehouse: warehouse.list_segment("s3"),
+        OF_SCANS | OF_CHANGES | {"segment_versions"}),
+    "finds a member deleted": (_delete, OF_SCANS | OF_CHANGES | OF_REMOVALS),
+    "hears that whoever left was archived": (
+        lambda warehouse: warehouse.remove("bob", "archived", "03-04 09:00", happened="03-02 09:55"), OF_REMOVALS),
+    "is told of the run before": (_journal, {"sync_runs"}),
+    "fails": (lambda _: None, set()),
+}  # fmt: skip
+
+
+def _contents(warehouse: Warehouse, marts: str) -> dict[str, list[Row]]:
+    return {model: warehouse.rows(f"select * from {marts}.{model} order by all") for model in MODELS}
+
+
+def _differing(warehouse: Warehouse) -> set[str]:
+    """Models that a build of everything would have left otherwise."""
+    whole = Warehouse(warehouse.client, marts="rebuilt")
+    whole.build()
+    due, expected = _contents(warehouse, warehouse.marts), _contents(whole, whole.marts)
+    warehouse.client.execute_sql("drop schema rebuilt cascade")
+    return {model for model in MODELS if due[model] != expected[model]}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_what_is_due_is_all_that_differs_after_a_run_that(warehouse: Warehouse, run: str) -> None:
+    change, due = RUNS[run]
+    _healthy(warehouse)
+    warehouse.refresh()
+    change(warehouse)
+
+    built = warehouse.refresh()
+
+    assert set(built.models) == due
+    assert _differing(warehouse) == set()
+
+
+def _any_run(warehouse: Warehouse, moment: datetime, members: dict[str, set[str]], chance: random.Random) -> None:
+    """Something of everything, or next to nothing: every segment is scanned, whether anything moves or not."""
+    moves, removes, edits, meets = (chance.random() < likely for likely in (0.5, 0.3, 0.2, 0.3))
+    gone = {contact for contact in "abcdef" if removes and chance.random() < 0.2}
+    for contact in sorted(gone):
+        warehouse.remove(contact, chance.choice(["archived", "blocked"]), moment - timedelta(hours=1))
+    for segment, known in members.items():
+        how, status = chance.choice(READINGS)
+        may_join = set("abcdef") - known - gone if moves and how != "none" else set()
+        may_leave = known - gone if moves and how != "none" and status != "incomplete" else set()
+        joins, leaves = ({c for c in sorted(who) if chance.random() < 0.3} for who in (may_join, may_leave))
+        if edits and chance.random() < 0.5:
+            edited = f"{moment - timedelta(hours=chance.randint(0, 40)):%m-%d %H:%M}"
+            warehouse.list_segment(segment, edited=edited, seen=f"{moment:%m-%d %H:%M}")
+        texts = [" ".join(sorted(who)) for who in (joins, leaves, gone & known)]
+        warehouse.scan(moment, segment, how=how, status=status, joins=texts[0], leaves=texts[1], removed=texts[2])
+        members[segment] = (known | joins) - leaves - gone
+    if meets:
+        warehouse.meet(f"met at {moment}")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_any_runs_leave_the_marts_as_a_build_of_everything_would(warehouse: Warehouse, seed: int) -> None:
+    chance = random.Random(seed)
+    members: dict[str, set[str]] = {f"s{number}": set() for number in range(6)}
+    moment = utc("03-01 00:00")
+    for segment in members:
+        warehouse.list_segment(segment)
+    warehouse.refresh()
+    built: set[tuple[str, ...]] = set()
+
+    for _ in range(8):
+        moment += chance.choice([timedelta(hours=5), timedelta(hours=24)])
+        with warehouse.client.begin_transaction():
+            _any_run(warehouse, moment, members, chance)
+        built.add(warehouse.refresh().models)
+        assert _differing(warehouse) == set()
+
+    assert len(built) > 2
+
+
+def test_a_first_complete_scan_that_comes_late_moves_no_spell(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann bob", how="cursor", status="confirmed")
+    warehouse.scan("03-02 10:00", leaves="ann", how="cursor", status="confirmed")
+    warehouse.refresh()
+    warehouse.scan("03-03 10:00")
+
+    built = warehouse.refresh()
+
+    assert OF_CHANGES.isdisjoint(built.models)
+    assert _differing(warehouse) == set()
+
+
+def test_rows_that_are_deleted_are_gone_from_the_marts(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann")
+    warehouse.remove("ann", "archived", "03-02 09:00")
+    warehouse.scan("03-02 10:00", removed="ann")
+    warehouse.refresh()
+    warehouse.client.execute_sql("delete from intercom_raw.contact_removals")
+    warehouse.client.execute_sql("update intercom_raw.membership_changes set seen_by = 'sweep'")
+
+    built = warehouse.refresh()
+
+    assert set(built.models) == OF_REMOVALS
+    assert warehouse.spells("contact_id, leave_reason") == [("ann", "left")]
+
+
+def test_what_was_due_for_a_build_that_failed_is_due_for_the_next(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    warehouse.refresh()
+    warehouse.client.execute_sql(MISCOUNTED)
+    _rescan(warehouse, joins="eve")
+    with pytest.raises(ModelsFailed, match="members_after_a_scan_equal_the_log"):
+        warehouse.refresh()
+    warehouse.client.execute_sql(_scans("members = members - 1", "how = 'cursor'"))
+
+    built = warehouse.refresh()
+
+    assert set(built.models) == OF_SCANS | OF_CHANGES
+    assert _differing(warehouse) == set()
+
+
+def test_building_some_models_leaves_the_rest_due(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    warehouse.refresh()
+    _rescan(warehouse, joins="eve")
+    warehouse.build(select=["segment_versions"])
+
+    built = warehouse.refresh()
+
+    assert set(built.models) == OF_SCANS | OF_CHANGES
+    assert _differing(warehouse) == set()
+
+
+def test_nothing_is_due_after_a_build_of_everything(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    warehouse.build()
+
+    assert warehouse.refresh().models == ()
+
+
+LOSSES = {
+    "a table": "drop table intercom.int_survivors cascade",
+    "a view": "drop view intercom.segment_membership_events",
+    "the mark": f"drop table intercom.{TABLE}",
+    "all marts": "drop schema intercom cascade",
+    "a view, now a table": "drop view intercom.contacts; create table intercom.contacts as select 1 as one",
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_everything_is_built_where_there_is_no_more(warehouse: Warehouse, loss: str) -> None:
+    _healthy(warehouse)
+    warehouse.refresh()
+    warehouse.client.execute_sql(LOSSES[loss])
+
+    built = warehouse.refresh()
+
+    assert built.models == MODELS
+    assert _differing(warehouse) == set()
+
+
+@pytest.mark.parametrize(
+    "file", ["marts/sync_runs.sql", "staging/schema.yml", "checks/no_deleted_segment_has_members.sql"]
+)
+def test_everything_is_built_from_files_that_are_not_those_of_the_last_build(
+    warehouse: Warehouse, sql: Path, file: str
+) -> None:
+    _healthy(warehouse)
+    warehouse.refresh(sql)
+    assert warehouse.refresh(sql).models == ()
+    (sql / file).write_text((sql / file).read_text() + "\n")
+
+    assert warehouse.refresh(sql).models == MODELS
+
+
+def test_the_same_files_elsewhere_are_the_same_files(warehouse: Warehouse, sql: Path) -> None:
+    warehouse.refresh()
+
+    assert warehouse.refresh(sql).models == ()
+
+
+def test_a_warning_is_told_for_as_long_as_it_holds(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann")
+
+    told = [[fault.check for fault in warehouse.refresh().faults] for _ in range(2)]
+    warehouse.meet("ann")
+
+    assert told == [["every_current_member_has_its_contact"]] * 2
+    assert warehouse.refresh().faults == ()
+
+
+def test_a_check_that_reads_what_is_due_stops_what_does_not_add_up(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    warehouse.refresh()
+    warehouse.meet("ann")
+
+    with pytest.raises(ModelsFailed, match="every_row_is_there_once"):
+        warehouse.refresh()
+
+
+def test_what_moves_no_model_is_something_that_it_reads() -> None:
+    everything = {table for model in load_models() for table in model.loaded}
+
+    assert [model.name for model in load_models() if not model.unmoved_by <= everything] == []
+
+
 # What is described
 
 
@@ -1598,7 +1860,10 @@ def test_every_described_column_is_built_and_every_built_one_described(warehouse
         "select table_name, column_name from duckdb_columns() where schema_name = 'intercom' "
         "order by table_name, column_index"
     )
-    described = [(model.name, column) for model in load_models() for column in model.columns]
+    described = [
+        *((model.name, column) for model in load_models() for column in model.columns),
+        *((TABLE, column) for column in COLUMNS),
+    ]
     assert built == sorted(described, key=lambda column: column[0])
 
 
@@ -1613,10 +1878,9 @@ def test_every_description_is_a_comment_in_the_warehouse(warehouse: Warehouse) -
     columns = warehouse.rows(
         "select table_name, column_name, comment from duckdb_columns() where schema_name = 'intercom'"
     )
-    assert relations == sorted((model.name, model.description) for model in load_models())
-    assert sorted(columns) == sorted(
-        (model.name, column, text) for model in load_models() for column, text in model.columns.items()
-    )
+    assert relations == sorted([*((model.name, model.description) for model in load_models()), (TABLE, DESCRIPTION)])
+    described = [(model.name, column, text) for model in load_models() for column, text in model.columns.items()]
+    assert sorted(columns) == sorted([*described, *((TABLE, *column) for column in COLUMNS.items())])
 
 
 def test_every_description_says_something() -> None:

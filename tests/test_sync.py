@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from pipelines.errors import ExitCode, Misconfigured, ModelsFailed
+from pipelines.sync import build_models
 from sandbox import Workspace
 from sandbox.rules import Tagged
 from sources.intercom.client import Unavailable
@@ -532,3 +533,29 @@ def test_a_failing_error_level_check_keeps_the_marts_and_the_published_copy(hous
         house.sync()
 
     assert house.members() == before
+
+
+def test_a_sync_that_finds_nothing_new_builds_no_membership_anew_and_the_command_builds_all(house: House) -> None:
+    house.sync()
+    pipeline = house.warehouse.pipeline("intercom")
+    reasons = "select distinct enter_reason from intercom.segment_memberships"
+    with pipeline.sql_client() as client:
+        client.execute_sql("update intercom.segment_memberships set enter_reason = 'as it was'")
+
+    house.sync()
+
+    assert house.query(reasons) == [("as it was",)]
+    assert house.query("select count(distinct run_id) from intercom.int_scans") == [(2,)]
+    build_models(pipeline)
+    with pipeline.sql_client() as client:
+        assert client.execute_sql(reasons) == [("baseline",)]
+
+
+def test_what_a_killed_run_spilled_beside_the_warehouse_is_deleted_by_the_next(house: House) -> None:
+    spilled = house.folder / "warehouse.duckdb.tmp"
+    spilled.mkdir(parents=True)
+    (spilled / "duckdb_temp_4711_0_storage_DEFAULT-0.tmp").write_bytes(b"who is in which segment")
+
+    house.sync()
+
+    assert not spilled.exists()

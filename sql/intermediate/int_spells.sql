@@ -1,6 +1,7 @@
 -- one row per contact, segment and spell, with the windows in which it began and ended
 -- A spell is [entered_at, left_at), in observations; why it began and ended is decided in segment_memberships.
--- observed_at is never null: `nulls first` only spares BigQuery an order that it cannot express in a frame.
+-- observed_at is never null: `nulls first` only spares BigQuery an order that it cannot express in a frame. All three
+-- windows say it, since they are sorted once only if they are ordered alike.
 
 with
 
@@ -28,12 +29,12 @@ numbered as (
 
         lead(observed_at) over (
             partition by workspace_id, segment_id, contact_id
-            order by observed_at asc, is_member desc
+            order by observed_at asc nulls first, is_member desc
         ) as left_at,
 
         lead(observed_on) over (
             partition by workspace_id, segment_id, contact_id
-            order by observed_at asc, is_member desc
+            order by observed_at asc nulls first, is_member desc
         ) as left_on,
 
         cast(sum(case when is_member then 1 else 0 end) over (

@@ -31,6 +31,9 @@ removals_of_spells as (
         spells.segment_id,
         spells.contact_id,
         spells.spell_number,
+        spells.left_after,
+        spells.left_at,
+        spells.is_segment_deleted,
         removals.status,
         removals.merged_into_contact_id,
         removals.observed_at <= spells.left_at
@@ -61,6 +64,9 @@ removed_spells as (
         segment_id,
         contact_id,
         spell_number,
+        max(left_after) as left_after,
+        max(left_at) as left_at,
+        max(case when is_segment_deleted then 1 else 0 end) = 1 as is_segment_deleted,
         max(case when status = 'merged' and is_before_leave then 1 else 0 end) = 1 as is_merged,
         max(case when status = 'deleted' and is_before_leave then 1 else 0 end) = 1 as is_deleted,
         max(case when status in ('archived', 'blocked') and is_in_window then 1 else 0 end) = 1 as is_archived,
@@ -75,23 +81,16 @@ removed_spells as (
 ended_by_merge as (
 
     select
-        spells.workspace_id,
-        spells.segment_id,
-        spells.left_after,
-        spells.left_at,
-        removed_spells.merged_into_contact_id
+        workspace_id,
+        segment_id,
+        left_after,
+        left_at,
+        merged_into_contact_id
 
     from removed_spells
-    -- inner: every removed spell is a spell
-    inner join spells
-        on
-            removed_spells.workspace_id = spells.workspace_id
-            and removed_spells.segment_id = spells.segment_id
-            and removed_spells.contact_id = spells.contact_id
-            and removed_spells.spell_number = spells.spell_number
     where
-        removed_spells.is_merged
-        and not spells.is_segment_deleted
+        is_merged
+        and not is_segment_deleted
 
 ),
 
