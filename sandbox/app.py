@@ -19,9 +19,9 @@ from sandbox.gate import Gate, Quota, error_response
 from sandbox.pages import Page
 from sandbox.search import (
     DEFAULT_PER_PAGE,
-    Matches,
     Searches,
     SearchRequest,
+    Stretch,
     invalid_cursor,
     read_cursor,
     read_per_page,
@@ -201,7 +201,7 @@ class Endpoints:
         workspace = self._workspace
         return _encoded(page.json(workspace.form(asked.version), workspace.odd_pages_next, url=url))
 
-    def _spoiled(self, page: Page, matches: Matches, asked: SearchRequest) -> Page:
+    def _spoiled(self, page: Page, matches: Stretch, asked: SearchRequest) -> Page:
         named = segment_ids(asked.query)
         fault = self._workspace.faults.pages.take(lambda fault: fault.hits(named, page.number))
         if fault is None:

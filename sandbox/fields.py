@@ -24,7 +24,7 @@ def field_named(name: str, dates: Dates = EXACT) -> Field:
     """Raises ApiError for what Intercom does not search by. Any custom attribute will do, on no contact too."""
     if name in FIELDS:
         return FIELDS[name]
-    if name in _TIMESTAMP_FIELDS:
+    if name in TIMESTAMPS:
         return Field(_reader(name), dates.standard, integer)
     parent, _, attribute = name.partition(".")
     if parent != "custom_attributes" or not attribute:
@@ -115,7 +115,7 @@ _TEXT_FIELDS = (
     *("ios_app_version", "ios_device", "ios_os_version", "ios_app_name", "ios_sdk_version"),
     *("android_app_version", "android_device", "android_app_name"),
 )
-_TIMESTAMP_FIELDS = frozenset(
+TIMESTAMPS = frozenset(
     (
         *("created_at", "signed_up_at", "updated_at", "last_seen_at", "last_contacted_at", "last_replied_at"),
         *("last_email_opened_at", "last_email_clicked_at", "ios_last_seen_at", "android_last_seen_at"),

@@ -9,7 +9,7 @@ from sandbox.comparisons import CHOICE, Comparison
 from sandbox.contacts import Contact
 from sandbox.errors import ApiError
 from sandbox.fields import field_named, invalid_field, text
-from sandbox.timestamps import Dates, reach
+from sandbox.timestamps import Dates
 
 MOST_FILTERS = 15
 MOST_LEVELS = 2
@@ -35,7 +35,7 @@ class Filter(Protocol):
 class Terms:
     """What the words of a query stand for: who is in the segments it names, and what its timestamps match.
 
-    `between` answers the ids of the contacts with a timestamp (one of ORDERED) from a second to another one.
+    `between` answers the ids of the contacts with a timestamp (one of ORDERED) from a second up to another one.
     `refused` are words that stand for nothing: a field (`segment_id`), or a field with an operator (`id IN`).
     """
 
@@ -159,8 +159,8 @@ def _filter(name: object, sign: str, value: object, terms: Terms) -> Filter:
     if sign not in field.operators:
         raise _invalid_operator(name, sign)
     wanted = _wanted(name, sign, value, field.typed)
-    seconds = reach(sign, wanted) if name in ORDERED else None
-    return Compare(field.read, field.operators[sign], wanted, seconds and partial(terms.between, name, *seconds))
+    span = terms.dates.span(sign, wanted) if name in ORDERED and wanted is not None else None
+    return Compare(field.read, field.operators[sign], wanted, span and partial(terms.between, name, *span))
 
 
 def _refuse(name: str, sign: str, refused: Set[str]) -> None:
