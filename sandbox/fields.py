@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from operator import methodcaller
 from typing import Any
 
 from sandbox.comparisons import ANY_TYPE, CHOICE, NUMBER, TEXT, Comparison
@@ -74,26 +74,18 @@ def scalar(value: Any) -> str | bool | int | float:
     return value
 
 
-def _path(name: str, contact: Contact) -> Any:
-    return contact.value(name)
-
-
-def _top_level(name: str, contact: Contact) -> Any:
-    return contact.attributes.get(name)
-
-
 def _reader(name: str) -> Callable[[Contact], Any]:
-    return partial(_path if "." in name else _top_level, name)
+    return methodcaller("value", name)
 
 
 def _email_domain(contact: Contact) -> str | None:
-    email = contact.attributes["email"]
+    email = contact.value("email")
     return email.partition("@")[2] if email else None
 
 
 def _owner(contact: Contact) -> int | None:
     """Sent as a number or as text, searched as a number."""
-    owner = contact.attributes["owner_id"]
+    owner = contact.value("owner_id")
     return None if owner is None else int(owner)
 
 

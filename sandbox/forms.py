@@ -38,12 +38,20 @@ class Form:
 
     def encoded(self, contact: Contact) -> bytes:
         """The contact as it goes over the wire, encoded once."""
+        if not self.reshapes and self._keeps_owner(contact):
+            return contact.json
+        if contact.encoded is None:
+            contact.encoded = {}
         if self not in contact.encoded:
             contact.encoded[self] = msgspec.json.encode(self._sent(contact))
         return contact.encoded[self]
 
+    def _keeps_owner(self, contact: Contact) -> bool:
+        owner = contact.value("owner_id")
+        return owner is None or type(owner) is self.owner_id
+
     def _sent(self, contact: Contact) -> Json:
-        owner = contact.attributes["owner_id"]
+        owner = contact.value("owner_id")
         sent = {**contact.attributes, "owner_id": None if owner is None else self.owner_id(owner)}
         for reshape in self.reshapes:
             sent = reshape.reshaped(contact, sent)

@@ -271,8 +271,10 @@ class Workspace:
 
     def _settle(self, contacts: int, segments: int) -> None:
         ids = [self._new_id() for _ in range(contacts)]
+        moment = self.now()
         for contact in population(self._random, ids, workspace_id=self.workspace_id, now=self._clock.second()):
-            self._record(contact.id, contact)
+            self._contacts.record(contact.id, contact, moment)
+            self._memberships.touch(contact.id)
         for age, outline in enumerate(outlines(segments), start=1):
             self._found_segment(outline, self._clock.second() - age * 13 * DAY_SECONDS)
 
