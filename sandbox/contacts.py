@@ -33,10 +33,10 @@ class Contact:
     """One version of a contact, never changed; `tags` are names.
 
     It is kept as the JSON that is sent, since as a dictionary it takes three times the memory. `edition` counts the
-    updates, silent visits left out; `encoded` keeps what else was made of it to be sent.
+    updates, silent visits left out.
     """
 
-    __slots__ = ("_at_hand", "edition", "encoded", "id", "json", "tags")
+    __slots__ = ("_at_hand", "edition", "id", "json", "tags")
 
     def __init__(self, contact_id: str, attributes: Json, tags: frozenset[str] = frozenset(), edition: int = 0) -> None:
         location, custom = (attributes.get(name) or {} for name in ("location", "custom_attributes"))
@@ -44,7 +44,6 @@ class Contact:
         self.json = msgspec.json.encode(attributes)
         self.tags = _shared(tags)
         self.edition = edition
-        self.encoded: dict[object, bytes] | None = None
         self._at_hand = (*map(attributes.get, _AT_HAND), location.get("country"), *map(custom.get, _CUSTOM_AT_HAND))
 
     @property

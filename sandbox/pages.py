@@ -29,9 +29,11 @@ class Page:
         pages: dict[str, Any] = {"type": "pages", "page": self.number, "per_page": self.per_page}
         pages["total_pages"] = -(-self.total_count // self.per_page)
         pages |= self._next(following, url)
-        rows = b",".join(map(form.encoded, self.contacts))
         tail = msgspec.json.encode({"total_count": self.total_count, "pages": pages})
-        return b'{"type":"list","data":[%b],%b' % (rows, tail[1:])
+        rows = list(map(form.encoded, self.contacts)) or [b""]
+        rows[0] = b'{"type":"list","data":[' + rows[0]
+        rows[-1] += b"]," + tail[1:]
+        return b",".join(rows)
 
     def _next(self, following: Following, url: str | None) -> Json:
         if self.next is None and following in ("absent", "url"):

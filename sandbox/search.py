@@ -4,7 +4,6 @@ import base64
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -67,39 +66,33 @@ class SearchRequest:
 
 
 class Matches:
-    """Everybody who answers to a query, in ascending order.
+    """Everybody who answers to a query, in ascending order; told as they are in the workspace now."""
 
-    `order`, if it is given, has them in that order among others: with many to sort, that is where they are picked from.
-    """
-
-    def __init__(self, field: str, contacts: Iterable[Contact], order: "Matches | None" = None) -> None:
+    def __init__(self, field: str, workspace: Workspace, ids: Iterable[str], order: "Matches | None" = None) -> None:
+        """Takes them from an `order` of everybody, which is faster for many, or sorts them."""
         self._read = sort_value(field)
-        self._contacts = {contact.id: contact for contact in contacts}
+        self._workspace = workspace
         self._places: dict[str, int] | None = None
-        self._keys: list[Key] = order.keys_of(self._contacts) if order else []
-        if len(self._keys) < len(self._contacts):
-            self._keys = sorted(map(self._key, self._contacts.values()))
+        self._keys: list[Key] = order.keys_of(ids) if order else sorted(map(self._key, self._present(ids)))
 
     def revise(self, answers: Mapping[str, Contact | None]) -> None:
         """Takes contacts as they are now; None for those who do not answer to the query, or not any more."""
         self._places = None
-        present = [contact for contact in answers.values() if contact]
-        before = [contact for contact in map(self._contacts.pop, answers, repeat(None)) if contact]
-        self._contacts.update((contact.id, contact) for contact in present)
+        present = [self._key(contact) for contact in answers.values() if contact]
         if len(answers) > FEW:
-            self._keys = sorted([key for key in self._keys if key[2] not in answers] + list(map(self._key, present)))
+            self._keys = sorted([key for key in self._keys if key[2] not in answers] + present)
             return
-        for contact in before:
-            del self._keys[bisect_left(self._keys, self._key(contact))]
-        for contact in present:
-            insort(self._keys, self._key(contact))
+        for contact_id in answers:
+            self._remove(contact_id)
+        for key in present:
+            insort(self._keys, key)
 
-    def keys_of(self, contacts: Mapping[str, Contact]) -> list[Key]:
-        """Of those contacts, in order; not of those that were changed meanwhile."""
+    def keys_of(self, ids: Iterable[str]) -> list[Key]:
+        """Of those contacts, in order."""
         if self._places is None:
             self._places = {key[2]: place for place, key in enumerate(self._keys)}
-        same = [contact_id for contact_id, contact in contacts.items() if self._contacts.get(contact_id) is contact]
-        return [self._keys[place] for place in sorted(map(self._places.__getitem__, same))]
+        places = map(self._places.get, ids)
+        return [self._keys[place] for place in sorted(place for place in places if place is not None)]
 
     def whole(self) -> "Stretch":
         """All of them."""
@@ -112,7 +105,7 @@ class Matches:
 
     def rows(self, start: int, end: int) -> list[Contact]:
         """The contacts from one place up to another one."""
-        return [self._contacts[key[2]] for key in self._keys[start:end]]
+        return self._present(key[2] for key in self._keys[start:end])
 
     def places_beside(self, key: Key) -> tuple[int, int]:
         """Where those before the key end, and where those after it begin."""
@@ -125,6 +118,16 @@ class Matches:
 
     def _key(self, contact: Contact) -> Key:
         return sort_key(self._read(contact), contact.id)
+
+    def _present(self, ids: Iterable[str]) -> list[Contact]:
+        return [contact for contact in map(self._workspace.contacts.get, ids) if contact]
+
+    def _remove(self, contact_id: str) -> None:
+        """It stands where one of the contact's versions, up to the present one, has its place."""
+        for key in set(map(self._key, self._workspace.versions(contact_id))):
+            place = bisect_left(self._keys, key)
+            if self._keys[place : place + 1] == [key]:
+                del self._keys[place]
 
 
 @dataclass(frozen=True)
@@ -243,11 +246,11 @@ class Searches:
         wanted, contacts = self._filter(query, timezone), self._workspace.contacts
         candidates = wanted.candidates()
         # Copies, since a served workspace may be changed from another thread.
-        asked = contacts.values() if candidates is None else map(contacts.get, list(candidates))
-        matches = wanted.matches
-        found = [contact for contact in list(asked) if contact and matches(contact) and contact.id not in hidden]
+        asked = list(contacts if candidates is None else candidates)
+        present = [contact for contact in map(contacts.get, asked) if contact]
+        found = [contact.id for contact in filter(wanted.matches, present) if contact.id not in hidden]
         is_worth_an_order = query is not None and len(found) * MANY > len(contacts)
-        return Matches(field, found, self._everybody(field) if is_worth_an_order else None)
+        return Matches(field, self._workspace, found, self._everybody(field) if is_worth_an_order else None)
 
     def _answers(self, ids: Iterable[str], wanted: Filter, hidden: Set[str]) -> dict[str, Contact | None]:
         """Those who answer to the query, as they are now, and None for the others."""

@@ -105,6 +105,10 @@ class Workspace:
         """Ids of contacts in the order in which they were made, changed or removed; it only grows."""
         return self._memberships.touched
 
+    def versions(self, contact_id: str) -> list[Contact]:
+        """Everything that a contact has been, the oldest first; none of a contact that nobody knows."""
+        return self._contacts.versions(contact_id)
+
     def now(self) -> datetime:
         """The present on the workspace's clock, in UTC."""
         return self._clock.now()

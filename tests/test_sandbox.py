@@ -1016,14 +1016,23 @@ def test_owners_are_numbers_up_to_2_15_and_text_from_then_on(version: str) -> No
         assert {contact["id"]: contact["owner_id"] for contact in page["data"]} == dict(zip(owned, alone, strict=True))
 
 
-def test_a_contact_is_encoded_once_for_all_versions_that_send_it_alike() -> None:
-    workspace = standing()
-    contact = next(iter(workspace.contacts.values()))
+def test_a_contact_without_an_owner_is_encoded_once_for_all_versions() -> None:
+    workspace = standing(contacts=0)
+    contact = workspace.contacts[workspace.sign_up(owner_id=None)]
 
-    old, older, new = (workspace.form(VERSIONS[version]).encoded(contact) for version in ("2.15", "2.7", "Preview"))
+    sent = [workspace.form(version).encoded(contact) for version in VERSIONS.values()]
 
-    assert old is older
-    assert workspace.form(VERSIONS["2.16"]).encoded(contact) is new
+    assert all(one is contact.json for one in sent)
+
+
+def test_only_a_contacts_own_owner_has_another_type_in_another_version() -> None:
+    workspace = standing(contacts=0)
+    custom = {"owner_id": 814_860, 'x"owner_id': 814_860, '"owner_id":814860': '"owner_id":814860'}
+    contact_id = workspace.sign_up(owner_id=814_860, name='"owner_id":814860', custom_attributes=custom)
+
+    told = Client(workspace).get(f"/contacts/{contact_id}")
+
+    assert told == {**workspace.contacts[contact_id].attributes, "owner_id": "814860"}
 
 
 def test_below_2_16_an_unheard_of_order_is_descending() -> None:
