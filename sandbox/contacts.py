@@ -36,7 +36,7 @@ class Contact:
     updates, silent visits left out.
     """
 
-    __slots__ = ("_at_hand", "edition", "id", "json", "tags")
+    __slots__ = ("_at_hand", "edition", "id", "json", "owner_type", "tags")
 
     def __init__(self, contact_id: str, attributes: Json, tags: frozenset[str] = frozenset(), edition: int = 0) -> None:
         location, custom = (attributes.get(name) or {} for name in ("location", "custom_attributes"))
@@ -44,6 +44,7 @@ class Contact:
         self.json = msgspec.json.encode(attributes)
         self.tags = _shared(tags)
         self.edition = edition
+        self.owner_type = type(attributes.get("owner_id"))
         self._at_hand = (*map(attributes.get, _AT_HAND), location.get("country"), *map(custom.get, _CUSTOM_AT_HAND))
 
     @property

@@ -30,6 +30,9 @@ class Filter(Protocol):
     def candidates(self) -> Collection[str] | None:
         """Ids outside of which nobody can answer to it; None if it could be anybody."""
 
+    def is_exact(self) -> bool:
+        """Whether all candidates answer to it, so that none of them has to be asked."""
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -78,6 +81,10 @@ class Compare:
         """Anybody, except where the attribute is one that contacts are kept in order by."""
         return self.nearby() if self.nearby else None
 
+    def is_exact(self) -> bool:
+        """Where there are candidates: they are found by the same seconds."""
+        return self.nearby is not None
+
 
 @dataclass(frozen=True)
 class OneOf:
@@ -93,6 +100,10 @@ class OneOf:
     def candidates(self) -> Set[str] | None:
         """The set itself."""
         return None if self.negated else self.ids
+
+    def is_exact(self) -> bool:
+        """Unless negated."""
+        return not self.negated
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,10 @@ class Both:
         known = [ids for part in self.parts if (ids := part.candidates()) is not None]
         return min(known, key=len, default=None)
 
+    def is_exact(self) -> bool:
+        """Each part has its own candidates."""
+        return len(self.parts) == 1 and self.parts[0].is_exact()
+
 
 @dataclass(frozen=True)
 class Either:
@@ -125,6 +140,10 @@ class Either:
         """Those of all parts, if every part can name its own."""
         known = [ids for part in self.parts if (ids := part.candidates()) is not None]
         return set().union(*known) if len(known) == len(self.parts) else None
+
+    def is_exact(self) -> bool:
+        """If every part is."""
+        return all(part.is_exact() for part in self.parts)
 
 
 GROUPS: Mapping[str, type[Both] | type[Either]] = {"AND": Both, "OR": Either}

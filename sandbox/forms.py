@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
+from types import NoneType
 from typing import Any
 
 import msgspec
@@ -38,20 +39,30 @@ class Form:
 
     def encoded(self, contact: Contact) -> bytes:
         """The contact as it goes over the wire."""
-        return _reshaped(self, contact) if self.reshapes else self._owned(contact)
+        return self.rows([contact])[0]
 
-    def _owned(self, contact: Contact) -> bytes:
+    def rows(self, contacts: list[Contact]) -> list[bytes]:
+        """The contacts as they go over the wire."""
+        if self.reshapes:
+            return [_reshaped(self, contact) for contact in contacts]
+        alike = (self.owner_id, NoneType)
+        return [contact.json if contact.owner_type in alike else self.owned(contact) for contact in contacts]
+
+    def owned(self, contact: Contact) -> bytes:
         """The contact's own JSON, with the type of the owner changed in place: the contact is encoded once for all."""
         owner = contact.value("owner_id")
-        if owner is None or type(owner) is self.owner_id:
-            return contact.json
-        was, now = (b'"owner_id":%b' % msgspec.json.encode(value) for value in (owner, self.owner_id(owner)))
-        return contact.json.replace(was, now, 1)
+        return contact.json if owner is None else contact.json.replace(*_owners(owner, self.owner_id(owner)), 1)
+
+
+@cache
+def _owners(was: int | str, now: int | str) -> tuple[bytes, bytes]:
+    old, new = (msgspec.json.encode({"owner_id": owner})[1:-1] for owner in (was, now))
+    return old, new
 
 
 @lru_cache(maxsize=READ)
 def _reshaped(form: Form, contact: Contact) -> bytes:
-    sent = msgspec.json.decode(form._owned(contact), type=Json)
+    sent = msgspec.json.decode(form.owned(contact), type=Json)
     for reshape in form.reshapes:
         sent = reshape.reshaped(contact, sent)
     return msgspec.json.encode(sent)

@@ -105,7 +105,7 @@ class Matches:
 
     def rows(self, start: int, end: int) -> list[Contact]:
         """The contacts from one place up to another one."""
-        return self._present(key[2] for key in self._keys[start:end])
+        return self._present([key[2] for key in self._keys[start:end]])
 
     def places_beside(self, key: Key) -> tuple[int, int]:
         """Where those before the key end, and where those after it begin."""
@@ -186,11 +186,11 @@ class Moment(NamedTuple):
 
 
 class Searches:
-    """Answers requests. What answered a query is kept, and later only those are asked whom something happened to."""
+    """Answers requests. What answered a query is `kept`, and later only those are asked whom something happened to."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._kept: dict[bytes, tuple[Moment, Matches]] = {}
+        self.kept: dict[bytes, tuple[Moment, Matches]] = {}
 
     def matches(self, request: SearchRequest) -> Stretch:
         """Everybody who answers to the request now. Raises ApiError for a query that Intercom would refuse."""
@@ -205,7 +205,7 @@ class Searches:
     def _matches(self, query: Any, field: str, timezone: str | None) -> Matches:
         key = msgspec.json.encode([query, field, timezone])
         moment = self._moment(query)
-        kept = self._kept.pop(key, None)
+        kept = self.kept.pop(key, None)
         changed = self._changed(kept[0], moment) if kept else None
         if kept is None or changed is None:
             matches = self._found(query, field, timezone, moment.hidden)
@@ -213,9 +213,9 @@ class Searches:
             matches = kept[1]
             if changed:
                 matches.revise(self._answers(changed, self._filter(query, timezone), moment.hidden))
-        self._kept[key] = (moment, matches)
-        if len(self._kept) > KEPT:
-            del self._kept[next(iter(self._kept))]
+        self.kept[key] = (moment, matches)
+        if len(self.kept) > KEPT:
+            del self.kept[next(iter(self.kept))]
         return matches
 
     def _moment(self, query: Any) -> Moment:
@@ -243,14 +243,19 @@ class Searches:
         return parse(query, Terms(self._members, _dates(timezone), self._between, self._workspace.refuses))
 
     def _found(self, query: Any, field: str, timezone: str | None, hidden: Set[str]) -> Matches:
-        wanted, contacts = self._filter(query, timezone), self._workspace.contacts
-        candidates = wanted.candidates()
-        # Copies, since a served workspace may be changed from another thread.
-        asked = list(contacts if candidates is None else candidates)
-        present = [contact for contact in map(contacts.get, asked) if contact]
-        found = [contact.id for contact in filter(wanted.matches, present) if contact.id not in hidden]
-        is_worth_an_order = query is not None and len(found) * MANY > len(contacts)
+        found = [contact_id for contact_id in self._ids(self._filter(query, timezone)) if contact_id not in hidden]
+        is_worth_an_order = query is not None and len(found) * MANY > len(self._workspace.contacts)
         return Matches(field, self._workspace, found, self._everybody(field) if is_worth_an_order else None)
+
+    def _ids(self, wanted: Filter) -> list[str]:
+        """Of those who answer to it; also of some who are not there, if it names them."""
+        contacts, candidates = self._workspace.contacts, wanted.candidates()
+        # A copy, since a served workspace may be changed from another thread.
+        asked = list(contacts if candidates is None else candidates)
+        if wanted.is_exact():
+            return asked
+        present = [contact for contact in map(contacts.get, asked) if contact]
+        return [contact.id for contact in filter(wanted.matches, present)]
 
     def _answers(self, ids: Iterable[str], wanted: Filter, hidden: Set[str]) -> dict[str, Contact | None]:
         """Those who answer to the query, as they are now, and None for the others."""
