@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from sandbox.app import create_app
+from sandbox.collection import kept_from_collection
 from sandbox.server import address, listen, server
 from sandbox.workspace import BEARER, Workspace
 
@@ -33,9 +34,10 @@ def main(
     what there is and what was asked: the number of contacts, the members of each segment, the calls by endpoint, how
     many were refused with 429 or spoilt by a fault, and the CPU seconds that the sandbox has taken so far.
     """
-    workspace = Workspace(contacts=contacts, segments=segments, memberships=memberships, seed=seed, token=token)
-    for segment in workspace.segments.values():
-        workspace.roll(segment)  # found out before anybody waits for it
+    with kept_from_collection():
+        workspace = Workspace(contacts=contacts, segments=segments, memberships=memberships, seed=seed, token=token)
+        for segment in workspace.segments.values():
+            workspace.roll(segment)  # found out before anybody waits for it
     workspace.faults.at_rate(fault_rate, seed=fault_seed)
     listener = listen(port)
     typer.echo(f"{contacts} contacts in {len(workspace.segments)} segments at {address(listener)}\n")
