@@ -1,10 +1,12 @@
 """The HTTP face of a workspace: Intercom's paths, envelopes and errors."""
 
 import re
+import time
 from dataclasses import replace
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -15,13 +17,13 @@ from sandbox.activities import Activity
 from sandbox.contacts import Contact, Json
 from sandbox.errors import ApiError
 from sandbox.filters import segment_ids
-from sandbox.gate import Gate, Quota, error_response
+from sandbox.gate import ACCOUNT_PATH, Gate, Quota, error_response
 from sandbox.pages import Page
 from sandbox.search import (
     DEFAULT_PER_PAGE,
-    Matches,
     Searches,
     SearchRequest,
+    Stretch,
     invalid_cursor,
     read_cursor,
     read_per_page,
@@ -48,6 +50,7 @@ def create_app(workspace: Workspace, *, limit: int = 1666, latency: float = 0.0)
     endpoints = Endpoints(workspace)
     app = Starlette(
         routes=[
+            Route(ACCOUNT_PATH, endpoints.account),
             Route("/me", endpoints.me),
             Route("/segments", endpoints.segments),
             Route("/segments/{segment_id}", endpoints.segment),
@@ -66,11 +69,29 @@ def create_app(workspace: Workspace, *, limit: int = 1666, latency: float = 0.0)
 
 
 class Endpoints:
-    """One method per endpoint; each counts itself in the workspace's calls."""
+    """One method per endpoint; each of Intercom's counts itself in the workspace's calls."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._searches = Searches(workspace)
+
+    async def account(self, request: Request) -> Response:
+        """What there is and what was asked of it, told without token, quota, latency and faults.
+
+        `refused` are the answers of 429, `spoilt` the calls that met a fault, by its kind; `cpu_seconds` are those of
+        the whole process.
+        """
+        workspace = self._workspace
+        segments = list(workspace.segments.values())
+        account = {
+            "contacts": len(workspace.contacts),
+            "segments": {segment.id: len(workspace.roll(segment).members) for segment in segments},
+            "calls": workspace.calls,
+            "refused": workspace.refused,
+            "spoilt": workspace.faults.spoilt,
+            "cpu_seconds": time.process_time(),
+        }
+        return _json(account)
 
     async def me(self, request: Request) -> Response:
         """The admin whose token it is, and the workspace."""
@@ -127,7 +148,7 @@ class Endpoints:
         asked = read_request(await request.body(), _version(request))
         matches = self._searches.matches(asked)
         page = self._spoiled(matches.page(asked), matches, asked)
-        return self._page(page, asked, url=str(request.url.replace(query="")))
+        return self._page(page, asked, url=request.url)
 
     async def activities(self, request: Request) -> Response:
         """A page of the feed. Its last id is the cursor of the next one even if it is the last page for now."""
@@ -197,11 +218,11 @@ class Endpoints:
             headers = {"Link": f'</contacts/{survivor}>; rel="canonical"'}
             raise ApiError(410, "contact_merged", MERGED, headers)
 
-    def _page(self, page: Page, asked: SearchRequest, *, url: str | None = None) -> Response:
+    def _page(self, page: Page, asked: SearchRequest, *, url: URL | None = None) -> Response:
         workspace = self._workspace
         return _encoded(page.json(workspace.form(asked.version), workspace.odd_pages_next, url=url))
 
-    def _spoiled(self, page: Page, matches: Matches, asked: SearchRequest) -> Page:
+    def _spoiled(self, page: Page, matches: Stretch, asked: SearchRequest) -> Page:
         named = segment_ids(asked.query)
         fault = self._workspace.faults.pages.take(lambda fault: fault.hits(named, page.number))
         if fault is None:

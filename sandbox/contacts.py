@@ -2,8 +2,7 @@
 
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -16,44 +15,82 @@ EMBEDDED = 10
 # Written field by field, so that an update of one city keeps the country.
 NESTED = ("custom_attributes", "location")
 
+# What rules and searches ask of everybody. It is at hand; whatever else is asked is read from the JSON.
+_AT_HAND = (
+    *("id", "role", "email", "owner_id", "created_at", "updated_at", "signed_up_at"),
+    *("last_seen_at", "last_replied_at", "last_email_opened_at"),
+    *("has_hard_bounced", "unsubscribed_from_emails", "ios_device", "android_device"),
+)
+_CUSTOM_AT_HAND = ("plan", "monthly_spend", "sessions", "is_admin", "account_name")
+_NAMES_AT_HAND = (*_AT_HAND, "location.country", *(f"custom_attributes.{name}" for name in _CUSTOM_AT_HAND))
+_PLACES: Mapping[str, int] = {name: place for place, name in enumerate(_NAMES_AT_HAND)}
 
-@dataclass(frozen=True, eq=False)
+# So many contacts are kept read: all of a workspace of the usual size, and not those of a large one.
+READ = 5000
+
+
 class Contact:
-    """One version of a contact. `attributes` is its JSON, never changed in place; `tags` are names.
+    """One version of a contact, never changed; `tags` are names.
 
-    `edition` counts the updates, silent visits left out; `encoded` keeps what was made of it to be sent.
+    It is kept as the JSON that is sent, since as a dictionary it takes three times the memory. `edition` counts the
+    updates, silent visits left out.
     """
 
-    id: str
-    attributes: Mapping[str, Any]
-    tags: frozenset[str] = frozenset()
-    edition: int = 0
-    encoded: dict[object, bytes] = field(default_factory=dict, init=False, repr=False)
+    __slots__ = ("_at_hand", "edition", "id", "json", "owner_type", "tags")
 
-    @cached_property
-    def json(self) -> bytes:
-        """The attributes as they are, whatever the version that is asked and however it is to send them."""
-        return msgspec.json.encode(self.attributes)
+    def __init__(self, contact_id: str, attributes: Json, tags: frozenset[str] = frozenset(), edition: int = 0) -> None:
+        location, custom = (attributes.get(name) or {} for name in ("location", "custom_attributes"))
+        self.id = contact_id
+        self.json = msgspec.json.encode(attributes)
+        self.tags = _shared(tags)
+        self.edition = edition
+        self.owner_type = type(attributes.get("owner_id"))
+        self._at_hand = (*map(attributes.get, _AT_HAND), location.get("country"), *map(custom.get, _CUSTOM_AT_HAND))
+
+    @property
+    def attributes(self) -> Json:
+        """What is true of the contact, in the shape of its JSON; not to be changed by the caller."""
+        return _read(self.json)
 
     def value(self, name: str) -> Any:
         """An attribute by name or by dotted path (`location.country`); None where there is none."""
-        if "." not in name:
-            return self.attributes.get(name)
+        place = _PLACES.get(name)
+        if place is not None:
+            return self._at_hand[place]
         parent, _, child = name.partition(".")
         value = self.attributes.get(parent)
+        if not child:
+            return value
         return value.get(child) if isinstance(value, dict) else None
 
     def updated(self, attributes: Mapping[str, Any]) -> "Contact":
         """The next version; nested attributes are merged, everything else is replaced."""
-        merged = {name: {**self.attributes[name], **attributes[name]} for name in NESTED if name in attributes}
+        known = self.attributes
+        merged = {name: {**known[name], **attributes[name]} for name in NESTED if name in attributes}
         edition = self.edition + ("updated_at" in attributes)
-        return Contact(self.id, {**self.attributes, **attributes, **merged}, self.tags, edition)
+        return Contact(self.id, {**known, **attributes, **merged}, self.tags, edition)
 
     def tagged(self, tags: Iterable[str], *, updated_at: int) -> "Contact":
         """The next version, with these tags instead of its own."""
         names = frozenset(tags)
-        listed = references("tag", sorted(map(tag_id, names)), url=f"/contacts/{self.id}/tags")
-        return Contact(self.id, {**self.attributes, "tags": listed, "updated_at": updated_at}, names, self.edition + 1)
+        changed = {"tags": tag_list(self.id, names), "updated_at": updated_at}
+        return Contact(self.id, {**self.attributes, **changed}, names, self.edition + 1)
+
+
+@lru_cache(maxsize=READ)
+def _read(encoded: bytes) -> Json:
+    return msgspec.json.decode(encoded, type=Json)
+
+
+@cache
+def _shared(tags: frozenset[str]) -> frozenset[str]:
+    """The same set for the same tags: there are far fewer of them than of contacts."""
+    return tags
+
+
+def tag_list(contact_id: str, names: Iterable[str]) -> Json:
+    """The tags of a contact, as it carries them."""
+    return references("tag", sorted(map(tag_id, names)), url=f"/contacts/{contact_id}/tags")
 
 
 def references(kind: str, ids: list[str], *, url: str) -> Json:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from operator import methodcaller
 from typing import Any
 
 from sandbox.comparisons import ANY_TYPE, CHOICE, NUMBER, TEXT, Comparison
@@ -24,7 +24,7 @@ def field_named(name: str, dates: Dates = EXACT) -> Field:
     """Raises ApiError for what Intercom does not search by. Any custom attribute will do, on no contact too."""
     if name in FIELDS:
         return FIELDS[name]
-    if name in _TIMESTAMP_FIELDS:
+    if name in TIMESTAMPS:
         return Field(_reader(name), dates.standard, integer)
     parent, _, attribute = name.partition(".")
     if parent != "custom_attributes" or not attribute:
@@ -74,26 +74,18 @@ def scalar(value: Any) -> str | bool | int | float:
     return value
 
 
-def _path(name: str, contact: Contact) -> Any:
-    return contact.value(name)
-
-
-def _top_level(name: str, contact: Contact) -> Any:
-    return contact.attributes.get(name)
-
-
 def _reader(name: str) -> Callable[[Contact], Any]:
-    return partial(_path if "." in name else _top_level, name)
+    return methodcaller("value", name)
 
 
 def _email_domain(contact: Contact) -> str | None:
-    email = contact.attributes["email"]
+    email = contact.value("email")
     return email.partition("@")[2] if email else None
 
 
 def _owner(contact: Contact) -> int | None:
     """Sent as a number or as text, searched as a number."""
-    owner = contact.attributes["owner_id"]
+    owner = contact.value("owner_id")
     return None if owner is None else int(owner)
 
 
@@ -115,7 +107,7 @@ _TEXT_FIELDS = (
     *("ios_app_version", "ios_device", "ios_os_version", "ios_app_name", "ios_sdk_version"),
     *("android_app_version", "android_device", "android_app_name"),
 )
-_TIMESTAMP_FIELDS = frozenset(
+TIMESTAMPS = frozenset(
     (
         *("created_at", "signed_up_at", "updated_at", "last_seen_at", "last_contacted_at", "last_replied_at"),
         *("last_email_opened_at", "last_email_clicked_at", "ios_last_seen_at", "android_last_seen_at"),

@@ -9,7 +9,7 @@ from sandbox.comparisons import CHOICE, Comparison
 from sandbox.contacts import Contact
 from sandbox.errors import ApiError
 from sandbox.fields import field_named, invalid_field, text
-from sandbox.timestamps import Dates, reach
+from sandbox.timestamps import Dates
 
 MOST_FILTERS = 15
 MOST_LEVELS = 2
@@ -30,12 +30,15 @@ class Filter(Protocol):
     def candidates(self) -> Collection[str] | None:
         """Ids outside of which nobody can answer to it; None if it could be anybody."""
 
+    def is_exact(self) -> bool:
+        """Whether all candidates answer to it, so that none of them has to be asked."""
+
 
 @dataclass(frozen=True)
 class Terms:
     """What the words of a query stand for: who is in the segments it names, and what its timestamps match.
 
-    `between` answers the ids of the contacts with a timestamp (one of ORDERED) from a second to another one.
+    `between` answers the ids of the contacts with a timestamp (one of ORDERED) from a second up to another one.
     `refused` are words that stand for nothing: a field (`segment_id`), or a field with an operator (`id IN`).
     """
 
@@ -78,6 +81,10 @@ class Compare:
         """Anybody, except where the attribute is one that contacts are kept in order by."""
         return self.nearby() if self.nearby else None
 
+    def is_exact(self) -> bool:
+        """Where there are candidates: they are found by the same seconds."""
+        return self.nearby is not None
+
 
 @dataclass(frozen=True)
 class OneOf:
@@ -93,6 +100,10 @@ class OneOf:
     def candidates(self) -> Set[str] | None:
         """The set itself."""
         return None if self.negated else self.ids
+
+    def is_exact(self) -> bool:
+        """Unless negated."""
+        return not self.negated
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,10 @@ class Both:
         known = [ids for part in self.parts if (ids := part.candidates()) is not None]
         return min(known, key=len, default=None)
 
+    def is_exact(self) -> bool:
+        """Each part has its own candidates."""
+        return len(self.parts) == 1 and self.parts[0].is_exact()
+
 
 @dataclass(frozen=True)
 class Either:
@@ -125,6 +140,10 @@ class Either:
         """Those of all parts, if every part can name its own."""
         known = [ids for part in self.parts if (ids := part.candidates()) is not None]
         return set().union(*known) if len(known) == len(self.parts) else None
+
+    def is_exact(self) -> bool:
+        """If every part is."""
+        return all(part.is_exact() for part in self.parts)
 
 
 GROUPS: Mapping[str, type[Both] | type[Either]] = {"AND": Both, "OR": Either}
@@ -159,8 +178,8 @@ def _filter(name: object, sign: str, value: object, terms: Terms) -> Filter:
     if sign not in field.operators:
         raise _invalid_operator(name, sign)
     wanted = _wanted(name, sign, value, field.typed)
-    seconds = reach(sign, wanted) if name in ORDERED else None
-    return Compare(field.read, field.operators[sign], wanted, seconds and partial(terms.between, name, *seconds))
+    span = terms.dates.span(sign, wanted) if name in ORDERED and wanted is not None else None
+    return Compare(field.read, field.operators[sign], wanted, span and partial(terms.between, name, *span))
 
 
 def _refuse(name: str, sign: str, refused: Set[str]) -> None:

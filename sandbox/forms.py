@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, lru_cache, partial
+from types import NoneType
 from typing import Any
 
 import msgspec
 
-from sandbox.contacts import Contact, Json
+from sandbox.contacts import READ, Contact, Json
 
 # Answers the fields of an object with the named one changed.
 Change = Callable[[Json, str], Json]
@@ -37,17 +38,34 @@ class Form:
     reshapes: tuple[Reshape, ...] = ()
 
     def encoded(self, contact: Contact) -> bytes:
-        """The contact as it goes over the wire, encoded once."""
-        if self not in contact.encoded:
-            contact.encoded[self] = msgspec.json.encode(self._sent(contact))
-        return contact.encoded[self]
+        """The contact as it goes over the wire."""
+        return self.rows([contact])[0]
 
-    def _sent(self, contact: Contact) -> Json:
-        owner = contact.attributes["owner_id"]
-        sent = {**contact.attributes, "owner_id": None if owner is None else self.owner_id(owner)}
-        for reshape in self.reshapes:
-            sent = reshape.reshaped(contact, sent)
-        return sent
+    def rows(self, contacts: list[Contact]) -> list[bytes]:
+        """The contacts as they go over the wire."""
+        if self.reshapes:
+            return [_reshaped(self, contact) for contact in contacts]
+        alike = (self.owner_id, NoneType)
+        return [contact.json if contact.owner_type in alike else self.owned(contact) for contact in contacts]
+
+    def owned(self, contact: Contact) -> bytes:
+        """The contact's own JSON, with the type of the owner changed in place: the contact is encoded once for all."""
+        owner = contact.value("owner_id")
+        return contact.json if owner is None else contact.json.replace(*_owners(owner, self.owner_id(owner)), 1)
+
+
+@cache
+def _owners(was: int | str, now: int | str) -> tuple[bytes, bytes]:
+    old, new = (msgspec.json.encode({"owner_id": owner})[1:-1] for owner in (was, now))
+    return old, new
+
+
+@lru_cache(maxsize=READ)
+def _reshaped(form: Form, contact: Contact) -> bytes:
+    sent = msgspec.json.decode(form.owned(contact), type=Json)
+    for reshape in form.reshapes:
+        sent = reshape.reshaped(contact, sent)
+    return msgspec.json.encode(sent)
 
 
 def forms(reshapes: tuple[Reshape, ...] = ()) -> Mapping[type, Form]:

@@ -27,6 +27,10 @@ class History(Generic[Thing]):
         found = ((key, self._version_at(key, moment)) for key in list(self._versions))
         return {key: version for key, version in found if version is not None}
 
+    def versions(self, key: str) -> list[Thing]:
+        """All that there were, the oldest first."""
+        return [version for _, version in self._versions.get(key, []) if version is not None]
+
     def _version_at(self, key: str, moment: datetime) -> Thing | None:
         versions = self._versions[key]
         position = bisect_right(versions, moment, key=lambda version: version[0])

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 
 import msgspec
+from starlette.datastructures import URL
 
 from sandbox.contacts import Contact, Json
 from sandbox.forms import Form
@@ -24,20 +25,23 @@ class Page:
     total_count: int
     next: str | None
 
-    def json(self, form: Form, following: Following, *, url: str | None = None) -> bytes:
+    def json(self, form: Form, following: Following, *, url: URL | None = None) -> bytes:
         """The list, made of contacts that were encoded before; `url` is where the next page is asked for."""
         pages: dict[str, Any] = {"type": "pages", "page": self.number, "per_page": self.per_page}
         pages["total_pages"] = -(-self.total_count // self.per_page)
         pages |= self._next(following, url)
-        rows = b",".join(map(form.encoded, self.contacts))
         tail = msgspec.json.encode({"total_count": self.total_count, "pages": pages})
-        return b'{"type":"list","data":[%b],%b' % (rows, tail[1:])
+        rows = form.rows(self.contacts) or [b""]
+        rows[0] = b'{"type":"list","data":[' + rows[0]
+        rows[-1] += b"]," + tail[1:]
+        return b",".join(rows)
 
-    def _next(self, following: Following, url: str | None) -> Json:
+    def _next(self, following: Following, url: URL | None) -> Json:
         if self.next is None and following in ("absent", "url"):
             return {}
         if self.next is None and following == "null":
             return {"next": None}
         if following == "url" and url:
-            return {"next": f"{url}?{urlencode({'per_page': self.per_page, 'starting_after': self.next})}"}
+            query = urlencode({"per_page": self.per_page, "starting_after": self.next})
+            return {"next": str(url.replace(query=query))}
         return {"next": {"page": self.number + 1, "starting_after": self.next}}

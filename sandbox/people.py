@@ -1,9 +1,10 @@
 """Made-up contacts: about fifty fields and two kilobytes each, with the oddities that real ones have."""
 
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from sandbox.contacts import Contact, Json, references
+from sandbox.contacts import Contact, Json, references, tag_list
 from sandbox.rules import DAY_SECONDS
 
 HISTORY_DAYS = 730
@@ -32,6 +33,28 @@ def made_up_contact(
     random: Random, contact_id: str, *, workspace_id: str, role: str, created_at: int, now: int
 ) -> Contact:
     """A contact of `role` whose life so far lies between `created_at` and `now`; it has no tags."""
+    return Contact(contact_id, _attributes(random, contact_id, workspace_id, role, created_at, now))
+
+
+def population(random: Random, ids: list[str], *, workspace_id: str, now: int) -> Iterator[Contact]:
+    """Contacts of the last two years: more recent than old ones, some imported within the same second."""
+    imports = [now - random.randrange(HISTORY_DAYS * DAY_SECONDS) for _ in range(4)]
+    return (_inhabitant(random, contact_id, workspace_id, imports, now) for contact_id in ids)
+
+
+def _inhabitant(random: Random, contact_id: str, workspace_id: str, imports: list[int], now: int) -> Contact:
+    age = int(HISTORY_DAYS * DAY_SECONDS * random.random() ** 1.5)
+    created_at = random.choice(imports) if random.random() < 0.2 else now - age
+    role = "lead" if random.random() < 0.15 else "user"
+    attributes = _attributes(random, contact_id, workspace_id, role, created_at, now)
+    if role == "user" and random.random() < 0.005:
+        attributes["signed_up_at"] = random.choice([2_303_596_800, -86_400, -1])
+    tags = _tags(random)
+    attributes["tags"] = tag_list(contact_id, tags)
+    return Contact(contact_id, attributes, tags)
+
+
+def _attributes(random: Random, contact_id: str, workspace_id: str, role: str, created_at: int, now: int) -> Json:
     attributes: Json = {"type": "contact", "id": contact_id, "workspace_id": workspace_id, "role": role}
     attributes |= _identity(random, contact_id, role)
     attributes |= _timestamps(random, role, created_at, now)
@@ -40,29 +63,13 @@ def made_up_contact(
     attributes |= _marketing(random)
     attributes |= _lists(random, contact_id)
     attributes["custom_attributes"] = _custom_attributes(random, created_at)
-    return Contact(contact_id, attributes)
+    return attributes
 
 
-def population(random: Random, ids: list[str], *, workspace_id: str, now: int) -> list[Contact]:
-    """Contacts of the last two years: more recent than old ones, some imported within the same second."""
-    imports = [now - random.randrange(HISTORY_DAYS * DAY_SECONDS) for _ in range(4)]
-    return [_inhabitant(random, contact_id, workspace_id, imports, now) for contact_id in ids]
-
-
-def _inhabitant(random: Random, contact_id: str, workspace_id: str, imports: list[int], now: int) -> Contact:
-    age = int(HISTORY_DAYS * DAY_SECONDS * random.random() ** 1.5)
-    created_at = random.choice(imports) if random.random() < 0.2 else now - age
-    role = "lead" if random.random() < 0.15 else "user"
-    contact = made_up_contact(random, contact_id, workspace_id=workspace_id, role=role, created_at=created_at, now=now)
-    if role == "user" and random.random() < 0.005:
-        contact = contact.updated({"signed_up_at": random.choice([2_303_596_800, -86_400, -1])})
-    return contact.tagged(_tags(random), updated_at=contact.attributes["updated_at"])
-
-
-def _tags(random: Random) -> set[str]:
+def _tags(random: Random) -> frozenset[str]:
     if random.random() < 0.005:
-        return {f"campaign {number}" for number in range(14)}
-    return {tag for rarity, tag in enumerate(TAGS, start=2) if random.random() < 0.4 / rarity}
+        return frozenset(f"campaign {number}" for number in range(14))
+    return frozenset(tag for rarity, tag in enumerate(TAGS, start=2) if random.random() < 0.4 / rarity)
 
 
 def _identity(random: Random, contact_id: str, role: str) -> Json:

@@ -150,5 +150,5 @@ def _first_after(at: int, *moments: float) -> int | None:
 
 
 def _earliest(rules: tuple[Rule, ...], contact: Contact, at: int) -> int | None:
-    changes = (rule.next_change(contact, at) for rule in rules)
-    return min((change for change in changes if change is not None), default=None)
+    changes = [change for rule in rules if (change := rule.next_change(contact, at)) is not None]
+    return min(changes, default=None)

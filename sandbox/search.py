@@ -4,7 +4,6 @@ import base64
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -16,8 +15,9 @@ from sandbox.fields import sort_value
 from sandbox.filters import Both, Filter, Terms, parse, segment_ids
 from sandbox.memberships import Roll
 from sandbox.pages import Page
-from sandbox.timestamps import EXACT, in_days_of
+from sandbox.timestamps import EXACT, Dates, Span, in_days_of
 from sandbox.versions import Version
+from sandbox.windows import ANYBODY, window
 from sandbox.workspace import Workspace
 
 DEFAULT_PER_PAGE = 50
@@ -31,7 +31,7 @@ KEPT = 200
 FEW = 200
 
 # Matches are picked from everybody in order if one in so many is among them, and sorted if it is fewer.
-MANY = 2
+MANY = 10
 
 # Sorts null before numbers before text; the contact's id breaks ties.
 Key = tuple[int, Any, str]
@@ -66,75 +66,115 @@ class SearchRequest:
 
 
 class Matches:
-    """Everybody who answers to a query, in ascending order.
+    """Everybody who answers to a query, in ascending order; told as they are in the workspace now."""
 
-    `order`, if it is given, has them in that order among others: with many to sort, that is where they are picked from.
-    """
-
-    def __init__(self, field: str, contacts: Iterable[Contact], order: "Matches | None" = None) -> None:
+    def __init__(self, field: str, workspace: Workspace, ids: Iterable[str], order: "Matches | None" = None) -> None:
+        """Takes them from an `order` of everybody, which is faster for many, or sorts them."""
         self._read = sort_value(field)
-        self._contacts = {contact.id: contact for contact in contacts}
-        self._keys: list[Key] = order.keys_of(self._contacts) if order else []
-        if len(self._keys) < len(self._contacts):
-            self._keys = sorted(map(self._key, self._contacts.values()))
+        self._workspace = workspace
+        self._places: dict[str, int] | None = None
+        self._keys: list[Key] = order.keys_of(ids) if order else sorted(map(self._key, self._present(ids)))
 
     def revise(self, answers: Mapping[str, Contact | None]) -> None:
         """Takes contacts as they are now; None for those who do not answer to the query, or not any more."""
-        present = [contact for contact in answers.values() if contact]
-        before = [contact for contact in map(self._contacts.pop, answers, repeat(None)) if contact]
-        self._contacts.update((contact.id, contact) for contact in present)
+        self._places = None
+        present = [self._key(contact) for contact in answers.values() if contact]
         if len(answers) > FEW:
-            self._keys = sorted([key for key in self._keys if key[2] not in answers] + list(map(self._key, present)))
+            self._keys = sorted([key for key in self._keys if key[2] not in answers] + present)
             return
-        for contact in before:
-            del self._keys[bisect_left(self._keys, self._key(contact))]
-        for contact in present:
-            insort(self._keys, self._key(contact))
+        for contact_id in answers:
+            self._remove(contact_id)
+        for key in present:
+            insort(self._keys, key)
 
-    def keys_of(self, contacts: Mapping[str, Contact]) -> list[Key]:
-        """Of those contacts, in order; not of those that were changed meanwhile."""
-        return [key for key in self._keys if self._contacts[key[2]] is contacts.get(key[2])]
+    def keys_of(self, ids: Iterable[str]) -> list[Key]:
+        """Of those contacts, in order."""
+        if self._places is None:
+            self._places = {key[2]: place for place, key in enumerate(self._keys)}
+        places = map(self._places.get, ids)
+        return [self._keys[place] for place in sorted(place for place in places if place is not None)]
 
-    def ids_between(self, low: float, high: float) -> list[str]:
-        """Those whose value is a number from `low` to `high`."""
-        start, end = bisect_left(self._keys, (1, low, "")), bisect_left(self._keys, (1, high + 1, ""))
-        return [key[2] for key in self._keys[start:end]]
+    def whole(self) -> "Stretch":
+        """All of them."""
+        return Stretch(self, 0, len(self._keys))
+
+    def between(self, span: Span) -> "Stretch":
+        """Those whose value is a number in the span."""
+        start, end = (bisect_left(self._keys, (1, second, "")) for second in span)
+        return Stretch(self, start, max(start, end))
+
+    def rows(self, start: int, end: int) -> list[Contact]:
+        """The contacts from one place up to another one."""
+        return self._present([key[2] for key in self._keys[start:end]])
+
+    def places_beside(self, key: Key) -> tuple[int, int]:
+        """Where those before the key end, and where those after it begin."""
+        return bisect_left(self._keys, key), bisect_right(self._keys, key)
+
+    def cursor(self, last: Contact, page: int) -> str:
+        """Of the page that begins after that contact."""
+        value = self._read(last)
+        return base64.b64encode(msgspec.json.encode([value, last.id, page])).decode()
+
+    def _key(self, contact: Contact) -> Key:
+        return sort_key(self._read(contact), contact.id)
+
+    def _present(self, ids: Iterable[str]) -> list[Contact]:
+        return [contact for contact in map(self._workspace.contacts.get, ids) if contact]
+
+    def _remove(self, contact_id: str) -> None:
+        """It stands where one of the contact's versions, up to the present one, has its place."""
+        for key in set(map(self._key, self._workspace.versions(contact_id))):
+            place = bisect_left(self._keys, key)
+            if self._keys[place : place + 1] == [key]:
+                del self._keys[place]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Matches that stand side by side, from `start` up to `end`: right until the matches are revised."""
+
+    matches: Matches
+    start: int
+    end: int
 
     def page(self, request: SearchRequest) -> Page:
         """The page that begins after the request's cursor."""
         start, end = self._bounds(request)
-        contacts = self._slice(start, end)
-        if request.descending:
-            contacts.reverse()
-        more = start > 0 if request.descending else end < len(self._keys)
-        following = self._cursor(contacts[-1], request.cursor.page + 1) if more and contacts else None
-        return Page(contacts, request.cursor.page, request.per_page, len(self._keys), following)
+        contacts = self._rows(start, end, request)
+        more = start > self.start if request.descending else end < self.end
+        number = request.cursor.page
+        following = self.matches.cursor(contacts[-1], number + 1) if more and contacts else None
+        return Page(contacts, number, request.per_page, self.end - self.start, following)
 
     def rows_before(self, request: SearchRequest) -> list[Contact]:
         """The rows of the page before, that is, up to the request's cursor."""
         start, end = self._bounds(request)
         if request.descending:
-            return self._slice(end, end + request.per_page)[::-1]
-        return self._slice(max(0, start - request.per_page), start)
+            return self._rows(end, min(self.end, end + request.per_page), request)
+        return self._rows(max(self.start, start - request.per_page), start, request)
 
-    def _key(self, contact: Contact) -> Key:
-        return sort_key(self._read(contact), contact.id)
+    def ids(self) -> list[str]:
+        """Of all of them."""
+        return [contact.id for contact in self.matches.rows(self.start, self.end)]
 
-    def _slice(self, start: int, end: int) -> list[Contact]:
-        return [self._contacts[key[2]] for key in self._keys[start:end]]
+    def _rows(self, start: int, end: int, request: SearchRequest) -> list[Contact]:
+        contacts = self.matches.rows(start, end)
+        return contacts[::-1] if request.descending else contacts
 
     def _bounds(self, request: SearchRequest) -> tuple[int, int]:
         """Where the page lies among the matches, read upwards whatever the order."""
-        is_first = request.cursor is FIRST_PAGE
+        before, after = self._beside(request.cursor)
         if request.descending:
-            end = len(self._keys) if is_first else bisect_left(self._keys, request.cursor.key)
-            return max(0, end - request.per_page), end
-        start = 0 if is_first else bisect_right(self._keys, request.cursor.key)
-        return start, min(len(self._keys), start + request.per_page)
+            return max(self.start, before - request.per_page), before
+        return after, min(self.end, after + request.per_page)
 
-    def _cursor(self, last: Contact, page: int) -> str:
-        value = self._read(last)
-        return base64.b64encode(msgspec.json.encode([value, last.id, page])).decode()
+    def _beside(self, cursor: Cursor) -> tuple[int, int]:
+        """Where a page before the cursor ends, and where one after it begins; of the first one, either end."""
+        if cursor is FIRST_PAGE:
+            return self.end, self.start
+        before, after = self.matches.places_beside(cursor.key)
+        return max(self.start, min(self.end, before)), min(self.end, max(self.start, after))
 
 
 class Moment(NamedTuple):
@@ -146,21 +186,26 @@ class Moment(NamedTuple):
 
 
 class Searches:
-    """Answers requests. What answered a query is kept, and later only those are asked whom something happened to."""
+    """Answers requests. What answered a query is `kept`, and later only those are asked whom something happened to."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._kept: dict[bytes, tuple[Moment, Matches]] = {}
+        self.kept: dict[bytes, tuple[Moment, Matches]] = {}
 
-    def matches(self, request: SearchRequest) -> Matches:
+    def matches(self, request: SearchRequest) -> Stretch:
         """Everybody who answers to the request now. Raises ApiError for a query that Intercom would refuse."""
         timezone = self._workspace.timezone if request.version.by_day else None
-        return self._matches(request.query, request.field, timezone)
+        if request.query is None:
+            return self._matches(None, request.field, timezone).whole()
+        self._parsed(request.query, timezone)
+        query, span = window(request.query, request.field, _dates(timezone))
+        matches = self._matches(query, request.field, timezone)
+        return matches.whole() if span is None else matches.between(span)
 
     def _matches(self, query: Any, field: str, timezone: str | None) -> Matches:
-        key = msgspec.json.encode([query, field, timezone, sorted(self._workspace.refuses)])
+        key = msgspec.json.encode([query, field, timezone])
         moment = self._moment(query)
-        kept = self._kept.pop(key, None)
+        kept = self.kept.pop(key, None)
         changed = self._changed(kept[0], moment) if kept else None
         if kept is None or changed is None:
             matches = self._found(query, field, timezone, moment.hidden)
@@ -168,9 +213,9 @@ class Searches:
             matches = kept[1]
             if changed:
                 matches.revise(self._answers(changed, self._filter(query, timezone), moment.hidden))
-        self._kept[key] = (moment, matches)
-        if len(self._kept) > KEPT:
-            del self._kept[next(iter(self._kept))]
+        self.kept[key] = (moment, matches)
+        if len(self.kept) > KEPT:
+            del self.kept[next(iter(self.kept))]
         return matches
 
     def _moment(self, query: Any) -> Moment:
@@ -191,20 +236,26 @@ class Searches:
         return changed
 
     def _filter(self, query: Any, timezone: str | None) -> Filter:
+        return Both(()) if query in (None, ANYBODY) else self._parsed(query, timezone)
+
+    def _parsed(self, query: Any, timezone: str | None) -> Filter:
         """By the days of `timezone`, if there is one."""
-        if query is None:
-            return Both(())
-        dates = in_days_of(ZoneInfo(timezone)) if timezone else EXACT
-        return parse(query, Terms(self._members, dates, self._between, self._workspace.refuses))
+        return parse(query, Terms(self._members, _dates(timezone), self._between, self._workspace.refuses))
 
     def _found(self, query: Any, field: str, timezone: str | None, hidden: Set[str]) -> Matches:
-        wanted, contacts = self._filter(query, timezone), self._workspace.contacts
-        candidates = wanted.candidates()
-        # Copies, since a served workspace may be changed from another thread.
+        found = [contact_id for contact_id in self._ids(self._filter(query, timezone)) if contact_id not in hidden]
+        is_worth_an_order = query is not None and len(found) * MANY > len(self._workspace.contacts)
+        return Matches(field, self._workspace, found, self._everybody(field) if is_worth_an_order else None)
+
+    def _ids(self, wanted: Filter) -> list[str]:
+        """Of those who answer to it; also of some who are not there, if it names them."""
+        contacts, candidates = self._workspace.contacts, wanted.candidates()
+        # A copy, since a served workspace may be changed from another thread.
         asked = list(contacts if candidates is None else candidates)
-        found = [contact for contact in self._answers(asked, wanted, hidden).values() if contact]
-        is_worth_an_order = query is not None and len(found) * MANY > len(contacts)
-        return Matches(field, found, self._everybody(field) if is_worth_an_order else None)
+        if wanted.is_exact():
+            return asked
+        present = [contact for contact in map(contacts.get, asked) if contact]
+        return [contact.id for contact in filter(wanted.matches, present)]
 
     def _answers(self, ids: Iterable[str], wanted: Filter, hidden: Set[str]) -> dict[str, Contact | None]:
         """Those who answer to the query, as they are now, and None for the others."""
@@ -220,7 +271,7 @@ class Searches:
         return self._matches(None, field, None)
 
     def _between(self, field: str, low: float, high: float) -> list[str]:
-        return self._everybody(field).ids_between(low, high)
+        return self._everybody(field).between((low, high)).ids()
 
     def _roll(self, segment_id: str) -> Roll | None:
         segment = self._workspace.segments.get(segment_id)
@@ -229,6 +280,10 @@ class Searches:
     def _members(self, segment_id: str) -> Set[str]:
         roll = self._roll(segment_id)
         return roll.members if roll else set()
+
+
+def _dates(timezone: str | None) -> Dates:
+    return in_days_of(ZoneInfo(timezone)) if timezone else EXACT
 
 
 def sort_key(value: Any, contact_id: str) -> Key:

@@ -1,10 +1,10 @@
 """Segments as Intercom describes them, each with the rule that Intercom keeps to itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import chain, count, islice
 
-from sandbox.contacts import Json
+from sandbox.contacts import Contact, Json
 from sandbox.people import COUNTRIES
 from sandbox.rules import All, Any, Attribute, Everyone, Nobody, OlderThan, Rule, Tagged, Within
 
@@ -85,6 +85,19 @@ OUTLINES = (
 def outlines(how_many: int) -> list[Outline]:
     """A realistic mix: a third and more ruled by time, from nobody to everyone; beyond 25 by simple families."""
     return [*OUTLINES[:how_many], *islice(_further(), max(0, how_many - len(OUTLINES)))]
+
+
+def sparse_outlines(how_many: int, memberships: float, people: Sequence[Contact], now: int) -> list[Outline]:
+    """Of the same mix the first ones that together give these people at most so many memberships each, on average."""
+    chosen, left = list[Outline](), memberships * len(people)
+    for outline in chain(OUTLINES, _further()):
+        if len(chosen) == how_many:
+            break
+        members = sum(outline.rule.holds(person, now) for person in people)
+        if members <= left:
+            chosen.append(outline)
+            left -= members
+    return chosen
 
 
 def family_outline(number: int) -> Outline:

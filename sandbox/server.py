@@ -33,7 +33,16 @@ def address(listener: socket.socket) -> str:
 
 def server(app: Starlette) -> uvicorn.Server:
     """Without uvicorn's own Date, since a workspace's clock tells another one."""
-    config = uvicorn.Config(app, http=Line, date_header=False, server_header=False, log_level="warning", lifespan="off")
+    config = uvicorn.Config(
+        app,
+        http=Line,
+        date_header=False,
+        server_header=False,
+        proxy_headers=False,
+        access_log=False,
+        log_level="warning",
+        lifespan="off",
+    )
     return uvicorn.Server(config)
 
 

@@ -24,7 +24,7 @@ from sandbox.pages import Following
 from sandbox.people import made_up_contact, population
 from sandbox.removals import Removal, Way
 from sandbox.rules import DAY_SECONDS, Rule
-from sandbox.segments import Outline, Segment, outlines
+from sandbox.segments import Outline, Segment, outlines, sparse_outlines
 from sandbox.versions import Version
 
 # Opens a workspace that nobody gave a token of its own.
@@ -32,6 +32,9 @@ BEARER = "sandbox-token"
 
 # From so many contacts on the collector of garbage is kept away from them: see `kept_from_collection`.
 LARGE = 20_000
+
+# Of so many contacts the memberships are counted to choose segments by.
+SAMPLE = 2000
 
 # How far Intercom follows a merged contact to the one it is now.
 MOST_MERGES = 3
@@ -44,6 +47,9 @@ class Workspace:
     otherwise. Only changes of a contact move its `updated_at`; time passing moves members, nothing else.
     `index_lag` is for how many seconds search does not find a contact that has just been made.
 
+    `memberships` is about how many segments a contact is in on average, at most: those that would make it more are
+    left out, and smaller ones are there in their place.
+
     `refuses` may be filled with what search is to refuse: a field (`segment_id`), or a field with an operator
     (`id IN`). `told_count` answers the count that is told of a segment with so many members; None is told as null.
     """
@@ -53,6 +59,7 @@ class Workspace:
         *,
         contacts: int = 5000,
         segments: int = 25,
+        memberships: float | None = None,
         seed: int = 0,
         workspace_id: str = "sandbox",
         region: str = "US",
@@ -83,7 +90,8 @@ class Workspace:
         self._reshapes: tuple[Reshape, ...] = ()
         self._forms = forms()
         with kept_from_collection() if contacts >= LARGE else nullcontext():
-            self._settle(contacts, segments)
+            self._settle(contacts)
+            self._found_segments(segments, memberships)
 
     @property
     def contacts(self) -> Mapping[str, Contact]:
@@ -104,6 +112,10 @@ class Workspace:
     def touched(self) -> Sequence[str]:
         """Ids of contacts in the order in which they were made, changed or removed; it only grows."""
         return self._memberships.touched
+
+    def versions(self, contact_id: str) -> list[Contact]:
+        """Everything that a contact has been, the oldest first; none of a contact that nobody knows."""
+        return self._contacts.versions(contact_id)
 
     def now(self) -> datetime:
         """The present on the workspace's clock, in UTC."""
@@ -269,11 +281,18 @@ class Workspace:
             raise KeyError(segment_id)
         self._segments.record(segment_id, None, self.now())
 
-    def _settle(self, contacts: int, segments: int) -> None:
+    def _settle(self, contacts: int) -> None:
         ids = [self._new_id() for _ in range(contacts)]
+        moment = self.now()
         for contact in population(self._random, ids, workspace_id=self.workspace_id, now=self._clock.second()):
-            self._record(contact.id, contact)
-        for age, outline in enumerate(outlines(segments), start=1):
+            self._contacts.record(contact.id, contact, moment)
+            self._memberships.touch(contact.id)
+
+    def _found_segments(self, how_many: int, memberships: float | None) -> None:
+        people = list(self.contacts.values())
+        sample, now = people[:: len(people) // SAMPLE + 1], self._clock.second()
+        mix = outlines(how_many) if memberships is None else sparse_outlines(how_many, memberships, sample, now)
+        for age, outline in enumerate(mix, start=1):
             self._found_segment(outline, self._clock.second() - age * 13 * DAY_SECONDS)
 
     def _found_segment(self, outline: Outline, created_at: int) -> str:

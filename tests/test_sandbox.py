@@ -26,6 +26,7 @@ from sandbox.oddities import COLLIDING, FUTURE, ODD_NAMES, PAST
 from sandbox.pages import Following
 from sandbox.rules import All, Attribute, Everyone, Nobody, OlderThan, Rule, Tagged, Within
 from sandbox.rules import Any as AnyOf
+from sandbox.search import Searches, SearchRequest
 from sandbox.versions import VERSIONS
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -424,6 +425,33 @@ def test_calls_are_counted_by_kind() -> None:
     assert workspace.calls == dict.fromkeys(kinds, 1)
 
 
+def test_the_account_tells_what_there_is_and_what_was_asked_and_is_no_call_itself() -> None:
+    workspace = standing(segments=4)
+    client = Client(workspace, limit=2)
+    workspace.faults.status(500)
+    for _ in range(3):
+        client.ask("GET", "/me")
+
+    account = client.ask("GET", "/_sandbox", headers={}).json()
+
+    assert account.pop("cpu_seconds") > 0
+    assert account == {
+        "contacts": 40,
+        "segments": {segment: len(workspace.members(segment)) for segment in workspace.segments},
+        "calls": {"me": 1},
+        "refused": 1,
+        "spoilt": {"500": 1},
+    }
+
+
+@pytest.mark.parametrize("memberships", [2.5, 3.7])
+def test_segments_can_be_chosen_by_how_many_a_contact_is_in(memberships: float) -> None:
+    workspace = standing(contacts=1900, segments=30, memberships=memberships)
+
+    assert len(workspace.segments) == 30
+    assert 0.97 * memberships < len(workspace.pairs()) / 1900 <= memberships
+
+
 # Headers, token, quota, version
 
 
@@ -672,6 +700,14 @@ def test_a_body_that_is_not_json_is_refused() -> None:
 # Searches that are kept while the workspace goes on
 
 
+TIMES = ("created_at", "updated_at")
+
+
+def bounds_of(field: str) -> list[dict[str, Any]]:
+    """From 200 days to one day ago."""
+    return [{"field": field, "operator": sign, "value": SECOND - days * DAY} for sign, days in ((">", 200), ("<", 1))]
+
+
 def asked_again_and_again(workspace: Workspace) -> list[Any]:
     """Queries that a sync repeats, each with a sort."""
     one, other = named(workspace, "Active"), named(workspace, "New")
@@ -683,6 +719,12 @@ def asked_again_and_again(workspace: Workspace) -> list[Any]:
         *({"operator": "AND", "value": [in_segment(one), part]} for part in (late, early, some, in_segment(other))),
         {"operator": "OR", "value": [late, {**late, "operator": "="}, in_segment(other)]},
         {"field": "segment_id", "operator": "NIN", "value": [one, other]},
+        *(
+            {"operator": "AND", "value": [part, *bounds_of(field)]}
+            for part in (in_segment(one), late)
+            for field in TIMES
+        ),
+        {"operator": "AND", "value": bounds_of("created_at")},
     ]
     return [(query, {"field": field}) for query in queries for field in ("created_at", "updated_at", "name")]
 
@@ -734,6 +776,21 @@ def test_a_search_by_an_ordered_timestamp_finds_what_a_search_by_another_one_doe
         assert ordered == other
 
 
+def test_windows_of_a_segment_take_no_place_of_what_is_kept() -> None:
+    workspace = standing()
+    searches = Searches(workspace)
+    query = in_segment(named(workspace, "Everyone"))
+    asked = [
+        {"operator": "AND", "value": [query, {"field": "created_at", "operator": "<", "value": SECOND - days * DAY}]}
+        for days in range(500)
+    ]
+
+    for one in asked:
+        searches.matches(SearchRequest(one, VERSIONS["2.14"], field="created_at"))
+
+    assert len(searches.kept) == 2  # the segment, and everybody, from whose order it is picked
+
+
 # Search against a second, slower reading of the same documentation
 
 CROWD = Workspace(contacts=60, segments=12, start=START, monotonic=lambda: 0.0, timezone="America/Los_Angeles")
@@ -750,15 +807,17 @@ def said(person: dict[str, Any], field: str) -> Any:
     return person[parent][child] if child else person[parent]
 
 
-def answers_to(person: dict[str, Any], query: dict[str, Any], days: tzinfo | None) -> bool:
+def answers_to(
+    person: dict[str, Any], query: dict[str, Any], days: tzinfo | None, workspace: Workspace = CROWD
+) -> bool:
     """By the second, if there is no timezone that standard timestamps are read in as days."""
     sign: str = query["operator"]
     wanted = query["value"]
     if sign in ("AND", "OR"):
-        return (all if sign == "AND" else any)(answers_to(person, part, days) for part in wanted)
+        return (all if sign == "AND" else any)(answers_to(person, part, days, workspace) for part in wanted)
     if query["field"] == "segment_id":
         asked = wanted if isinstance(wanted, list) else [wanted]
-        inside = any(person["id"] in CROWD.members(segment_id) for segment_id in asked)
+        inside = any(person["id"] in workspace.members(segment_id) for segment_id in asked)
         return inside == (sign in ("=", "IN"))
     value = said(person, query["field"])
     timezone = (days or UTC) if query["field"].startswith("custom_attributes.") else days
@@ -838,6 +897,17 @@ def queries_over(single: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(single, group, group, groups_of(single | group))
 
 
+def windows_over(single: st.SearchStrategy[Any], signs: list[str]) -> st.SearchStrategy[Any]:
+    """Any of the queries with bounds of time, beside it or around it."""
+    bounds = st.lists(st.one_of([filters_over(field, signs, moments_of(field)) for field in TIMES]), max_size=3)
+    asked: st.SearchStrategy[Any] = st.tuples(single | groups_of(single)).map(list) | st.just([])
+    parts = st.builds(operator.add, asked, bounds).filter(len).flatmap(st.permutations)
+    beside = st.fixed_dictionaries({"operator": st.just("AND"), "value": parts})
+    around = st.lists(st.fixed_dictionaries({"operator": st.just("AND"), "value": bounds.filter(len)}), max_size=2)
+    inside = st.builds(operator.add, bounds, around).filter(len)
+    return beside | st.fixed_dictionaries({"operator": st.just("AND"), "value": inside})
+
+
 exact_queries = queries_over(
     about_sets
     | about_attributes
@@ -880,6 +950,40 @@ def test_older_versions_find_what_a_plain_reading_by_days_finds(
     days = ZoneInfo("America/Los_Angeles")
 
     assert_found(CROWD_BY_DAY, [person for person in PEOPLE if answers_to(person, query, days)], query, sort, per_page)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    asked=st.lists(windows_over(about_sets | about_attributes, [*EQUAL, *ORDERS]), min_size=2, max_size=4),
+    field=st.sampled_from(TIMES),
+    order=st.sampled_from(["ascending", "descending"]),
+)
+def test_windows_of_time_are_what_a_plain_reading_finds_whatever_happens_between(
+    asked: list[dict[str, Any]], field: str, order: str
+) -> None:
+    assert_windows_found("Preview", None, asked, {"field": field, "order": order})
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    asked=st.lists(windows_over(about_sets | about_attributes, DAYS), min_size=2, max_size=4),
+    field=st.sampled_from(TIMES),
+    order=st.sampled_from(["ascending", "descending"]),
+)
+def test_windows_of_days_are_what_a_plain_reading_finds_whatever_happens_between(
+    asked: list[dict[str, Any]], field: str, order: str
+) -> None:
+    assert_windows_found("2.16", ZoneInfo("America/Los_Angeles"), asked, {"field": field, "order": order})
+
+
+def assert_windows_found(version: str, days: tzinfo | None, asked: list[dict[str, Any]], sort: dict[str, str]) -> None:
+    workspace = standing(contacts=60, segments=12)
+    client = Client(workspace, headers=headers_of(version))
+    for query in [*asked, *asked]:
+        people = [told(contact) for contact in workspace.contacts.values()]
+        found = [person for person in people if answers_to(person, query, days, workspace)]
+        assert_found(client, found, query, sort, 10)
+        workspace.live(days=0.5, churn=0.2)
 
 
 def assert_found(
@@ -1016,15 +1120,23 @@ def test_owners_are_numbers_up_to_2_15_and_text_from_then_on(version: str) -> No
         assert {contact["id"]: contact["owner_id"] for contact in page["data"]} == dict(zip(owned, alone, strict=True))
 
 
-def test_a_contact_is_encoded_once_for_all_versions_that_send_it_alike() -> None:
-    workspace = standing()
-    contact = next(iter(workspace.contacts.values()))
+def test_a_contact_without_an_owner_is_encoded_once_for_all_versions() -> None:
+    workspace = standing(contacts=0)
+    contact = workspace.contacts[workspace.sign_up(owner_id=None)]
 
-    old, older, new = (workspace.form(VERSIONS[version]).encoded(contact) for version in ("2.15", "2.7", "Preview"))
+    sent = [workspace.form(version).encoded(contact) for version in VERSIONS.values()]
 
-    assert old is older
-    assert len(contact.encoded) == 2
-    assert workspace.form(VERSIONS["2.16"]).encoded(contact) is new
+    assert all(one is contact.json for one in sent)
+
+
+def test_only_a_contacts_own_owner_has_another_type_in_another_version() -> None:
+    workspace = standing(contacts=0)
+    custom = {"owner_id": 814_860, 'x"owner_id': 814_860, '"owner_id":814860': '"owner_id":814860'}
+    contact_id = workspace.sign_up(owner_id=814_860, name='"owner_id":814860', custom_attributes=custom)
+
+    told = Client(workspace).get(f"/contacts/{contact_id}")
+
+    assert told == {**workspace.contacts[contact_id].attributes, "owner_id": "814860"}
 
 
 def test_below_2_16_an_unheard_of_order_is_descending() -> None:
