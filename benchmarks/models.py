@@ -98,7 +98,7 @@ def _apart(*arguments: str) -> tuple[str, float]:
     Writing is done apart as well: a child's peak counts from the size of the process that started it.
     """
     command = [sys.executable, "-m", "benchmarks.models", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 (ourselves)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None  # noqa: S101 (a pipe was asked for)
         told = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
