@@ -5,6 +5,7 @@ answered, since an empty or cut 200 is seen nowhere earlier.
 """
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -40,6 +41,8 @@ PAGE_SIZE = 150
 """Contacts a page, Intercom's maximum."""
 LANES = 24
 """Calls under way at once; more cost more than they bring, since httpcore looks at all its connections every time."""
+HEADROOM = 1.5
+"""So many times the calls under way that the rate needs on average: some answers take longer."""
 TIMEOUT_SECONDS = 60.0
 
 PASSING_STATUSES = (408, 409, 429, 500, 502, 503, 504)
@@ -161,6 +164,14 @@ class Intercom:
     ) -> None:
         await self._http.__aexit__(kind, error, trace)
 
+    @property
+    def breadth(self) -> int:
+        """How many calls should be under way at once to use up our rate at the latency seen; `LANES` at first."""
+        rate, latency = self.pacer.rate, self.pacer.latency
+        if rate is None or latency is None:
+            return LANES
+        return min(max(math.ceil(HEADROOM * rate * latency), 2), LANES)
+
     async def me(self) -> Me:
         """The workspace that the token belongs to."""
         return await self._get("/me", Me)
@@ -265,14 +276,14 @@ class Intercom:
     async def _send(self, method: str, path: str, json: JSON | None, label: str) -> httpx.Response:
         headers: Mapping[str, str] | None = None
         async with self._lanes:
-            await self.pacer.wait()
+            sent_at = await self.pacer.wait()
             try:
                 response = await self._http.request(method, path, json=json)
                 headers = response.headers
             except (httpx.TransportError, httpx.DecodingError) as error:
                 raise _TryAgain(_cause(error)) from None
             finally:
-                self.pacer.learn(headers)
+                self.pacer.learn(headers, sent_at=sent_at)
         self._count(label, response)
         if any(fault.code == "rate_limit_exceeded" for fault in _faults(response)):
             self.pacer.wait_for_next_window()
