@@ -86,10 +86,8 @@ class Pacer:
             self._read(headers, sent_at)
 
     def wait_for_next_window(self) -> None:
-        """Lets nothing through until the window ends: Intercom has refused a call for the quota."""
-        if self._window is None:
-            self._next_at = self._now() + WINDOW_SECONDS
-        else:
+        """Lets nothing through until the window ends, if it is known: Intercom has refused a call for the quota."""
+        if self._window is not None:
             self._window.remaining = 0
 
     def _count_lost(self) -> None:
