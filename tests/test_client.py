@@ -5,7 +5,8 @@ import asyncio
 import httpx
 import pytest
 
-from sources.intercom.client import Intercom, Refused, Retries, Unavailable, Unreadable
+from sources.intercom.client import LANES, Intercom, Refused, Retries, Unavailable, Unreadable
+from sources.intercom.pacing import Pacer
 
 TOKEN = "secret-token"
 ME = {"type": "admin", "app": {"id_code": "abc", "region": "US", "timezone": "Europe/Dublin"}}
@@ -102,6 +103,25 @@ def test_every_call_sends_token_version_and_what_it_accepts() -> None:
 
     wanted = {"authorization": f"Bearer {TOKEN}", "intercom-version": "2.17", "accept": "application/json"}
     assert {name: seen[0][name] for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds", "breadth"),
+    [(1666, 0.05, 10), (1666, 0.5, LANES), (200, 0.2, 5), (10, 0.1, 2), (None, 0.1, LANES)],
+)
+def test_as_many_calls_should_be_under_way_as_use_up_the_rate(limit: int | None, seconds: float, breadth: int) -> None:
+    clock = iter([0.0, 0.0, seconds, seconds, seconds])
+    told = {} if limit is None else {"x-ratelimit-limit": str(limit), "x-ratelimit-reset": "1000"}
+    pacer = Pacer(monotonic=lambda: next(clock))
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=ME, headers=told))
+
+    async def ask() -> tuple[int, int]:
+        async with Intercom("http://intercom", TOKEN, pacer=pacer, transport=transport) as client:
+            before = client.breadth
+            await client.me()
+            return before, client.breadth
+
+    assert asyncio.run(ask()) == (LANES, breadth)
 
 
 @pytest.mark.parametrize(

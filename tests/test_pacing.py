@@ -1,8 +1,12 @@
 """Promises of the pacer, in simulated time: clients of one quota spend it evenly, and nobody is refused."""
 
 import asyncio
+import math
+import random
 import selectors
 from collections import Counter
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
 
@@ -10,122 +14,296 @@ import pytest
 
 from sources.intercom.pacing import WINDOW_SECONDS, Pacer
 
-LATENCY_SECONDS = 0.2
-LANES = 6
-"""Calls a client has under way at most: with this latency it could make 30 calls a second."""
+LANES = 24
+QUOTA, CALLS = 200, 640
+A_MOMENT = 1e-6
+"""The shortest sleep, and as finely as a clock is read: less, added to a float, may not move it."""
 
 
 class Instantly(selectors.DefaultSelector):
     """Waits for nothing: the time that would pass is only counted."""
 
-    passed = 1000.0
+    def __init__(self, began_at: float) -> None:
+        super().__init__()
+        self.passed = began_at
 
     def select(self, timeout: float | None = None) -> Any:
-        self.passed += timeout or 0
+        self.passed += max(timeout, A_MOMENT) if timeout else 0
         return super().select(0)
 
 
 class SimulatedTime(asyncio.SelectorEventLoop):
     """An event loop in which sleeping takes no time."""
 
-    def __init__(self) -> None:
-        self._passing = Instantly()
+    def __init__(self, began_at: float = 1000.0) -> None:
+        self._passing = Instantly(began_at)
         super().__init__(self._passing)
 
     def time(self) -> float:
         return self._passing.passed
 
 
+@dataclass
 class Server:
-    """Counts calls in fixed windows of its own clock, which is `off_by` seconds ahead."""
+    """Counts calls in fixed windows that begin `into` seconds past its full ten; its clock is `ahead` of ours.
 
-    def __init__(self, limit: int, *, off_by: float = 0.0, tells: bool = True) -> None:
-        self.limit = limit
-        self.off_by = off_by
-        self.tells = tells
-        self.spent: Counter[int] = Counter()
-        self.loop = SimulatedTime()
+    `limits` are the quotas of its windows in turn. A call takes `latency` seconds, up to `jitter` of that more; it is
+    counted when `inward` of them are over. Of `lost` calls no answer comes back.
+    """
 
-    def answer(self) -> dict[str, str]:
-        now = self.loop.time() + self.off_by
-        window = int(now // WINDOW_SECONDS)
+    limits: Sequence[int] = (QUOTA,)
+    latency: float = 0.2
+    inward: float = 0.5
+    jitter: float = 0.0
+    into: float = 0.0
+    ahead: float = 0.0
+    lost: float = 0.0
+    tells_from: int = 0
+    loop: SimulatedTime = field(default_factory=SimulatedTime)
+    chance: random.Random = field(default_factory=lambda: random.Random(0))
+    spent: Counter[int] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def answer(self, client: str) -> dict[str, str]:
+        """The headers of an answer given now."""
+        now = self.loop.time() + self.ahead
+        window = math.floor((now - self.into) / WINDOW_SECONDS)
         self.spent[window] += 1
-        if not self.tells:
-            return {"date": formatdate(now, usegmt=True)}
+        left = self.limit_of(window) - self.spent[window]
+        self.refused[client] += left < 0
+        date = {"date": formatdate(now, usegmt=True)}
+        return date | self.told(window, left) if self.spent.total() > self.tells_from else date
+
+    def limit_of(self, window: int) -> int:
+        return self.limits[window % len(self.limits)]
+
+    def told(self, window: int, left: int) -> dict[str, str]:
         return {
-            "date": formatdate(now, usegmt=True),
-            "x-ratelimit-limit": str(self.limit),
-            "x-ratelimit-remaining": str(max(0, self.limit - self.spent[window])),
-            "x-ratelimit-reset": str((window + 1) * WINDOW_SECONDS),
+            "x-ratelimit-limit": str(self.limit_of(window)),
+            "x-ratelimit-remaining": str(max(0, left)),
+            "x-ratelimit-reset": str(math.ceil((window + 1) * WINDOW_SECONDS + self.into)),
         }
 
-    @property
-    def refused(self) -> int:
-        return sum(max(0, spent - self.limit) for spent in self.spent.values())
+    async def call(self, client: str) -> dict[str, str] | None:
+        seconds = self.latency * (1 + self.jitter * self.chance.random())
+        await asyncio.sleep(seconds * self.inward)
+        headers = self.answer(client)
+        await asyncio.sleep(seconds * (1 - self.inward))
+        return None if self.chance.random() < self.lost else headers
 
-    async def call(self, pacer: Pacer, times: int) -> None:
-        for _ in range(times):
-            await pacer.wait()
-            await asyncio.sleep(LATENCY_SECONDS / 2)
-            headers = self.answer()
-            await asyncio.sleep(LATENCY_SECONDS / 2)
-            pacer.learn(headers)
+    async def read(self, pacer: Pacer, calls: int, *, client: str = "we", lanes: int = LANES) -> float:
+        """Makes so many calls at the pacer's pace; the seconds it took."""
+        began, waiting = self.loop.time(), iter(range(calls))
 
-    async def spend(self, share: float, calls: int) -> None:
-        pacer = Pacer(share, monotonic=self.loop.time)
-        await self.call(pacer, 1)
-        await asyncio.gather(*(self.call(pacer, calls // LANES) for _ in range(LANES)))
+        async def lane() -> None:
+            for _ in waiting:
+                sent_at = await pacer.wait()
+                pacer.learn(await self.call(client), sent_at=sent_at)
 
-    def seconds(self, *shares: float, calls: int) -> float:
-        """How long clients with these shares need for so many calls each."""
-
-        async def all_at_once() -> None:
-            await asyncio.gather(*(self.spend(share, calls) for share in shares))
-
-        began = self.loop.time()
-        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
-            runner.run(all_at_once())
+        await asyncio.gather(*(lane() for _ in range(lanes)))
         return self.loop.time() - began
+
+    def pacer(self, share: float = 0.8, *, clock_off_by: float = 0.0) -> Pacer:
+        return Pacer(share, monotonic=lambda: round(self.loop.time() + clock_off_by, 6))
+
+    def run(self, *clients: Coroutine[Any, Any, float]) -> list[float]:
+        """What the clients return, who all begin at once."""
+
+        async def all_at_once() -> list[float]:
+            return await asyncio.gather(*clients)
+
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            return runner.run(all_at_once())
+
+
+def floor_seconds(calls: int, share: float = 1.0, quota: int = QUOTA) -> float:
+    return calls / (share * quota / WINDOW_SECONDS)
+
+
+@pytest.mark.parametrize(("inward", "into"), [(0.1, 7.4), (0.5, 0.0), (1.0, 0.63)])
+@pytest.mark.parametrize(("quota", "calls", "latency"), [(QUOTA, CALLS, 0.2), (1666, 3500, 0.1), (83, 300, 0.3)])
+@pytest.mark.parametrize(("share", "at_most"), [(0.8, 1.02), (1.0, 1.04)])
+def test_one_client_spends_its_share_and_not_a_call_more(
+    share: float, at_most: float, quota: int, calls: int, latency: float, inward: float, into: float
+) -> None:
+    server = Server([quota], latency=latency, inward=inward, into=into)
+
+    (seconds,) = server.run(server.read(server.pacer(share), calls))
+
+    assert max(server.spent.values()) <= share * quota
+    assert seconds <= at_most * floor_seconds(calls, share, quota) + 2 * latency
+
+
+@pytest.mark.parametrize("clock_off_by", [60.0, -60.0, 4.4, -0.7])
+@pytest.mark.parametrize("share", [0.8, 1.0])
+def test_a_clock_that_is_wrong_changes_nothing(share: float, clock_off_by: float) -> None:
+    server = Server(ahead=-3.3)
+
+    (seconds,) = server.run(server.read(server.pacer(share, clock_off_by=clock_off_by), CALLS))
+
+    assert max(server.spent.values()) <= share * QUOTA
+    assert seconds <= 1.04 * floor_seconds(CALLS, share)
 
 
 @pytest.mark.parametrize("share", [0.8, 1.0])
-@pytest.mark.parametrize("off_by", [0.0, 4.4, -60.0, 0.7])
-def test_one_client_spends_its_share_evenly_and_is_never_refused(share: float, off_by: float) -> None:
-    server = Server(limit=100, off_by=off_by)
+def test_answers_that_take_longer_at_times_take_no_call_over_the_share(share: float) -> None:
+    server = Server(jitter=1.0, inward=0.7, into=0.3)
 
-    seconds = server.seconds(share, calls=600)
+    (seconds,) = server.run(server.read(server.pacer(share), CALLS))
 
-    assert server.refused == 0
-    assert max(server.spent.values()) <= share * 100 + 1
-    assert seconds <= 1.2 * 600 / (share * 100 / WINDOW_SECONDS)
+    assert max(server.spent.values()) <= share * QUOTA
+    assert seconds <= 1.05 * floor_seconds(CALLS, share)
 
 
-def test_two_clients_share_a_quota_and_neither_is_refused() -> None:
-    server = Server(limit=100)
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+@pytest.mark.parametrize("share", [0.8, 1.0])
+@pytest.mark.parametrize("clock_off_by", [0.0, 60.0, -60.0])
+def test_two_clients_share_a_quota_nearly_whole_and_neither_is_refused(
+    share: float, clock_off_by: float, jitter: float
+) -> None:
+    server = Server(jitter=jitter)
 
-    seconds = server.seconds(0.8, 0.8, calls=300)
+    one, other = server.run(
+        server.read(server.pacer(share), CALLS, client="one"),
+        server.read(server.pacer(share, clock_off_by=clock_off_by), CALLS, client="other"),
+    )
 
-    assert server.refused == 0
-    assert seconds <= 1.25 * 600 / (100 / WINDOW_SECONDS)
+    assert server.refused.total() == 0
+    assert max(one, other) <= 1.04 * floor_seconds(2 * CALLS)
+    assert abs(one - other) <= 0.04 * max(one, other)
+
+
+@pytest.mark.parametrize("lanes", [4, 12, 24])
+@pytest.mark.parametrize("into", [0.0, 0.4, 6.1])
+def test_beside_one_who_calls_until_refused_we_are_not_refused(lanes: int, into: float) -> None:
+    server = Server(into=into, jitter=0.2)
+
+    async def greedy() -> float:
+        while server.refused["we"] == 0 and server.loop.time() < 1040:
+            headers = await server.call("greedy")
+            if headers and headers["x-ratelimit-remaining"] == "0":
+                await asyncio.sleep(int(headers["x-ratelimit-reset"]) - server.loop.time())
+        return 0.0
+
+    server.run(server.read(server.pacer(), 300), *(greedy() for _ in range(lanes)))
+
+    assert server.refused["greedy"] > 0
+    assert server.refused["we"] == 0
+
+
+def test_a_lost_answer_counts_as_a_call() -> None:
+    server = Server(lost=0.1)
+
+    (seconds,) = server.run(server.read(server.pacer(), CALLS))
+
+    assert max(server.spent.values()) <= 0.8 * QUOTA
+    assert seconds <= 1.03 * floor_seconds(CALLS, 0.8)
+
+
+def test_a_lost_first_answer_holds_nobody_up() -> None:
+    server = Server(lost=1.0)
+
+    (seconds,) = server.run(server.read(server.pacer(), 3))
+
+    assert 3 * server.latency <= seconds <= 3 * server.latency + 0.1
+
+
+@pytest.mark.parametrize("idle_seconds", [3.0, 10.0, 35.0, 3600.0])
+def test_after_a_rest_the_share_is_kept_as_before(idle_seconds: float) -> None:
+    server = Server()
+    pacer = server.pacer()
+
+    async def with_a_rest() -> float:
+        await server.read(pacer, 200)
+        await asyncio.sleep(idle_seconds)
+        return await server.read(pacer, 320)
+
+    (seconds,) = server.run(with_a_rest())
+
+    assert max(server.spent.values()) <= 0.8 * QUOTA
+    assert seconds <= 1.1 * floor_seconds(320, 0.8)
+
+
+def test_a_quota_that_changes_between_windows_is_kept_in_each() -> None:
+    server = Server([200, 100, 300])
+
+    (seconds,) = server.run(server.read(server.pacer(), 1000))
+
+    assert all(spent <= server.limit_of(window) for window, spent in server.spent.items())
+    assert seconds <= 1.1 * floor_seconds(1000, 0.8)
+
+
+def test_a_quota_told_late_is_taken_up_then() -> None:
+    server = Server(tells_from=20)
+
+    (seconds,) = server.run(server.read(server.pacer(), CALLS))
+
+    assert max(server.spent.values()) <= 0.8 * QUOTA
+    assert seconds <= 1.04 * floor_seconds(CALLS, 0.8)
 
 
 def test_without_a_word_about_the_quota_the_smallest_documented_one_is_kept() -> None:
-    server = Server(limit=10_000, tells=False)
+    server = Server([10_000], tells_from=10_000)
 
-    seconds = server.seconds(1.0, calls=480)
+    (seconds,) = server.run(server.read(server.pacer(1.0), 480))
 
-    assert 28 <= seconds <= 33
+    assert 29 <= seconds <= 31
 
 
-def test_a_client_of_an_unknown_quota_begins_slowly() -> None:
-    server = Server(limit=100)
-    pacer = Pacer(monotonic=server.loop.time)
+@pytest.mark.parametrize("latency", [0.05, 0.15])
+def test_a_short_read_waits_for_nothing_but_the_first_answer(latency: float) -> None:
+    server = Server([1666], latency=latency)
 
-    async def two_at_once() -> None:
-        await asyncio.gather(server.call(pacer, 1), server.call(pacer, 1))
+    (seconds,) = server.run(server.read(server.pacer(), 630))
 
-    began = server.loop.time()
-    with asyncio.Runner(loop_factory=lambda: server.loop) as runner:
-        runner.run(two_at_once())
+    assert seconds <= floor_seconds(630, 0.8, 1666) + 2 * latency
 
-    assert server.loop.time() - began >= 2 * LATENCY_SECONDS
+
+def test_the_first_call_goes_alone() -> None:
+    server = Server(latency=5.0)
+
+    async def look_halfway() -> float:
+        await asyncio.sleep(server.latency * 0.9)
+        return float(server.spent.total())
+
+    _, sent = server.run(server.read(server.pacer(), 3), look_halfway())
+
+    assert sent == 1
+
+
+def test_after_a_refusal_nothing_is_sent_until_the_window_ends() -> None:
+    server = Server()
+    pacer = server.pacer()
+
+    async def refused_once() -> float:
+        await server.read(pacer, 10)
+        pacer.wait_for_next_window()
+        return await server.read(pacer, 1)
+
+    (seconds,) = server.run(refused_once())
+
+    assert 8 <= seconds <= WINDOW_SECONDS + 1
+
+
+def test_a_pacer_goes_on_in_the_next_event_loop() -> None:
+    server = Server()
+    pacer = server.pacer()
+    server.run(server.read(pacer, 50))
+
+    server.loop = SimulatedTime(server.loop.time())
+    (seconds,) = server.run(server.read(pacer, 50))
+
+    assert floor_seconds(48, 0.8) <= seconds <= floor_seconds(52, 0.8) + server.latency
+
+
+def test_limit_and_rate_are_told_once_they_are_known() -> None:
+    server = Server([1666])
+    pacer = server.pacer()
+
+    before = (pacer.limit, pacer.rate, pacer.latency)
+    server.run(server.read(pacer, 10))
+
+    assert before == (None, None, None)
+    assert pacer.limit == 1666
+    assert pacer.rate == pytest.approx(133.28)
+    assert pacer.latency == pytest.approx(0.2)
