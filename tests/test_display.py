@@ -69,7 +69,7 @@ class Run:
     now: float = 1000.0
 
     def __post_init__(self) -> None:
-        self.progress.pacer.learn(quota_told())
+        self.progress.pacer.learn(quota_told(), sent_at=0)
         self.gauge = Gauge(self.progress, clock=lambda: self.now)
 
     def expect(self, *, contacts: int, memberships: int, segments: int = 10) -> None:

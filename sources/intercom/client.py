@@ -184,11 +184,6 @@ class Intercom:
             return LANES
         return min(max(math.ceil(HEADROOM * rate * latency), 2), LANES)
 
-    @property
-    def breadth(self) -> int:
-        """How many calls should be under way at once."""
-        return LANES
-
     async def me(self) -> Me:
         """The workspace that the token belongs to."""
         return await self._get("/me", Me)

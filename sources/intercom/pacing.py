@@ -46,11 +46,6 @@ class Pacer:
         self._latency: float | None = None
 
     @property
-    def limit(self) -> int | None:
-        """Calls that the workspace may make in a window, null before an answer told."""
-        return self._limit
-
-    @property
     def quota(self) -> str:
         """The workspace's quota, in words."""
         return "not told" if self._limit is None else f"{self._limit:,} calls every {WINDOW_SECONDS} s"
