@@ -11,10 +11,11 @@ from .plan import page_calls
 from .progress import Tally
 from .records import DatedContact, Page
 from .search import count
-from .windows import EVERYTHING, Dates, Span, Windows, window_pages
+from .windows import EVERYTHING, Dates, Span, Windows
 
-OUTSTANDING = 1_000
-"""Pages that may still be to come of all reads that have begun: 150,000 contacts, whose ids take some 20 MB."""
+WINDOW_PAGES = 20
+"""Pages of a window. As many may still be to come of all that has begun for each call that may be under way: with less
+calls would wait for each other; with more all reads would end at once and late, and more ids be held."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Interrupted:
 
 
 class Intake:
-    """Lets reads begin while less than `outstanding` pages are still to come of those begun before.
+    """Lets reads begin while not too many pages are still to come of those begun before.
 
     Args:
         tally: notes each page.
@@ -49,26 +50,19 @@ class Intake:
         dates: Dates,
         tally: Tally,
         *,
-        outstanding: int = OUTSTANDING,
         after_page: Callable[[], None] = unnoticed,
     ) -> None:
         self.client = client
         self.dates = dates
         self.tally = tally
         self.after_page = after_page
-        self._most = outstanding
         self._outstanding = 0
         self._has_room = asyncio.Event()
-
-    @property
-    def window_pages(self) -> int:
-        """Pages of a window: with that many, what is outstanding keeps all calls busy that may be under way."""
-        return window_pages(self._most, self.client.breadth)
 
     @asynccontextmanager
     async def begun(self, rows: int, before: Interrupted | None = None) -> AsyncIterator["Read"]:
         """Waits for its turn: first come, first served. A large one may be more than all that should be outstanding."""
-        while self._outstanding >= self._most:
+        while self._outstanding >= WINDOW_PAGES * self.client.breadth:
             self._has_room.clear()
             await self._has_room.wait()
         read = Read(self, page_calls(rows), before)
@@ -107,7 +101,7 @@ class Read:
     async def sight(self, query: JSON) -> Sighting:
         """Reads all pages of a query, a large one in windows."""
         spans = self._before.unread if self._before else (EVERYTHING,)
-        return await self._sight(query, self._intake.window_pages, spans)
+        return await self._sight(query, WINDOW_PAGES, spans)
 
     async def sight_again(self, query: JSON) -> Sighting:
         """Reads all pages from the beginning and one after the other: also contacts that are in no window."""
