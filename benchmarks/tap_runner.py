@@ -1,19 +1,16 @@
 """Runs tap-intercom against another host than Intercom's: `tap_runner.py BASE_URL TOKEN`, messages to standard output.
 
-For the interpreter of the environment that has the tap in it. Three things are set that the tap has no option for, none
-of them at its expense: the host; no look at /tags to try the token, since the sandbox has none; and the start date
-in its search as a whole number, since the sandbox takes no other.
+For the interpreter of the environment that has the tap in it. Two things are set that the tap has no option for, neither
+at its expense: the host, and no look at /tags to try the token, since the sandbox has none.
 """
 
 import sys
-from datetime import datetime
 from typing import Any
 
 from singer.catalog import Catalog
 from tap_intercom import sync
 from tap_intercom.client import IntercomClient
 from tap_intercom.discover import discover
-from tap_intercom.streams import BaseStream
 
 CONFIG = {"start_date": "1970-01-02T00:00:00Z", "user_agent": "intercom-warehouse benchmarks"}
 UNSELECTED = (("properties", "tags"), ("properties", "companies"))
@@ -41,14 +38,8 @@ def client_at(base_url: str) -> Any:
     return client
 
 
-def whole_seconds(moment: datetime) -> int:
-    """Epoch seconds."""
-    return int(moment.timestamp())
-
-
 if __name__ == "__main__":
     base_url, token = sys.argv[1:]
-    BaseStream.dt_to_epoch_seconds = staticmethod(whole_seconds)
     module = sys.modules[sync.__module__]
     module.IntercomClient = client_at(base_url)  # type: ignore[attr-defined]
     sync(CONFIG | {"access_token": token}, {}, contacts_catalog())

@@ -25,12 +25,12 @@ def field_named(name: str, dates: Dates = EXACT) -> Field:
     if name in FIELDS:
         return FIELDS[name]
     if name in TIMESTAMPS:
-        return Field(_reader(name), dates.standard, integer)
+        return Field(_reader(name), dates.standard, second)
     parent, _, attribute = name.partition(".")
     if parent != "custom_attributes" or not attribute:
         raise invalid_field(name)
     if attribute.endswith("_at"):  # Intercom takes custom attributes of that ending for dates
-        return Field(_reader(name), dates.custom, integer)
+        return Field(_reader(name), dates.custom, second)
     return Field(_reader(name), ANY_TYPE, scalar)
 
 
@@ -65,6 +65,11 @@ def integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise TypeError
     return int(value)
+
+
+def second(value: Any) -> int:
+    """A number as `integer` takes it, or a whole one with a decimal point, as tap-intercom sends timestamps."""
+    return int(value) if isinstance(value, float) and value.is_integer() else integer(value)
 
 
 def scalar(value: Any) -> str | bool | int | float:

@@ -1059,6 +1059,17 @@ def test_newer_versions_match_timestamps_to_the_second(version: str) -> None:
     assert ids(client.search(created(">", SECOND - 1))) == [contact_id]
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("field", ["created_at", "custom_attributes.renewal_at"])
+def test_a_whole_second_may_be_asked_with_a_decimal_point(version: str, field: str) -> None:
+    workspace = standing(contacts=2)
+    contact_id = workspace.sign_up(created_at=SECOND + DAY, custom_attributes={"renewal_at": SECOND + DAY})
+    client = Client(workspace, headers=headers_of(version))
+
+    assert ids(client.search({"field": field, "operator": ">", "value": float(SECOND)})) == [contact_id]
+    assert client.refusal({"field": field, "operator": ">", "value": SECOND + 0.5}) == (400, "parameter_invalid")
+
+
 def test_date_attributes_are_days_of_the_workspace_in_older_versions_and_of_utc_in_newer_ones() -> None:
     workspace = standing(contacts=0, timezone="Asia/Kolkata")
     evening = second_of("2026-02-09T19:00:00Z")
