@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks.floors import Size
+from benchmarks.rows import Row
 from benchmarks.served import NOTING, Served, served
-from benchmarks.syncing import Synced, sync
+from benchmarks.syncing import Synced, rows_in, sync
+from benchmarks.watch import Watch
 
 LARGE_CONTACTS = 200_000
 LATENCY = 0.1
@@ -17,18 +18,18 @@ FEWEST_CONTACTS = 300
 
 @dataclass(frozen=True)
 class Large:
-    """A large workspace after its first sync, still served."""
+    """A large workspace after its first sync, still served. `sandbox`: how busy that kept it."""
 
     workspace: Served
-    size: Size
     folder: Path
     synced: Synced
-    sandbox_cpu_seconds: float | None
+    loaded: int
+    sandbox: Row
 
     @property
     def rows_per_second(self) -> float:
-        """Contacts and memberships, by the whole process from start to exit."""
-        return self.size.rows / self.synced.cost.seconds
+        """Contacts and memberships in DuckDB, by the whole process from start to exit."""
+        return self.loaded / self.synced.cost.seconds
 
 
 class Bench:
@@ -57,11 +58,7 @@ class Bench:
         workspace = self._stack.enter_context(
             served(place.with_suffix(".sandbox"), contacts=contacts, latency=LATENCY, by=NOTING)
         )
-        before = workspace.told()
+        watch = Watch(workspace)
         done = sync(workspace, place)
-        cpu_seconds = _spent(before.cpu_seconds, workspace.told().cpu_seconds)
-        return Large(workspace, before.size, place, done, cpu_seconds)
-
-
-def _spent(before: float | None, after: float | None) -> float | None:
-    return None if before is None or after is None else after - before
+        sandbox = watch.row("throughput")
+        return Large(workspace, place, done, rows_in(place), sandbox)

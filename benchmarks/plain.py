@@ -8,6 +8,7 @@ from benchmarks.children import started
 from benchmarks.rows import Row, at_least
 from benchmarks.served import TOKEN, served
 from benchmarks.throughput import ROWS_PER_SECOND
+from benchmarks.watch import Watch
 
 CONTACTS = 10_000
 PATIENCE_SECONDS = 30
@@ -21,8 +22,10 @@ def plain(bench: Bench) -> list[Row]:
     with served(place.with_suffix(".sandbox"), contacts=bench.contacts(CONTACTS), latency=LATENCY) as workspace:
         arguments = [workspace.url, TOKEN, str(place), f"--seconds={PATIENCE_SECONDS}"]
         command = [sys.executable, "-m", "benchmarks.plain_pipeline", *arguments]
+        watch = Watch(workspace)
         with started(command, says=place, timeout_seconds=TIMEOUT_SECONDS) as child:
             ended = child.ended()
+        sandbox = watch.row("plain")
         every = workspace.told().size.rows
     rows = sum(json.loads(ended.output.read_bytes()).values())
     rows_per_second = rows / ended.cost.seconds
@@ -31,5 +34,6 @@ def plain(bench: Bench) -> list[Row]:
     ours = bench.large.rows_per_second
     return [
         Row("plain", "rows, end to end", rows_per_second, ROWS_PER_SECOND, seen=seen),
+        sandbox,
         Row("plain", "ours / plain", ours / rows_per_second, target=at_least(50), seen=f"ours {ours:,.0f} rows/s"),
     ]

@@ -15,6 +15,7 @@ COMMAND = str(Path(sys.executable).with_name("intercom-warehouse"))
 PATIENCE_SECONDS = 3600
 SHARE = 0.8
 """Of the quota, the default of `rate_limit_share`."""
+ROWS = ("contacts", "current_segment_members")
 CONFIGURED = ("SOURCES__", "WAREHOUSE__", "DESTINATION__")
 
 
@@ -60,6 +61,14 @@ def synced(child: Child) -> Synced:
         joins=told["joins"],
         reading_seconds=told.get("reading_seconds", told["seconds"]),
     )
+
+
+def rows_in(folder: Path) -> int:
+    """The contacts and memberships that a first sync has brought to where readers find them."""
+    import duckdb  # late, as it would be counted in with what the processes hold that are started from this one
+
+    with duckdb.connect(str(folder / "published.duckdb"), read_only=True) as published:
+        return sum(published.table(f"intercom.{table}").shape[0] for table in ROWS)
 
 
 def environment_of(workspace: Served, folder: Path, settings: dict[str, object]) -> dict[str, str]:

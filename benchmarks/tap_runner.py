@@ -1,7 +1,7 @@
 """Runs tap-intercom against another host than Intercom's: `tap_runner.py BASE_URL TOKEN`, messages to standard output.
 
-For the interpreter of the environment that has the tap in it. Two things are set that the tap has no option for, neither
-at its expense: the host, and no look at /tags to try the token, since the sandbox has none.
+For the interpreter of the environment that has the tap in it. Two things are set that the tap has no option for, not at
+its expense: the host, and no look at /tags to try the token, since the sandbox has none.
 """
 
 import sys

@@ -8,6 +8,7 @@ from benchmarks.noting import SEARCHES
 from benchmarks.receiving import received
 from benchmarks.rows import Row, at_least, at_most
 from benchmarks.syncing import sync
+from benchmarks.watch import Watch
 
 ROWS_PER_SECOND = "rows/s"
 
@@ -20,16 +21,19 @@ def throughput(bench: Bench) -> list[Row]:
     return [
         Row("throughput", "rows, end to end", large.rows_per_second, ROWS_PER_SECOND, at_least(15_000), _seen(large)),
         Row("throughput", "sync / bytes floor", cost.seconds / floor, seen=f"{cost.seconds:.1f} s / {floor:.1f} s"),
+        large.sandbox,
     ]
 
 
 def unchanged(bench: Bench) -> list[Row]:
     """The same workspace again, at once, with no sweeps that need not be."""
     large = bench.large
+    watch = Watch(large.workspace)
     again = sync(large.workspace, large.folder, SOURCES__INTERCOM__SWEEP_BUDGET=0)
     return [
         Row("unchanged", "calls", again.calls, "", at_most(10)),
         Row("unchanged", "sync", again.cost.seconds, "s", at_most(5), f"{again.cost.cpu_seconds:.1f} s of CPU"),
+        watch.row("unchanged"),
     ]
 
 
@@ -42,6 +46,5 @@ def bytes_floor(large: Large) -> float:
 
 
 def _seen(large: Large) -> str:
-    cost, served = large.synced.cost, large.sandbox_cpu_seconds
-    seen = f"{large.size.rows:,} rows, {cost.seconds:.1f} s, CPU {cost.cpu_seconds:.1f} s"
-    return seen if served is None else f"{seen}, the sandbox's {served:.1f} s"
+    cost = large.synced.cost
+    return f"{large.loaded:,} rows, {cost.seconds:.1f} s, CPU {cost.cpu_seconds:.1f} s"

@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -13,6 +12,7 @@ from benchmarks.__main__ import SCENARIOS
 from benchmarks.building import model_rows
 from benchmarks.children import Failed
 from benchmarks.floors import Size, quota_floor
+from benchmarks.models import SIZES, ModelFigures
 from benchmarks.noting import SEARCHES, noting_app
 from benchmarks.quota import extraction
 from benchmarks.readme import BEGIN, END, README, replaced
@@ -21,6 +21,8 @@ from benchmarks.rows import TIMES, Missing, Row, Target, at_least, at_most, belo
 from benchmarks.served import Served
 from benchmarks.syncing import environment_of
 from benchmarks.table import FULL, as_markdown, cells, on_screen
+from benchmarks.tap import Turn, ratios
+from benchmarks.watch import Watch
 from sandbox import Workspace, create_app, serving
 
 RATIO = Row("quota", "extraction / quota floor", 1.084, target=at_most(1.08), seen="325.2 s / 300.0 s")
@@ -111,16 +113,47 @@ def test_the_screen_shows_every_figure() -> None:
     assert ["0.73 GB" in shown.file.getvalue(), "<= 1.08 x" in shown.file.getvalue()] == [True, True]
 
 
-def test_models_are_held_against_the_size_before() -> None:
-    small = SimpleNamespace(
-        spells=100, seconds=2.0, model_seconds=1.5, check_seconds=0.5, peak_megabytes=300, file_megabytes=40
+def figures(seconds: float) -> ModelFigures:
+    return ModelFigures(
+        spells=98,
+        seconds=seconds,
+        model_seconds=1.5,
+        check_seconds=0.5,
+        peak_megabytes=300,
+        slowest={},
+        file_megabytes=40,
+        snapshot_seconds=0.04,
+        snapshot_rows=70,
+        contacts_seconds=0.01,
     )
-    large = SimpleNamespace(**vars(small) | {"spells": 1_000, "seconds": 6.0})
 
-    rows = model_rows([small, large])
 
-    assert rows[0] == Row("models", "100 spells, built", 2.0, "s", seen="models 1.5 s, checks 0.5 s")
+def test_models_are_held_against_the_size_before() -> None:
+    rows = model_rows({100: figures(2.0), 1_000: figures(6.0)})
+
+    assert rows[:3] == [
+        Row("models", "100 spells, built", 2.0, "s", seen="98 spells, models 1.5 s, checks 0.5 s"),
+        Row("models", "100 spells, peak", 0.3, "GB", seen="file 40 MB"),
+        Row("models", "100 spells, a day counted", 0.04, "s", seen="70 snapshots"),
+    ]
     assert rows[-1] == Row("models", "1,000 / 100", 3.0)
+
+
+def test_the_largest_history_has_a_target_for_each_of_its_figures() -> None:
+    largest = max(size.spells for size in SIZES.values())
+
+    assert [row.target for row in model_rows({largest: figures(2.0)})] == [below(60), below(2.5), below(1)]
+
+
+def test_the_tap_is_held_against_the_medians_of_several_runs() -> None:
+    ours = [Turn(4.0, 3.0, 600), Turn(90.0, 80.0, 600), Turn(5.0, 3.5, 670)]
+    theirs = [Turn(10.0, 7.0, 134)] * 3
+
+    assert ratios(ours, theirs) == [
+        Row("tap", "our whole sync / its contacts, wall", 0.5, target=at_most(0.45), seen="5.0 s / 10.0 s"),
+        Row("tap", "our whole sync / its contacts, CPU", 0.5, target=at_most(0.75), seen="3.5 s / 7.0 s"),
+        Row("tap", "our whole sync / its contacts, calls", 600 / 134, seen="600 / 134"),
+    ]
 
 
 def test_writing_replaces_the_last_table_and_nothing_else() -> None:
@@ -163,13 +196,24 @@ def test_a_noting_sandbox_tells_the_searches_that_it_answered() -> None:
     assert [json.loads(each) for each in noted] == [body]
 
 
-def test_a_workspace_tells_its_size_and_its_refusals() -> None:
+def test_a_workspace_tells_its_size_and_what_it_was_asked() -> None:
     workspace = Workspace(contacts=200, segments=4)
 
-    with serving(create_app(workspace)) as url:
+    with serving(create_app(workspace, limit=2)) as url:
+        for _ in range(3):
+            Served(url).ask("GET", "/me")
         told = Served(url).told()
 
     assert told.size == Size(200, tuple(len(workspace.members(segment)) for segment in workspace.segments))
+    assert (told.calls, told.refused) == (2, 1)
+
+
+def test_how_busy_a_sandbox_was_is_told_from_then_on() -> None:
+    with serving(create_app(Workspace(contacts=1, segments=0))) as url:
+        row = Watch(Served(url)).row("quota")
+
+    assert (row.scenario, row.figure, row.target) == ("quota", "sandbox, CPU / wall", None)
+    assert row.value > 0
 
 
 def test_a_sync_is_configured_by_the_benchmark_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
