@@ -1,14 +1,13 @@
 """What a first load has read and not loaded yet, on disk: a killed one goes on from there.
 
 Each part is a folder that appears at once, by a rename, with a file for each table that has rows. It is gone as soon as
-its rows are loaded. Loading a part twice changes nothing, since all its tables are merged by their keys.
+its rows are loaded. Loading a part twice changes nothing, since all its tables are merged by their keys. Nothing waits
+for the disk itself: what an outage of the machine spoils is read again.
 """
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -26,7 +25,7 @@ class Label(msgspec.Struct):
     """What a part says of itself."""
 
     stage: Stage
-    rows: int
+    rows: dict[str, int]
 
 
 class KeptPart:
@@ -35,15 +34,26 @@ class KeptPart:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         label = msgspec.json.decode((folder / "label.json").read_bytes(), type=Label)
-        self.stage, self.rows = label.stage, label.rows
+        self.stage = label.stage
+        self._rows = label.rows
+
+    @property
+    def rows(self) -> int:
+        """Rows to be loaded."""
+        return sum(rows for name, rows in self._rows.items() if name != SIGHTINGS)
 
     def table(self, name: str) -> pa.Table | None:
         """The rows of one table; null where there are none."""
-        file = self.folder / f"{name}.arrow"
-        if not file.exists():
+        if name not in self._rows:
             return None
-        with pa.ipc.open_file(file) as reader:
+        with pa.ipc.open_file(self.folder / f"{name}.arrow") as reader:
             return reader.read_all()
+
+    def check(self) -> None:
+        """Looks at all files. Raises ArrowInvalid or OSError for one that is not whole."""
+        for name in self._rows:
+            with pa.ipc.open_file(self.folder / f"{name}.arrow"):
+                pass
 
 
 class Shelf:
@@ -53,16 +63,25 @@ class Shelf:
         self._folder = folder
 
     def keep(self, part: Part) -> None:
-        """Puts a part on the shelf: it is on the disk when this returns."""
+        """Puts a part on the shelf: it outlives this process when this returns."""
         unfinished = self._folder / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        for name, table in {**part.tables, SIGHTINGS: part.sightings}.items():
-            if table.num_rows:
-                _write(unfinished / f"{name}.arrow", _encoded(table))
-        rows = sum(table.num_rows for table in part.tables.values())
-        _write(unfinished / "label.json", msgspec.json.encode(Label(part.stage, rows)))
+        tables = {name: table for name, table in {**part.tables, SIGHTINGS: part.sightings}.items() if table.num_rows}
+        for name, table in tables.items():
+            _write(table, unfinished / f"{name}.arrow")
+        label = Label(part.stage, {name: table.num_rows for name, table in tables.items()})
+        (unfinished / "label.json").write_bytes(msgspec.json.encode(label))
         unfinished.rename(self._folder / f"{self._newest + 1:06}")
+
+    def mend(self) -> None:
+        """Forgets a part that cannot be read, and those after it: each begins where the one before it ended."""
+        folders = self._folders()
+        for number, folder in enumerate(folders):
+            if not _is_readable(folder):
+                for spoilt in folders[number:]:
+                    shutil.rmtree(spoilt)
+                return
 
     @property
     def parts(self) -> list[KeptPart]:
@@ -86,6 +105,10 @@ class Shelf:
             for part in package:
                 shutil.rmtree(part.folder)
             waiting = waiting[len(package) :]
+        self.clear()
+
+    def clear(self) -> None:
+        """Throws everything away."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -111,15 +134,14 @@ def _seen_by(segment_id: str, sweep: Sweep, sightings: Sequence[pa.Table]) -> se
     return {contact_id for table in sightings for contact_id in table.filter(is_its)["contact_id"].to_pylist()}
 
 
-def _encoded(table: pa.Table) -> pa.Buffer:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema, options=COMPRESSED) as writer:
+def _is_readable(folder: Path) -> bool:
+    try:
+        KeptPart(folder).check()
+    except (OSError, msgspec.MsgspecError, pa.ArrowInvalid):
+        return False
+    return True
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    with pa.ipc.new_file(path, table.schema, options=COMPRESSED) as writer:
         writer.write_table(table)
-    return sink.getvalue()
-
-
-def _write(path: Path, content: Any) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

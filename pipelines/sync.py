@@ -6,8 +6,8 @@ contacts, changes, scans and the cursor arrive together or not at all.
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ import httpx
 from sources.intercom import intercom, intercom_first_load, past
 from sources.intercom.client import PATIENT, Intercom, Retries, Usage
 from sources.intercom.fields import Fields, KnownFields
-from sources.intercom.first_load import FirstLoad, Interruptions, Stage
+from sources.intercom.first_load import FirstLoad, Stage
 from sources.intercom.memberships import Clock, Guard
 from sources.intercom.pacing import Pacer
 from sources.intercom.plan import Limits
@@ -27,7 +27,7 @@ from sources.intercom.preview import Preview, preview
 from sources.intercom.progress import Progress
 from sources.intercom.reading import Reading
 from sources.intercom.records import App
-from sources.intercom.scanning import Past, Terms
+from sources.intercom.scanning import Found, Past, Terms
 from sources.intercom.versions import version
 
 from . import journal
@@ -63,7 +63,7 @@ def unwatched(_: Progress) -> AbstractContextManager[object]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a sync found, changed and cost.
+    """What a sync found, changed and cost; `reading_seconds` are those of `seconds` in which Intercom was read.
 
     `incomplete`: segments (by id) that closed no membership, and why. `drift`: fields that are new, gone or of another
     type, in sentences. `notes`: what was read in another way than usual, and why.
@@ -85,6 +85,7 @@ class Outcome:
     warnings: tuple[str, ...]
     api_calls: int
     megabytes: float
+    reading_seconds: float
     seconds: float
 
 
@@ -117,6 +118,7 @@ class Sync:
     def __post_init__(self) -> None:
         self._pacer = Pacer(self.settings.rate_limit_share)
         self._began = time.monotonic()
+        self._reading_seconds = 0.0
 
     def run(self) -> Outcome:
         """Syncs, and writes the run into the journal however it ends.
@@ -131,14 +133,15 @@ class Sync:
         with journaled as run, self.warehouse.held():
             pipeline = self.warehouse.pipeline(self.workspace)
             mend(Path(pipeline.working_dir))
+            shelf_of(pipeline).mend()
             app = self._introduce(pipeline)
             run.workspace_id = app.id_code
             self._finish_pending(pipeline)
-            reading = self._load(pipeline, app, run.run_id)
+            found = self._load(pipeline, app, run.run_id)
             self.say("Building the models and checking them")
             built = refresh_models(pipeline)
             self.warehouse.publish(self.say)
-            outcome = self._outcome(reading, built)
+            outcome = self._outcome(run, found, built)
             run.exit_code = int(outcome.exit_code)
             return outcome
 
@@ -175,34 +178,39 @@ class Sync:
             self.say("Loading what an interrupted run had read")
             load_package(pipeline)
 
-    def _load(self, pipeline: dlt.Pipeline, app: App, run_id: str) -> Reading:
+    def _load(self, pipeline: dlt.Pipeline, app: App, run_id: str) -> Found:
         terms, fields = self._terms(app, run_id), Fields(known_fields(pipeline))
+        before = past(_source_state(pipeline))
         shelf = shelf_of(pipeline)
-        interruptions = shelf.interruptions()
-        self._load_shelf(pipeline, shelf)
         with remembering(pipeline, app.id_code) as memory:
             check_clock(self.clock(), memory)
-        before = past(_source_state(pipeline))
         if before.cursor is None:
-            before = self._load_first(pipeline, shelf, interruptions, terms, fields)
+            first = self._load_first(pipeline, shelf, terms, fields)
+            with remembering(pipeline, app.id_code) as memory:
+                if found := first.found(memory):
+                    return found
+                before, terms = first.past, terms if first.is_small else after_first_load(terms, memory)
+        shelf.clear()
+        return self._load_news(pipeline, terms, fields, before).found
+
+    def _load_news(self, pipeline: dlt.Pipeline, terms: Terms, fields: Fields, before: Past) -> Reading:
+        """Loads what changed since the last run or, where that is all, everything."""
         self.say("Reading segments, contacts and memberships")
-        with remembering(pipeline, app.id_code) as memory:
-            if before.first_load is not None:
-                terms = after_first_load(terms, memory)
+        with remembering(pipeline, terms.workspace_id) as memory:
             progress = Progress(self.usage, self._pacer)
             reading = Reading(self._connect, terms, memory=memory, past=before, fields=fields, progress=progress)
             source = intercom(reading)
-            source.resources.add(journal.runs(self.warehouse.journal, app.id_code, memory, self.workspace))
-            with self.watch(progress):
+            source.resources.add(journal.runs(self.warehouse.journal, terms.workspace_id, memory, self.workspace))
+            with self._reading(progress):
                 pipeline.extract(source)
         self.say("Loading")
         load_package(pipeline)
         return reading
 
-    def _load_first(
-        self, pipeline: dlt.Pipeline, shelf: Shelf, interruptions: Interruptions, terms: Terms, fields: Fields
-    ) -> Past:
+    def _load_first(self, pipeline: dlt.Pipeline, shelf: Shelf, terms: Terms, fields: Fields) -> FirstLoad:
         """Loads a large workspace that was never loaded as a whole; a small one is left to the run."""
+        interruptions = shelf.interruptions()
+        self._load_shelf(pipeline, shelf)
         kept, progress = _source_state(pipeline).get("first_load"), Progress(self.usage, self._pacer)
         first = FirstLoad(
             self._connect,
@@ -214,10 +222,17 @@ class Sync:
             keep=shelf.keep,
         )
         self.say("Reading everything for the first time")
-        with remembering(pipeline, terms.workspace_id) as memory, self.watch(progress):
+        with remembering(pipeline, terms.workspace_id) as memory, self._reading(progress):
             asyncio.run(first.read(memory))
         self._load_shelf(pipeline, shelf)
-        return first.past
+        return first
+
+    @contextmanager
+    def _reading(self, progress: Progress) -> Iterator[None]:
+        began = time.monotonic()
+        with self.watch(progress):
+            yield
+        self._reading_seconds += time.monotonic() - began
 
     def _load_shelf(self, pipeline: dlt.Pipeline, shelf: Shelf) -> None:
         for package in shelf.packages():
@@ -239,26 +254,25 @@ class Sync:
             full=self.full,
         )
 
-    def _outcome(self, reading: Reading, built: Build) -> Outcome:
-        scans = reading.scans_done
-        incomplete = {scan.segment_id: str(scan.problem) for scan in scans if scan.status == "incomplete"}
+    def _outcome(self, run: journal.Run, found: Found, built: Build) -> Outcome:
         return Outcome(
-            run_id=reading.terms.run_id,
-            workspace_id=reading.terms.workspace_id,
-            exit_code=ExitCode.INCOMPLETE if incomplete or reading.contacts_missing else ExitCode.DONE,
-            contacts_read=reading.past.contacts_read + reading.contacts_read,
-            contacts_gone=len(reading.scanning.gone) if reading.scanning else 0,
-            segments=len(scans),
-            members=sum(scan.members for scan in scans),
-            swept=reading.past.swept + sum(scan.how == "sweep" for scan in scans),
-            joins=reading.past.joins + sum(len(scan.joins) for scan in scans),
-            leaves=sum(len(scan.leaves) for scan in scans),
-            incomplete=incomplete,
-            drift=tuple(reading.fields.news()),
-            notes=tuple(reading.notes),
+            run_id=run.run_id,
+            workspace_id=str(run.workspace_id),
+            exit_code=ExitCode.INCOMPLETE if found.incomplete or found.contacts_missing else ExitCode.DONE,
+            contacts_read=found.contacts_read,
+            contacts_gone=found.contacts_gone,
+            segments=found.segments,
+            members=found.members,
+            swept=found.swept,
+            joins=found.joins,
+            leaves=found.leaves,
+            incomplete=dict(found.incomplete),
+            drift=found.drift,
+            notes=found.notes,
             warnings=tuple(str(fault) for fault in built.faults),
             api_calls=self.usage.calls.total(),
             megabytes=round(self.usage.bytes_received / 1e6, 1),
+            reading_seconds=round(self._reading_seconds, 3),
             seconds=round(time.monotonic() - self._began, 1),
         )
 

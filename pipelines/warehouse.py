@@ -141,11 +141,16 @@ class Warehouse:
 
     @contextmanager
     def _opened(self) -> Iterator[None]:
-        """Makes sure of the database before anything is read for it."""
+        """The database, kept open: whoever closed it last would write all of it out, once for every step of a run."""
+        with self._connection():
+            yield
+
+    def _connection(self) -> duckdb.DuckDBPyConnection:
         try:
             with plain_errors(self.explain):
-                config: Any = {} if self.file.exists() else {"storage_compatibility_version": STORAGE_VERSION}
-                duckdb.connect(str(self.file), config=config).close()
+                if not self.file.exists():
+                    duckdb.connect(str(self.file), config={"storage_compatibility_version": STORAGE_VERSION}).close()
+                connection = duckdb.connect(str(self.file))
             # where DuckDB puts what exceeds its memory; it clears that away itself, unless it is killed
             shutil.rmtree(self._spilled, ignore_errors=True)
         except duckdb.Error as error:
@@ -153,4 +158,4 @@ class Warehouse:
                 f"The warehouse {self.file} cannot be opened: {first_line(error)} Nothing was written. Restore it "
                 "from a backup or from published.duckdb, or set WAREHOUSE__DATA_DIR to another folder."
             ) from None
-        yield
+        return connection

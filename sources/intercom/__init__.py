@@ -18,7 +18,7 @@ from dlt.extract.items_transform import MapItem
 from dlt.extract.state import resource_state
 from msgspec import structs
 
-from .first_load import Stage
+from .first_load import Stage, after_first_load
 from .memberships import Scan
 from .reading import Reading
 from .records import (
@@ -29,6 +29,7 @@ from .records import (
     CONTACTS_KEY,
     MEMBERSHIP_CHANGES_KEY,
     NESTED_CONTACT_FIELDS,
+    RUNS,
     SEGMENT_SCANS_KEY,
     SEGMENTS,
     SEGMENTS_KEY,
@@ -79,8 +80,10 @@ class Loadable(Protocol):
 
 @dlt.source(name="intercom", max_table_nesting=0)
 def intercom_first_load(parts: Sequence[Loadable]) -> Iterable[Any]:
-    """Parts of a first load, already read: the same tables, but for those that need the whole."""
+    """Parts of a first load, already read. What they leave empty is there nevertheless, since models read it."""
+    empty = {"contact_activities": CONTACT_ACTIVITIES, "contact_removals": CONTACT_REMOVALS, "runs": RUNS}
     return (
+        *(dlt.resource([schema.empty_table()], name=name) for name, schema in empty.items()),
         kept_contacts(parts),
         kept("segments", parts, SEGMENTS_KEY, INSERT_ONLY),
         kept("membership_changes", parts, MEMBERSHIP_CHANGES_KEY, INSERT_ONLY),
@@ -94,7 +97,8 @@ def kept_contacts(parts: Sequence[Loadable]) -> Iterator[pa.Table]:
     state, seen = dlt.current.source_state(), set[str]()
     for part in parts:
         state["workspace_id"] = part.stage.workspace_id
-        state["first_load"] = asdict(replace(part.stage, sweeps={}))
+        state["first_load"] = asdict(replace(part.stage, sweeps={}, fields=None))
+        state["contact_fields"] = part.stage.fields
         table = part.table("contacts")
         if table is not None:
             yield _unseen(table, seen)
@@ -117,6 +121,8 @@ def _unseen(contacts: pa.Table, seen: set[str]) -> pa.Table:
 
 def past(state: dict[str, Any]) -> Past:
     """What the source's state says of earlier runs."""
+    if stage := state.get("first_load"):
+        return after_first_load(Stage(**stage))
     cursor = state.get("resources", {}).get("contacts", {}).get("incremental", {}).get("updated_at", {})
     return Past(
         cursor=cursor.get("last_value"),

@@ -15,14 +15,14 @@ import pyarrow as pa
 from msgspec import Raw
 
 from .client import Intercom, gathered
-from .fields import Fields
+from .fields import Fields, KnownFields
 from .intake import Intake, Interrupted, Read
 from .memberships import Counts, Memory, Scan, Scanner
 from .plan import Planned, RememberedSegment, page_calls
 from .progress import Progress
 from .reading import ROWS_A_TABLE, read_contacts, version_rows
 from .records import SEGMENTS, Page, Segment, SentContact, contacts_table, rows_table
-from .scanning import Opening, Past, Terms, changes_of, open_workspace, scans_of
+from .scanning import Found, Opening, Past, Terms, changes_of, open_workspace, scans_of
 from .search import everyone, knows_segments
 from .windows import EVERYTHING, Span, Windows, window_pages
 
@@ -54,7 +54,8 @@ class Stage:
     """How far a first load has come, as it is kept beside what it read; times are Intercom's, in epoch seconds.
 
     `cursor`, `began_at` and `contacts`, how many there were, are those of its first attempt. `unread`: windows in which
-    contacts are still to be read. `sweeps` are by segment.
+    contacts are still to be read. `sweeps` are by segment. `fields`: those of the contacts read. `is_over`: all that a
+    first load reads is read.
     """
 
     workspace_id: str
@@ -63,6 +64,8 @@ class Stage:
     contacts: int
     unread: list[Span] = field(default_factory=lambda: [EVERYTHING])
     sweeps: dict[str, Sweep] = field(default_factory=dict)
+    fields: KnownFields | None = None
+    is_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,20 +158,45 @@ class FirstLoad:
         self._part_calls = SMALLEST_PART
         self._kept_at = 0
         self._joins = 0
+        self._is_complete = True
+        self._began = terms.clock()
+
+    @property
+    def is_small(self) -> bool:
+        """Whether nothing was read, since all is little enough to be read by the run that follows."""
+        return self._stage is None
 
     @property
     def past(self) -> Past:
-        """What the run that follows starts from: nothing, where all is small enough to be read by it."""
+        """What the run that follows starts from."""
         if self._stage is None:
             return Past()
-        return Past(
-            self._stage.cursor,
-            self._stage.began_at,
-            first_load=self._stage.contacts,
+        return replace(
+            after_first_load(self._stage),
             is_resumed=self._is_resumed,
             contacts_read=self._progress.contacts.rows,
             swept=self._progress.segments.rows,
             joins=self._joins,
+        )
+
+    def found(self, memory: Memory) -> Found | None:
+        """What it found, where it found all; null where it is for the run that follows to look what is missing.
+
+        Meanwhile is not much: what changed within the overlap is read by the next run anyway.
+        """
+        stage, lasted = self._stage, self._terms.clock() - self._began
+        if stage is None or self._is_resumed or not self._is_complete:
+            return None
+        if lasted > timedelta(seconds=self._terms.overlap) or memory.contact_count() != stage.contacts:
+            return None
+        swept = self._progress.segments.rows
+        return Found(
+            contacts_read=stage.contacts,
+            segments=swept,
+            swept=swept,
+            members=self._joins,
+            joins=self._joins,
+            drift=tuple(self._tray.fields.news()),
         )
 
     async def read(self, memory: Memory) -> None:
@@ -186,6 +214,7 @@ class FirstLoad:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._read_contacts(client, stage, opening))
                     group.create_task(self._sweep(client, opening, pending, memory))
+                stage.is_over = True
             finally:
                 self._hand_over()
 
@@ -201,6 +230,7 @@ class FirstLoad:
         None where search knows no segments.
         """
         if not await knows_segments(client, [segment.id for segment in opening.segments]):
+            self._is_complete = False
             return []
         planned = (Planned(segment, remembered.get(segment.id)) for segment in opening.segments)
         pending = (one for one in planned if one.before is None or one.before.swept is None)
@@ -246,6 +276,7 @@ class FirstLoad:
         scan.started_at = started_at
         self._tray.scans.append(scan)
         self._joins += len(scan.joins)
+        self._is_complete &= scan.status == "complete"
         self._progress.segments.rows += 1
         self._hand_over_when_due()
 
@@ -272,7 +303,7 @@ class FirstLoad:
             self._stage.unread = self._windows.spans
         self._stage.sweeps = dict(self._sweeps())
         tables, sightings = self._tray.emptied(), pa.concat_tables([SIGHTINGS.empty_table(), *self._sightings()])
-        self._keep(Part(tables, sightings, replace(self._stage)))
+        self._keep(Part(tables, sightings, replace(self._stage, fields=self._tray.fields.known())))
 
     def _sweeps(self) -> Iterator[tuple[str, Sweep]]:
         for segment_id, (version, started_at, read) in self._sweeping.items():
@@ -284,6 +315,13 @@ class FirstLoad:
             fresh, read.fresh = read.fresh, []
             shared = [pa.repeat(pa.scalar(segment_id), len(fresh)), pa.repeat(pa.scalar(started_at), len(fresh))]
             yield pa.Table.from_arrays([*shared, pa.array(fresh, pa.string())], schema=SIGHTINGS)
+
+
+def after_first_load(stage: Stage) -> Past:
+    """What a run starts from after a first load; one that is not over is to go on before."""
+    if not stage.is_over:
+        return Past()
+    return Past(stage.cursor, stage.began_at, first_load=stage.contacts, is_resumed=True)
 
 
 def _calls(opening: Opening) -> int:

@@ -18,7 +18,7 @@ from .plan import RememberedSegment, page_calls
 from .progress import Progress
 from .records import Activity, Page, Segment, SentContact, contacts_table, read_contact
 from .removals import feed, told
-from .scanning import News, Opening, Past, Scanning, Terms, Times, open_workspace
+from .scanning import Found, News, Opening, Past, Scanning, Terms, Times, open_workspace
 from .search import count, everyone, updated_after
 from .windows import Windows, window_pages
 
@@ -67,6 +67,24 @@ class Reading:
         self._contacts_finished = asyncio.Event()
         self._feed_finished = asyncio.Event()
         self._scans_finished = asyncio.Event()
+
+    @property
+    def found(self) -> Found:
+        """What it found, the first load that it follows included; when all is read."""
+        scans = self.scans_done
+        return Found(
+            contacts_read=self.past.contacts_read + self.contacts_read,
+            segments=len(scans),
+            swept=self.past.swept + sum(scan.how == "sweep" for scan in scans),
+            members=sum(scan.members for scan in scans),
+            joins=self.past.joins + sum(len(scan.joins) for scan in scans),
+            leaves=sum(len(scan.leaves) for scan in scans),
+            contacts_gone=len(self.scanning.gone) if self.scanning else 0,
+            contacts_missing=self.contacts_missing,
+            incomplete={scan.segment_id: str(scan.problem) for scan in scans if scan.status == "incomplete"},
+            drift=tuple(self.fields.news()),
+            notes=tuple(self.notes),
+        )
 
     @property
     def notes(self) -> list[str]:

@@ -6,7 +6,7 @@ are read; and their scans wait until it is known who is gone from the workspace,
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -79,6 +79,28 @@ class Past:
     contacts_read: int = 0
     swept: int = 0
     joins: int = 0
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run read and found: segments in the list, those swept, members after it.
+
+    `incomplete`: segments (by id) that closed no membership, and why. `contacts_missing`: counted, but not shown.
+    `drift`: fields that are new, gone or of another type, in sentences. `notes`: what was read in another way than
+    usual, and why.
+    """
+
+    contacts_read: int
+    segments: int
+    swept: int
+    members: int
+    joins: int
+    leaves: int = 0
+    contacts_gone: int = 0
+    contacts_missing: int = 0
+    incomplete: Mapping[str, str] = field(default_factory=dict)
+    drift: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
