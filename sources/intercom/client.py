@@ -246,21 +246,28 @@ class Intercom:
     async def search(self, query: JSON, *, sort: JSON, page: type[Page[Record]], pagination: JSON) -> Page[Record]:
         """One page of `POST /contacts/search`, decoded as `page`. It only reads, so it is retried like a GET."""
         body = {"query": query, "sort": sort, "pagination": pagination}
-        return decode((await self._call("POST", "/contacts/search", json=body)).content, page)
+        return await self._read("POST", "/contacts/search", lambda answer: decode(answer.content, page), json=body)
 
     async def _get(self, path: str, shape: type[Record]) -> Record:
-        return decode((await self._call("GET", path)).content, shape)
+        return await self._read("GET", path, lambda answer: decode(answer.content, shape))
 
     async def _call(
+        self, method: str, path: str, *, expected: tuple[int, ...], label: str | None = None
+    ) -> httpx.Response:
+        """An answer of one of several statuses, whatever its shape."""
+        return await self._read(method, path, _whole, expected=expected, label=label)
+
+    async def _read(
         self,
         method: str,
         path: str,
+        read: Callable[[httpx.Response], Answer],
         *,
         json: JSON | None = None,
         expected: tuple[int, ...] = (200,),
         label: str | None = None,
-    ) -> httpx.Response:
-        """Sends until an answer of an expected status came whole, or until trying again is pointless.
+    ) -> Answer:
+        """Sends until an answer of an expected status could be read, or until trying again is pointless.
 
         `label` is the path as it is counted and told, where the path itself names a contact.
         """
@@ -277,7 +284,7 @@ class Intercom:
             ):
                 with attempt:
                     response = await self._send(method, path, json, label)
-                    return _checked(response, what, expected)
+                    return _read(response, read, what, expected)
         except _TryAgain as error:
             raise Unavailable(
                 f"{what} at {self.base_url} failed {self._retries.attempts} times, at last with: {error}. Nothing was "
@@ -367,14 +374,24 @@ def _backoff(error: Exception) -> bool | float:
     return True if error.wait_seconds is None else error.wait_seconds
 
 
-def _checked(response: httpx.Response, what: str, expected: tuple[int, ...]) -> httpx.Response:
-    status = response.status_code
-    if status in expected and _is_json(response):
-        return response
-    if status in PASSING_STATUSES or not _is_json(response):
+def _read(
+    response: httpx.Response, read: Callable[[httpx.Response], Answer], what: str, expected: tuple[int, ...]
+) -> Answer:
+    status, is_whole = response.status_code, True
+    if status in expected:
+        try:
+            return read(response)
+        except msgspec.DecodeError:
+            is_whole = False
+    if status in PASSING_STATUSES or not is_whole or not _is_json(response):
         raise _TryAgain(_in_intercoms_words(response), wait_seconds=_asked_wait(response))
     words = f"Intercom refused {what}: {_in_intercoms_words(response)}. {_next_step(status, response)}"
     raise QueryRefused(words) if _is_about_query(what, response) else Refused(words)
+
+
+def _whole(response: httpx.Response) -> httpx.Response:
+    msgspec.json.decode(response.content, type=msgspec.Raw)
+    return response
 
 
 def _is_about_query(what: str, response: httpx.Response) -> bool:
@@ -405,6 +422,7 @@ def decode(sent: bytes, shape: type[Record]) -> Record:
     """JSON as a record, NUL characters replaced.
 
     Raises:
+        msgspec.DecodeError: it is no JSON, or not all of it.
         Unreadable: it has another shape; the message names the place and the types, never a value.
     """
     try:
@@ -423,10 +441,10 @@ def unreadable(error: msgspec.ValidationError) -> Unreadable:
 
 def _is_json(response: httpx.Response) -> bool:
     try:
-        msgspec.json.decode(response.content, type=msgspec.Raw)
+        _whole(response)
     except msgspec.DecodeError:
         return False
-    return bool(response.content)
+    return True
 
 
 def _asked_wait(response: httpx.Response) -> float | None:

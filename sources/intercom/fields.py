@@ -5,11 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
 import pyarrow as pa
-from msgspec import Raw
 
-from .records import DOCUMENTED_CONTACT_FIELDS, SentContact
+from .records import DOCUMENTED_CONTACT_FIELDS, NULL, SentContact
 
-NULL = Raw(b"null")
 SURPRISE = 1e-6
 """A field is missed where so rare a chance would have left it empty in all contacts of a run."""
 
