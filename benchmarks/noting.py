@@ -1,6 +1,7 @@
 """A sandbox that notes every search, to receive the same pages again: takes what `python -m sandbox` takes.
 
-Its clock stands still, so that nobody comes or goes by age: nothing changes in it, however long it is read.
+Its clock stands still, so that nobody comes or goes by age: nothing changes in it, however long it is read. It is an
+hour past the newest change, since who changed in the second in which a run began may have changed again.
 """
 
 from functools import partial
@@ -49,6 +50,7 @@ class Notes:
 
 def noting_app(workspace: Workspace, *, limit: int = 1666, latency: float = 0.0) -> Starlette:
     """The sandbox's app with the notes before it."""
+    workspace.advance(hours=1)
     app = create_app(workspace, limit=limit, latency=latency)
     app.add_middleware(Notes)
     return app

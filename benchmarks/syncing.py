@@ -59,7 +59,7 @@ def synced(child: Child) -> Synced:
         calls=told["api_calls"],
         contacts_read=told["contacts_read"],
         joins=told["joins"],
-        reading_seconds=told.get("reading_seconds", told["seconds"]),
+        reading_seconds=told["reading_seconds"],
     )
 
 
