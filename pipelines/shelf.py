@@ -1,14 +1,17 @@
 """What a first load has read and not loaded yet, on disk: a killed one goes on from there.
 
-Each part is a folder that appears at once, by a rename, with a file for each table that has rows. It is gone as soon as
-its rows are loaded. Loading a part twice changes nothing, since all its tables are merged by their keys. Nothing waits
+Each part is a folder that appears at once, by a rename, with a file for each table that has rows. The files go as soon
+as they are loaded. Loading a part twice changes nothing, since all its tables are merged by their keys. Nothing waits
 for the disk itself: what an outage of the machine spoils is read again. Nothing is compressed: that would cost as much
 CPU as decoding the answers.
 """
 
 import shutil
+import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Condition
 
 import msgspec
 import pyarrow as pa
@@ -16,7 +19,7 @@ from pyarrow.compute import field
 
 from sources.intercom.first_load import Interruptions, Part, Stage, Sweep
 
-SIGHTINGS = "sightings"
+LABEL, SIGHTINGS = "label.json", "sightings"
 PACKAGE_ROWS = 400_000
 """Rows that are loaded as one package: each costs half a second, and a larger one more memory."""
 
@@ -26,6 +29,7 @@ class Label(msgspec.Struct):
 
     stage: Stage
     rows: dict[str, int]
+    is_loaded: bool = False
 
 
 class KeptPart:
@@ -33,8 +37,8 @@ class KeptPart:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        label = msgspec.json.decode((folder / "label.json").read_bytes(), type=Label)
-        self.stage = label.stage
+        label = msgspec.json.decode((folder / LABEL).read_bytes(), type=Label)
+        self.stage, self.is_loaded = label.stage, label.is_loaded
         self._rows = label.rows
 
     @property
@@ -49,6 +53,15 @@ class KeptPart:
         with pa.memory_map(str(self.folder / f"{name}.arrow")) as file, pa.ipc.open_file(file) as reader:
             return reader.read_all()
 
+    def put_away(self) -> None:
+        """Throws away what was loaded; sightings are of use until the sweeps they are of have ended."""
+        kept = {SIGHTINGS: self._rows[SIGHTINGS]} if SIGHTINGS in self._rows else {}
+        label = self.folder / "unfinished"
+        label.write_bytes(msgspec.json.encode(Label(self.stage, kept, is_loaded=True)))
+        label.rename(self.folder / LABEL)
+        for name in self._rows.keys() - kept.keys():
+            (self.folder / f"{name}.arrow").unlink()
+
     def check(self) -> None:
         """Looks at all files. Raises ArrowInvalid or OSError for one that is not whole."""
         for name in self._rows:
@@ -56,11 +69,56 @@ class KeptPart:
                 pass
 
 
+class Package:
+    """Parts that are loaded together. Going through them waits for those that are still to come."""
+
+    def __init__(self, shelf: "Shelf") -> None:
+        self.parts: list[KeptPart] = []
+        self._shelf = shelf
+        self._is_full = False
+
+    def __iter__(self) -> Iterator[KeptPart]:
+        number = 0
+        while (part := self._part(number)) is not None:
+            yield part
+            number += 1
+
+    def _part(self, number: int) -> KeptPart | None:
+        """The part with that number; null behind the last one."""
+        if number == len(self.parts) and not self._is_full:
+            part = self._shelf.next_part(self._room)
+            self._is_full = part is None
+            self.parts += [part] if part else []
+        return self.parts[number] if number < len(self.parts) else None
+
+    @property
+    def _room(self) -> int:
+        """Rows that may be added: any number to none."""
+        return PACKAGE_ROWS - sum(part.rows for part in self.parts) if self.parts else sys.maxsize
+
+
 class Shelf:
-    """The parts of one pipeline's first load, in the order in which they were read."""
+    """The parts of one pipeline's first load, in the order in which they were read.
+
+    One thread may put parts on the shelf while another one takes them.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._waiting = deque(part for part in self.parts if not part.is_loaded)
+        self._newest = max((int(folder.name) for folder in self._folders()), default=0)
+        self._is_growing = False
+        self._changed = Condition()
+
+    def open(self) -> None:
+        """Says that parts will be put on the shelf, so that whoever takes them waits."""
+        self._is_growing = True
+
+    def close(self) -> None:
+        """Says that the last part is there."""
+        with self._changed:
+            self._is_growing = False
+            self._changed.notify_all()
 
     def keep(self, part: Part) -> None:
         """Puts a part on the shelf: it outlives this process when this returns."""
@@ -71,17 +129,12 @@ class Shelf:
         for name, table in tables.items():
             _write(table, unfinished / f"{name}.arrow")
         label = Label(part.stage, {name: table.num_rows for name, table in tables.items()})
-        (unfinished / "label.json").write_bytes(msgspec.json.encode(label))
-        unfinished.rename(self._folder / f"{self._newest + 1:06}")
-
-    def mend(self) -> None:
-        """Forgets a part that cannot be read, and those after it: each begins where the one before it ended."""
-        folders = self._folders()
-        for number, folder in enumerate(folders):
-            if not _is_readable(folder):
-                for spoilt in folders[number:]:
-                    shutil.rmtree(spoilt)
-                return
+        (unfinished / LABEL).write_bytes(msgspec.json.encode(label))
+        self._newest += 1
+        folder = unfinished.rename(self._folder / f"{self._newest:06}")
+        with self._changed:
+            self._waiting.append(KeptPart(folder))
+            self._changed.notify_all()
 
     @property
     def parts(self) -> list[KeptPart]:
@@ -96,37 +149,41 @@ class Shelf:
         sightings = [table for part in parts if (table := part.table(SIGHTINGS)) is not None]
         return {key: (sweep, _seen_by(key, sweep, sightings)) for key, sweep in parts[-1].stage.sweeps.items()}
 
-    def packages(self) -> Iterator[list[KeptPart]]:
-        """All parts, in loads of a bearable size. Each is taken from the shelf when the next one is asked for."""
-        waiting = self.parts
-        while waiting:
-            package = _first(waiting)
+    def packages(self) -> Iterator[Package]:
+        """All parts, in loads of a bearable size. What was loaded is off the shelf when the next one is asked for."""
+        while self._has_more():
+            package = Package(self)
             yield package
-            for part in package:
-                shutil.rmtree(part.folder)
-            waiting = waiting[len(package) :]
-        self.clear()
+            for part in package.parts:
+                part.put_away()
+
+    def next_part(self, room: int) -> KeptPart | None:
+        """Takes the next part, waiting for it where need be; null behind the last one, or where it is too large."""
+        if not self._has_more() or self._waiting[0].rows > room:
+            return None
+        return self._waiting.popleft()
 
     def clear(self) -> None:
         """Throws everything away."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    @property
-    def _newest(self) -> int:
-        return max((int(folder.name) for folder in self._folders()), default=0)
+    def _has_more(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._waiting) or not self._is_growing)
+            return bool(self._waiting)
 
     def _folders(self) -> list[Path]:
         return sorted(self._folder.glob("[0-9]*"))
 
 
-def _first(parts: Sequence[KeptPart]) -> list[KeptPart]:
-    """The first of them, as many as make a package."""
-    package: list[KeptPart] = []
-    for part in parts:
-        if package and sum(one.rows for one in package) + part.rows > PACKAGE_ROWS:
-            break
-        package.append(part)
-    return package
+def mend(folder: Path) -> None:
+    """Forgets a part that cannot be read, and those after it: each begins where the one before it ended."""
+    parts = sorted(folder.glob("[0-9]*"))
+    for number, part in enumerate(parts):
+        if not _is_readable(part):
+            for spoilt in parts[number:]:
+                shutil.rmtree(spoilt)
+            return
 
 
 def _seen_by(segment_id: str, sweep: Sweep, sightings: Sequence[pa.Table]) -> set[str]:

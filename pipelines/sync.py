@@ -6,8 +6,8 @@ contacts, changes, scans and the cursor arrive together or not at all.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,12 +31,14 @@ from sources.intercom.scanning import Found, Past, Terms
 from sources.intercom.versions import version
 
 from . import journal
+from .background import Background
 from .errors import ExitCode, Misconfigured, plain_errors
 from .memory import RawMemory, remembering
 from .models import Build, build, refresh
 from .pending import mend
 from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, IntercomSettings
 from .shelf import Shelf
+from .shelf import mend as mend_shelf
 from .warehouse import MARTS, RAW, Warehouse
 
 Say = Callable[[str], None]
@@ -133,7 +135,6 @@ class Sync:
         with journaled as run, self.warehouse.held():
             pipeline = self.warehouse.pipeline(self.workspace)
             mend(Path(pipeline.working_dir))
-            shelf_of(pipeline).mend()
             app = self._introduce(pipeline)
             run.workspace_id = app.id_code
             self._finish_pending(pipeline)
@@ -184,13 +185,13 @@ class Sync:
         shelf = shelf_of(pipeline)
         with remembering(pipeline, app.id_code) as memory:
             check_clock(self.clock(), memory)
-        if before.cursor is None:
-            first = self._load_first(pipeline, shelf, terms, fields)
+        first = self._load_first(pipeline, shelf, terms, fields) if before.cursor is None else None
+        shelf.clear()
+        if first:
             with remembering(pipeline, app.id_code) as memory:
                 if found := first.found(memory):
                     return found
                 before, terms = first.past, terms if first.is_small else after_first_load(terms, memory)
-        shelf.clear()
         return self._load_news(pipeline, terms, fields, before).found
 
     def _load_news(self, pipeline: dlt.Pipeline, terms: Terms, fields: Fields, before: Past) -> Reading:
@@ -201,8 +202,10 @@ class Sync:
             reading = Reading(self._connect, terms, memory=memory, past=before, fields=fields, progress=progress)
             source = intercom(reading)
             source.resources.add(journal.runs(self.warehouse.journal, terms.workspace_id, memory, self.workspace))
-            with self._reading(progress):
+            began = time.monotonic()
+            with self.watch(progress):
                 pipeline.extract(source)
+            self._reading_seconds += time.monotonic() - began
         self.say("Loading")
         load_package(pipeline)
         return reading
@@ -222,22 +225,25 @@ class Sync:
             keep=shelf.keep,
         )
         self.say("Reading everything for the first time")
-        with remembering(pipeline, terms.workspace_id) as memory, self._reading(progress):
-            asyncio.run(first.read(memory))
-        self._load_shelf(pipeline, shelf)
+        shelf.open()
+        with (
+            remembering(pipeline, terms.workspace_id) as memory,
+            self.watch(progress),
+            Background(self._timed(first.read(memory)), shelf.close),
+        ):
+            self._load_shelf(pipeline, shelf)
         return first
 
-    @contextmanager
-    def _reading(self, progress: Progress) -> Iterator[None]:
+    async def _timed(self, reading: Awaitable[None]) -> None:
         began = time.monotonic()
-        with self.watch(progress):
-            yield
+        await reading
         self._reading_seconds += time.monotonic() - began
 
     def _load_shelf(self, pipeline: dlt.Pipeline, shelf: Shelf) -> None:
+        """Loads what is on the shelf, and what is put there meanwhile."""
         for package in shelf.packages():
-            self.say(f"Loading {sum(part.rows for part in package):,} rows that are read")
             pipeline.extract(intercom_first_load(package))
+            self.say(f"Loading {sum(part.rows for part in package):,} rows")
             load_package(pipeline)
 
     def _terms(self, app: App, run_id: str) -> Terms:
@@ -293,7 +299,9 @@ def after_first_load(terms: Terms, memory: RawMemory) -> Terms:
 
 def shelf_of(pipeline: dlt.Pipeline) -> Shelf:
     """Where a first load keeps what it has read."""
-    return Shelf(Path(pipeline.working_dir) / "first_load")
+    folder = Path(pipeline.working_dir) / "first_load"
+    mend_shelf(folder)
+    return Shelf(folder)
 
 
 def load_package(pipeline: dlt.Pipeline) -> None:

@@ -378,10 +378,11 @@ def test_a_second_sync_reads_only_contacts_changed_since_the_first(house: House)
 
     house.sync()  # the first run's mark lies before the clock moved
     house.workspace.advance(hours=1)
+    house.workspace.update(changed, name="Somebody Else Again")
     outcome = house.sync()
 
     assert outcome.contacts_read == 1
-    assert house.query("select name from intercom.contacts where contact_id = ?", changed) == [("Somebody Else",)]
+    assert house.query("select name from intercom.contacts where contact_id = ?", changed) == [("Somebody Else Again",)]
 
 
 def test_the_cursor_stays_behind_the_newest_contact_by_the_overlap(house: House) -> None:

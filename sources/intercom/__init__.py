@@ -5,7 +5,7 @@ run share one `Reading`; who is in which segment comes from sweeping segments an
 `memberships` and `plan`). What a large first load reads is kept on disk at once (see `first_load`).
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any, ClassVar, Protocol
 
@@ -79,7 +79,7 @@ class Loadable(Protocol):
 
 
 @dlt.source(name="intercom", max_table_nesting=0)
-def intercom_first_load(parts: Sequence[Loadable]) -> Iterable[Any]:
+def intercom_first_load(parts: Iterable[Loadable]) -> Iterable[Any]:
     """Parts of a first load, already read. What they leave empty is there nevertheless, since models read it."""
     empty = {"contact_activities": CONTACT_ACTIVITIES, "contact_removals": CONTACT_REMOVALS, "runs": RUNS}
     return (
@@ -92,7 +92,7 @@ def intercom_first_load(parts: Sequence[Loadable]) -> Iterable[Any]:
 
 
 @dlt.resource(name="contacts", primary_key=CONTACTS_KEY, write_disposition=UPSERT, columns=JSON_COLUMNS)
-def kept_contacts(parts: Sequence[Loadable]) -> Iterator[pa.Table]:
+def kept_contacts(parts: Iterable[Loadable]) -> Iterator[pa.Table]:
     """The parts' contacts, each once: windows share their edges. How far the load has come is kept with them."""
     state, seen = dlt.current.source_state(), set[str]()
     for part in parts:
@@ -104,7 +104,7 @@ def kept_contacts(parts: Sequence[Loadable]) -> Iterator[pa.Table]:
             yield _unseen(table, seen)
 
 
-def kept(name: str, parts: Sequence[Loadable], key: tuple[str, ...], disposition: Any) -> DltResource:
+def kept(name: str, parts: Iterable[Loadable], key: tuple[str, ...], disposition: Any) -> DltResource:
     """The parts' rows of another table."""
     tables = (part.table(name) for part in parts)
     rows = (table for table in tables if table is not None)
