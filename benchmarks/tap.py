@@ -65,7 +65,7 @@ def by_turns(workspace: Served, folder: Path, contacts: int, *, rounds: int) -> 
         before = workspace.told().calls
         their_cost = tap_contacts(workspace, folder / f"tap-intercom-{number}", expected=contacts)
         between = workspace.told().calls
-        our_cost = sync(workspace, folder / f"tap-{number}").cost
+        our_cost = sync(workspace, folder / f"tap-{number}", SOURCES__INTERCOM__RATE_LIMIT_SHARE=1).cost
         after = workspace.told().calls
         theirs.append(Turn(their_cost.seconds, their_cost.cpu_seconds, between - before))
         ours.append(Turn(our_cost.seconds, our_cost.cpu_seconds, after - between))
