@@ -20,8 +20,9 @@ from pyarrow.compute import field
 from sources.intercom.first_load import Interruptions, Part, Stage, Sweep
 
 LABEL, SIGHTINGS = "label.json", "sightings"
-PACKAGE_ROWS = 400_000
-"""Rows that are loaded as one package: each costs half a second, and a larger one more memory."""
+PACKAGE_BYTES = 150_000_000
+"""What is loaded as one package, 60,000 contacts or a million memberships: each costs half a second, and a merge of far
+more contacts does not fit into the memory that DuckDB may use."""
 
 
 class Label(msgspec.Struct):
@@ -46,11 +47,16 @@ class KeptPart:
         """Rows to be loaded."""
         return sum(rows for name, rows in self._rows.items() if name != SIGHTINGS)
 
+    @property
+    def size(self) -> int:
+        """Bytes to be loaded, as they are in memory."""
+        return sum(self._file(name).stat().st_size for name in self._rows if name != SIGHTINGS)
+
     def table(self, name: str) -> pa.Table | None:
         """The rows of one table; null where there are none."""
         if name not in self._rows:
             return None
-        with pa.memory_map(str(self.folder / f"{name}.arrow")) as file, pa.ipc.open_file(file) as reader:
+        with pa.memory_map(str(self._file(name))) as file, pa.ipc.open_file(file) as reader:
             return reader.read_all()
 
     def put_away(self) -> None:
@@ -60,13 +66,16 @@ class KeptPart:
         label.write_bytes(msgspec.json.encode(Label(self.stage, kept, is_loaded=True)))
         label.rename(self.folder / LABEL)
         for name in self._rows.keys() - kept.keys():
-            (self.folder / f"{name}.arrow").unlink()
+            self._file(name).unlink()
 
     def check(self) -> None:
         """Looks at all files. Raises ArrowInvalid or OSError for one that is not whole."""
         for name in self._rows:
-            with pa.ipc.open_file(self.folder / f"{name}.arrow"):
+            with pa.ipc.open_file(self._file(name)):
                 pass
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}.arrow"
 
 
 class Package:
@@ -93,8 +102,8 @@ class Package:
 
     @property
     def _room(self) -> int:
-        """Rows that may be added: any number to none."""
-        return PACKAGE_ROWS - sum(part.rows for part in self.parts) if self.parts else sys.maxsize
+        """Bytes that may be added: any number to nothing."""
+        return PACKAGE_BYTES - sum(part.size for part in self.parts) if self.parts else sys.maxsize
 
 
 class Shelf:
@@ -159,7 +168,7 @@ class Shelf:
 
     def next_part(self, room: int) -> KeptPart | None:
         """Takes the next part, waiting for it where need be; null behind the last one, or where it is too large."""
-        if not self._has_more() or self._waiting[0].rows > room:
+        if not self._has_more() or self._waiting[0].size > room:
             return None
         return self._waiting.popleft()
 

@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.background import Background
 from pipelines.errors import ExitCode
-from pipelines.shelf import PACKAGE_ROWS, Shelf, mend
+from pipelines.shelf import PACKAGE_BYTES, Shelf, mend
 from pipelines.sync import shelf_of
 from sources.intercom.first_load import SIGHTINGS, Part, Stage, Sweep
 from tests.soak.audit import check_keys
@@ -57,12 +57,12 @@ def test_parts_that_were_taken_but_not_loaded_are_there_again(tmp_path: Path) ->
     assert taken(Shelf(tmp_path)) == [[["a"]]]
 
 
-def test_a_package_holds_no_more_rows_than_are_bearable(tmp_path: Path) -> None:
-    shelf, ids = Shelf(tmp_path), [str(number) for number in range(PACKAGE_ROWS // 2 + 1)]
-    for _ in range(2):
-        shelf.keep(part(*ids))
+def test_a_package_holds_no_more_than_is_bearable(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    for _ in range(3):
+        shelf.keep(part("a" * (PACKAGE_BYTES // 2 - 10_000)))
 
-    assert [len(package) for package in taken(shelf)] == [1, 1]
+    assert [len(package) for package in taken(shelf)] == [2, 1]
 
 
 def test_whoever_takes_parts_waits_for_those_still_to_come(tmp_path: Path) -> None:

@@ -181,7 +181,8 @@ class Scanner:
         """
         scan = self.begin(segment, len(known))
         present, adds_up = await self._look(scan, members_of(segment.id), known, read)
-        scan.joins, scan.leaves = present - known, known - present
+        scan.joins = present - known if known else present  # of a large segment a copy would take some 60 MB
+        scan.leaves = known - present
         self._judged(scan, segment, before, adds_up=adds_up)
         await self._count_again(scan, before)
         return scan
@@ -256,7 +257,8 @@ class Scanner:
         for sight in (read.sight, read.sight_again):
             seen = await sight(query)
             answer = await self._ask(scan.segment_id, (expected | sighted) - seen.ids, seen)
-            present, scan.total_count = seen.ids | answer.found, seen.total
+            present, scan.total_count = seen.ids, seen.total
+            present |= answer.found
             scan.fetched = len(present)
             if answer.is_evidence and seen.total in (None, len(present)):
                 return present, True
