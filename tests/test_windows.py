@@ -11,7 +11,9 @@ import pytest
 
 from sandbox import Workspace, create_app, in_process
 from sandbox.rules import Everyone
-from sources.intercom.client import JSON, Intercom, Retries
+from sources.intercom.client import JSON, LANES, Intercom, Retries
+from sources.intercom.intake import WINDOW_PAGES, Intake, Read
+from sources.intercom.progress import Tally
 from sources.intercom.records import DatedContact, Page
 from sources.intercom.search import everyone, members_of, updated_after
 from sources.intercom.versions import version
@@ -221,3 +223,35 @@ def test_a_reading_that_stopped_goes_on_where_it_was(shape: str, name: str) -> N
 
 def test_windows_are_as_many_as_calls_may_be_under_way_but_neither_tiny_nor_endless() -> None:
     assert [window_pages(pages, 24) for pages in (100, 480, 100_000)] == [10, 20, 40]
+
+
+async def begun_one_after_the_other(pages: list[int]) -> list[int]:
+    """How many pages were still to come in all when each of some reads began, which end in the same order."""
+    outstanding: list[int] = []
+    async with Intercom("http://sandbox", "sandbox-token") as client:
+        intake = Intake(client, Dates(version("Preview"), "UTC"), Tally())
+
+        async def read(number: int) -> None:
+            async with intake.begun(number * 150) as begun:
+                outstanding.append(sum(one.pages_left for one in under_way))
+                under_way.append(begun)
+                while begun.pages_left:
+                    await asyncio.sleep(0)
+                    begun.pages_left -= 1
+                    intake.release(1)
+                under_way.remove(begun)
+
+        under_way: list[Read] = []
+        async with asyncio.TaskGroup() as group:
+            for number in pages:
+                group.create_task(read(number))
+    return outstanding
+
+
+def test_reads_begin_only_while_few_enough_pages_are_still_to_come() -> None:
+    most = WINDOW_PAGES * LANES
+
+    outstanding = asyncio.run(begun_one_after_the_other([2 * most, most // 2, most // 2, most // 2, 1]))
+
+    assert outstanding[0] == 0
+    assert all(most // 4 < pages < most for pages in outstanding[1:])
