@@ -64,9 +64,9 @@ class Past:
 
     `cursor`: contacts updated later are read. `began_at`: when the last run began: whoever it read and was not updated
     since then has been looked at. `unaccounted`: loaded contacts less those that Intercom counted. `feed`: where the
-    activity feed goes on. `asked_until`: the contact up to which memberships were asked one by one. `first_load`: a
-    first load has just ended, and so many contacts did Intercom count when it began; it made so many reads of contacts,
-    sweeps and joins, and where it `is_resumed` it went on where an earlier attempt had stopped.
+    activity feed goes on. `asked_until`: the contact up to which memberships were asked one by one. `first_load`: what
+    was last read was a first load, and so many contacts did Intercom count when it began. Where that was in this very
+    run it made so many reads of contacts, sweeps and joins. `is_resumed`: unless all of it was read just now.
     """
 
     cursor: int | None = None

@@ -35,10 +35,10 @@ MARGIN = 1.3
 """A read this much larger than a window is not cut: it would take a call more and end hardly earlier."""
 CROWDED = 0.8
 """A window with such a part of those in the one it was cut from: its contacts were made at about the same time."""
-FAR_FUTURE = 100 * 365 * 86_400 * 10  # a thousand years from 1970
 PATIENCE = 300
 """Pages that are rather read one after the other than cut again where a window is crowded."""
-
+FAR = 1_000 * 365 * 86_400
+"""Seconds from 1970, either way, to dates that no calendar here need know."""
 
 Span = tuple[int | None, int | None]
 """A window, as it can be kept: since when, until when."""
@@ -199,7 +199,7 @@ def date_of(contact: Any) -> int | None:
     """When a contact was made, in epoch seconds; null where that is not told, or no second that calendars know."""
     dated = msgspec.json.decode(contact, type=DatedContact) if isinstance(contact, Raw) else contact
     made_at = dated.created_at
-    return made_at if isinstance(made_at, int) and abs(made_at) < FAR_FUTURE else None
+    return made_at if isinstance(made_at, int) and abs(made_at) < FAR else None
 
 
 def _made(operator: str, second: int) -> JSON:
