@@ -80,6 +80,17 @@ def test_a_run_after_which_nobody_changed_reads_nobody_again_for_the_overlap(set
     assert settled.scans() == every_segment(UNREAD)
 
 
+def test_contacts_that_are_read_again_as_they_were_loaded_are_not_asked_about_again(settled: Settled) -> None:
+    settled.settings.api_version = "2.16"  # whose cursor reads whole days again
+    settled.workspace.untag(settled.people[0], "crowd")
+    settled.sync()
+
+    outcome = settled.sync()
+
+    assert outcome.contacts_read > 0
+    assert settled.scans() == every_segment(UNREAD)
+
+
 def test_a_member_who_leaves_by_time_alone_makes_that_segment_swept_and_no_other(settled: Settled) -> None:
     settled.workspace.advance(hours=1)
 

@@ -18,7 +18,7 @@ from dlt.extract.items_transform import MapItem
 from dlt.extract.state import resource_state
 from msgspec import structs
 
-from .first_load import Stage, after_first_load
+from .first_load import Stage, past_of
 from .memberships import Scan
 from .reading import Reading
 from .records import (
@@ -41,7 +41,7 @@ from .scanning import Past, Terms, changes_of, scans_of
 UPSERT: Any = {"disposition": "merge", "strategy": "upsert"}
 INSERT_ONLY: Any = {"disposition": "merge", "strategy": "insert-only"}
 JSON_COLUMNS: TTableSchemaColumns = {name: {"data_type": "json"} for name in (*NESTED_CONTACT_FIELDS, "_extra")}
-EVERYTHING = 2**53
+NO_FILTER = 2**53
 """A lag in seconds that reaches behind every contact: dlt then filters none."""
 
 
@@ -55,7 +55,7 @@ def intercom(reading: Reading) -> Iterable[Any]:
     cursor = dlt.sources.incremental[int](
         "updated_at",
         range_start="open",
-        lag=EVERYTHING if reading.terms.full else None,
+        lag=NO_FILTER if reading.terms.full else None,
         on_cursor_value_missing="include",
     )
     scanned = scans(reading)
@@ -122,7 +122,7 @@ def _unseen(contacts: pa.Table, seen: set[str]) -> pa.Table:
 def past(state: dict[str, Any]) -> Past:
     """What the source's state says of earlier runs."""
     if stage := state.get("first_load"):
-        return after_first_load(Stage(**stage))
+        return past_of(Stage(**stage))
     cursor = state.get("resources", {}).get("contacts", {}).get("incremental", {}).get("updated_at", {})
     return Past(
         cursor=cursor.get("last_value"),

@@ -284,7 +284,7 @@ class Intercom:
             ):
                 with attempt:
                     response = await self._send(method, path, json, label)
-                    return _read(response, read, what, expected)
+                    return _understood(response, read, what, expected)
         except _TryAgain as error:
             raise Unavailable(
                 f"{what} at {self.base_url} failed {self._retries.attempts} times, at last with: {error}. Nothing was "
@@ -374,7 +374,7 @@ def _backoff(error: Exception) -> bool | float:
     return True if error.wait_seconds is None else error.wait_seconds
 
 
-def _read(
+def _understood(
     response: httpx.Response, read: Callable[[httpx.Response], Answer], what: str, expected: tuple[int, ...]
 ) -> Answer:
     status, is_whole = response.status_code, True

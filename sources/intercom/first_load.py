@@ -172,7 +172,7 @@ class FirstLoad:
         if self._stage is None:
             return Past()
         return replace(
-            after_first_load(self._stage),
+            past_of(self._stage),
             is_resumed=self._is_resumed,
             contacts_read=self._progress.contacts.rows,
             swept=self._progress.segments.rows,
@@ -317,7 +317,7 @@ class FirstLoad:
             yield pa.Table.from_arrays([*shared, pa.array(fresh, pa.string())], schema=SIGHTINGS)
 
 
-def after_first_load(stage: Stage) -> Past:
+def past_of(stage: Stage) -> Past:
     """What a run starts from after a first load; one that is not over is to go on before."""
     if not stage.is_over:
         return Past()
