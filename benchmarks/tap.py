@@ -117,7 +117,7 @@ def install_tap() -> None:
         subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
         for command in (
             [uv, "venv", "--clear", "--python", sys.executable, str(ENVIRONMENT)],
-            [uv, "pip", "install", "--python", str(python), TAP],
+            [uv, "pip", "install", "--compile-bytecode", "--python", str(python), TAP],
         )
     ]
     if any(step.returncode for step in installed):

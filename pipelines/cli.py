@@ -1,11 +1,12 @@
 """The command line. Results go to standard output, progress and errors to standard error."""
 
+import gc
 import json
 import logging
 import os
 import sys
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from stamina.instrumentation import set_on_retry_hooks
@@ -217,9 +218,12 @@ def a_name(workspace: str) -> str:
 def main() -> None:
     """The command `intercom-warehouse`."""
     os.umask(0o077)  # every file holds contacts' data
+    gc.freeze()  # what was imported stays: the collector need not look at it again and again
     use_project_config()
     try:
         app()
+    except SystemExit as ended:
+        leave(ended.code)
     except (WarehouseError, IntercomError) as error:
         fail(error, str(error))
     except Exception as error:  # noqa: BLE001  # the last resort: its words may hold personal data, so only its kind is told
@@ -237,4 +241,14 @@ def fail(error: Exception, words: str) -> None:
     if mode.as_json:
         typer.echo(json.dumps({"exit_code": code, "outcome": code.name.lower(), "problem": words}))
     display.show_problem(words)
-    sys.exit(code)
+    leave(code)
+
+
+def leave(code: int | str | None) -> NoReturn:
+    """Ends the process at once: Python would take 0.4 seconds to take its objects apart, one by one.
+
+    Everything that has to be closed was closed by the block that opened it.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(bool(code)))

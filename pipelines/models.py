@@ -31,6 +31,7 @@ SQL = Path(__file__).parent.parent / "sql"
 LAYERS = ("staging", "intermediate", "marts")
 WRITTEN_IN = "duckdb"  # the dialect of the files, whatever the destination
 POSTGRES = "postgres"  # the dialect of the one destination that needs more than other words
+DESCRIPTIONS = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it was compiled in
 RAW = "raw"  # stands in the files for the schema of the loaded tables
 NEXT_STEP = (
     "The raw tables are loaded and the marts stayed as they were; once the cause is mended, the next run, or "
@@ -206,7 +207,7 @@ def _place(client: SqlClientBase[Any], raw: str, marts: str) -> Place:
 
 
 def _models_in(layer: Path) -> Iterator[Model]:
-    described = yaml.safe_load((layer / "schema.yml").read_text(encoding="utf-8"))["models"]
+    described = yaml.load((layer / "schema.yml").read_text(encoding="utf-8"), DESCRIPTIONS)["models"]  # noqa: S506 (a safe one)
     entries = {entry["name"]: entry for entry in described}
     for path in sorted(layer.glob("*.sql")):
         if path.stem not in entries:

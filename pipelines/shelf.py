@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from threading import Condition
 
@@ -47,7 +48,7 @@ class KeptPart:
         """Rows to be loaded."""
         return sum(rows for name, rows in self._rows.items() if name != SIGHTINGS)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes to be loaded, as they are in memory."""
         return sum(self._file(name).stat().st_size for name in self._rows if name != SIGHTINGS)

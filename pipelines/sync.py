@@ -34,7 +34,7 @@ from . import journal
 from .background import Background
 from .errors import ExitCode, Misconfigured, plain_errors
 from .memory import RawMemory, remembering
-from .models import Build, build, refresh
+from .models import Build, build, load_checks, refresh
 from .pending import mend
 from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, IntercomSettings
 from .shelf import Shelf
@@ -231,6 +231,7 @@ class Sync:
             self.watch(progress),
             Background(self._timed(first.read(memory)), shelf.close),
         ):
+            load_checks()  # reads the models' SQL while the first answers come
             self._load_shelf(pipeline, shelf)
         return first
 

@@ -20,7 +20,7 @@ from msgspec import structs
 
 from .first_load import Stage, past_of
 from .memberships import Scan
-from .reading import Reading
+from .reading import ROWS_A_TABLE, Reading
 from .records import (
     CONTACT_ACTIVITIES,
     CONTACT_ACTIVITIES_KEY,
@@ -80,8 +80,10 @@ class Loadable(Protocol):
 
 @dlt.source(name="intercom", max_table_nesting=0)
 def intercom_first_load(parts: Iterable[Loadable]) -> Iterable[Any]:
-    """Parts of a first load, already read. What they leave empty is there nevertheless, since models read it."""
+    """Parts of a first load, already read. The first ones bring tables that they leave empty: models read all."""
     empty = {"contact_activities": CONTACT_ACTIVITIES, "contact_removals": CONTACT_REMOVALS, "runs": RUNS}
+    if "first_load" in dlt.current.source_state():
+        empty = {}
     return (
         *(dlt.resource([schema.empty_table()], name=name) for name, schema in empty.items()),
         kept_contacts(parts),
@@ -95,20 +97,34 @@ def intercom_first_load(parts: Iterable[Loadable]) -> Iterable[Any]:
 def kept_contacts(parts: Iterable[Loadable]) -> Iterator[pa.Table]:
     """The parts' contacts, each once: windows share their edges. How far the load has come is kept with them."""
     state, seen = dlt.current.source_state(), set[str]()
-    for part in parts:
-        state["workspace_id"] = part.stage.workspace_id
-        state["first_load"] = asdict(replace(part.stage, sweeps={}, fields=None))
-        state["contact_fields"] = part.stage.fields
-        table = part.table("contacts")
-        if table is not None:
-            yield _unseen(table, seen)
+
+    def unseen() -> Iterator[pa.Table | None]:
+        for part in parts:
+            state["workspace_id"] = part.stage.workspace_id
+            state["first_load"] = asdict(replace(part.stage, sweeps={}, fields=None))
+            state["contact_fields"] = part.stage.fields
+            table = part.table("contacts")
+            yield None if table is None else _unseen(table, seen)
+
+    yield from gathered(unseen())
 
 
 def kept(name: str, parts: Iterable[Loadable], key: tuple[str, ...], disposition: Any) -> DltResource:
     """The parts' rows of another table."""
-    tables = (part.table(name) for part in parts)
-    rows = (table for table in tables if table is not None)
+    rows = gathered(part.table(name) for part in parts)
     return dlt.resource(rows, name=name, primary_key=key, write_disposition=disposition)
+
+
+def gathered(tables: Iterable[pa.Table | None]) -> Iterator[pa.Table]:
+    """The same rows in fewer tables: whatever dlt does with a table costs it as much as some hundred rows."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting += [table] if table is not None else []
+        if sum(table.num_rows for table in waiting) >= ROWS_A_TABLE:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
 def _unseen(contacts: pa.Table, seen: set[str]) -> pa.Table:

@@ -6,11 +6,13 @@ answered, since an empty or cut 200 is seen nowhere earlier.
 
 import asyncio
 import math
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import cache
 from itertools import cycle
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -147,7 +149,6 @@ class Intercom:
         self._version = version
         self._retries = retries
         self._lanes = asyncio.Semaphore(LANES)
-        tls = httpx.create_ssl_context()
         self._pools = [
             httpx.AsyncClient(
                 base_url=self.base_url,
@@ -156,7 +157,7 @@ class Intercom:
                     "Accept": "application/json",
                     "Intercom-Version": version,
                 },
-                verify=tls,
+                verify=_trusted(),
                 timeout=TIMEOUT_SECONDS,
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=LANES),
                 transport=transport,
@@ -366,6 +367,12 @@ async def gathered(questions: Iterable[Coroutine[Any, Any, Answer]]) -> list[Ans
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(question) for question in questions]
     return [task.result() for task in tasks]
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates that httpx trusts; reading them takes as long as a call."""
+    return httpx.create_ssl_context()
 
 
 def _backoff(error: Exception) -> bool | float:

@@ -132,10 +132,13 @@ class Opening:
 
 
 async def open_workspace(client: Intercom) -> Opening:
-    """The high-water mark first, then the segment list."""
-    stamp, contacts = await newest(client)
+    """The high-water mark, before any contact is read, and the segment list."""
+    async with asyncio.TaskGroup() as group:
+        newest_contact = group.create_task(newest(client))
+        listed = group.create_task(client.segments())
+    stamp, contacts = newest_contact.result()
     began_at = client.usage.answered_at
-    return Opening(await client.segments(), stamp, contacts, int(began_at) if began_at is not None else None)
+    return Opening(listed.result(), stamp, contacts, int(began_at) if began_at is not None else None)
 
 
 class Times(NamedTuple):
