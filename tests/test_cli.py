@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,18 @@ class Ended:
         return bool(said) and "Traceback" not in said and TOKEN not in self.output + said and said.count("\n") < 8
 
 
-@pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
+@contextmanager
+def a_terminal(folder: Path) -> Iterator[Terminal]:
+    """One from which a workspace of 120 contacts can be synced."""
     workspace = Workspace(contacts=120, segments=6, token=TOKEN)
     with serving(create_app(workspace, limit=NO_QUOTA)) as url:
-        yield Terminal(tmp_path / "data", workspace, url)
+        yield Terminal(folder, workspace, url)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    with a_terminal(tmp_path / "data") as terminal:
+        yield terminal
 
 
 def test_a_sync_works_from_any_folder_with_a_bare_environment(terminal: Terminal) -> None:
