@@ -97,7 +97,7 @@ def _incomplete(segment: SegmentStatus) -> str:
 
 def _drift(segment: SegmentStatus) -> str:
     swept = segment.last_complete_scan_at
-    when = f"last read whole {_minute(swept)} UTC" if swept else "never read whole"
+    when = f"swept {swept.astimezone(UTC):%Y-%m-%d}" if swept else "never swept"
     return f"{_name(segment)}: {segment.member_count:,} members, Intercom counts {segment.reported_count:,}; {when}"
 
 

@@ -216,7 +216,7 @@ def test_a_segment_of_which_intercom_counts_others_has_drifted(settled: Settled)
     (crowd,) = only(asked(settled)).segments_worth_a_look
 
     assert (crowd.name, crowd.member_count, crowd.reported_count, crowd.has_drifted) == ("Crowd", 60, 67, True)
-    assert "Crowd: 60 members, Intercom counts 67; last read whole 2026-03-03" in shown(asked(settled))
+    assert "Crowd: 60 members, Intercom counts 67; swept 2026-03-03" in shown(asked(settled))
 
 
 def test_nothing_is_worth_a_look_after_a_good_sync(settled: Settled) -> None:
