@@ -1,11 +1,13 @@
 """The command line. Results go to standard output, progress and errors to standard error."""
 
 import gc
-import json
 import logging
 import os
 import sys
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated, NoReturn
 
 import typer
@@ -15,8 +17,11 @@ from sources.intercom.client import IntercomError
 from sources.intercom.preview import Preview
 
 from . import check as checks
-from . import display
-from .errors import Misconfigured, WarehouseError, exit_code_of, plain_errors
+from . import display, logs
+from .duration import duration
+from .errors import ExitCode, Misconfigured, WarehouseError, plain_errors
+from .output import BuiltModels, PlannedSync, Problem, json_of
+from .overview import show_status
 from .postgres import PostgresWarehouse
 from .settings import (
     DEFAULT_WORKSPACE,
@@ -26,15 +31,17 @@ from .settings import (
     use_project_config,
     warehouse_settings,
 )
-from .sync import Sync, build_models, silently
+from .status import Inquiry
+from .sync import Sync, build_models, silently, utc_now
 from .verify import DEFAULT_SAMPLE, Verify, a_seed
+from .voice import Voice
 from .warehouse import Warehouse
 
 EXIT_CODES = (
     "Exit codes: 0 done · 1 unexpected · 2 usage or configuration · 3 refused by Intercom · 4 Intercom or the network "
     "unavailable, retry later · 5 warehouse busy · 6 done, but worth a look: segments could not be read completely, or "
-    "verify found a difference that nothing explains · 7 loaded, "
-    "but a model or a check failed and the marts stayed as they were."
+    "verify found a difference that nothing explains, or the last good sync is older than status --max-age allows · 7 "
+    "loaded, but a model or a check failed and the marts stayed as they were."
 )
 
 app = typer.Typer(
@@ -59,6 +66,15 @@ WorkspaceName = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""What Typer raises for a command line that cannot be: it brings its own Click, and has no public name for this."""
+
+
+class LogFormat(StrEnum):
+    """How progress and errors are told on standard error."""
+
+    HUMAN = "human"
+    JSON = "json"
 
 
 @dataclass
@@ -68,19 +84,39 @@ class Mode:
     debug: bool = False
     quiet: bool = False
     as_json: bool = False
+    voice: Voice = display
 
 
 mode = Mode()
+
+
+def choose_voice(log_format: LogFormat) -> LogFormat:
+    """Chosen before all else that is on the command line is understood, so that errors in it are told so, too."""
+    if log_format == LogFormat.JSON:
+        logs.begin()
+        mode.voice = logs
+    return log_format
 
 
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
     quiet: Annotated[bool, typer.Option(help="No progress, only results and errors.")] = False,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(
+            envvar="INTERCOM_WAREHOUSE_LOG_FORMAT",
+            is_eager=True,
+            callback=choose_voice,
+            help="How progress and errors are told on standard error: for people, or as one JSON object a line.",
+        ),
+    ] = LogFormat.HUMAN,
 ) -> None:
     """What holds for every command."""
     mode.debug, mode.quiet = debug, quiet
-    set_on_retry_hooks([] if quiet else [display.Retrying()])
+    set_on_retry_hooks([] if quiet else [mode.voice.retrying])
+    if quiet:
+        logs.hush()
     if not debug:  # a run that ends early is told in our words; asyncio would add a traceback for each open generator
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
@@ -103,13 +139,14 @@ def sync(
     mode.as_json = as_json
     job = Sync(a_warehouse(), intercom_settings(a_name(workspace)), workspace, full=full, accept_shrink=accept_shrink)
     if not mode.quiet:
-        job.say, job.watch = display.say, display.watch
+        job.say, job.watch = mode.voice.say, mode.voice.watch
     if plan:
         show_plan(job.preview(), as_json=as_json)
         return
     outcome = job.run()
+    mode.voice.remark(outcome)
     if as_json:
-        typer.echo(json.dumps(asdict(outcome)))
+        typer.echo(json_of(outcome))
     else:
         display.show(outcome, job.warehouse)
     raise typer.Exit(outcome.exit_code)
@@ -128,9 +165,9 @@ def models(
         raise Misconfigured(f"There is no warehouse in {warehouse.place} yet. Run intercom-warehouse sync first.")
     with warehouse.held(), plain_errors(warehouse.explain):
         built = build_models(warehouse.pipeline(a_name(workspace)), select)
-        warehouse.publish(silently if mode.quiet else display.say)
+        warehouse.publish(silently if mode.quiet else mode.voice.say)
     if as_json:
-        typer.echo(json.dumps({"models": built.models, "warnings": [str(fault) for fault in built.faults]}))
+        typer.echo(json_of(BuiltModels.of(built)))
     else:
         display.show_build(built)
 
@@ -163,12 +200,36 @@ def verify(
     settings = intercom_settings(a_name(workspace))
     job = Verify(a_warehouse(), settings, workspace, sample=sample, seed=a_seed() if seed is None else seed)
     if not mode.quiet:
-        job.track = display.track
+        job.track = mode.voice.track
     found = job.run()
     if as_json:
-        typer.echo(json.dumps(asdict(found)))
+        typer.echo(json_of(found))
     else:
         display.show_verification(found)
+    raise typer.Exit(found.exit_code)
+
+
+@app.command()
+def status(
+    max_age: Annotated[
+        timedelta | None,
+        typer.Option(parser=duration, metavar="26h", help="Exit with 6 where the last good sync is older than this."),
+    ] = None,
+    workspace: Annotated[
+        str | None, typer.Option("--workspace", metavar="NAME", help="Only this workspace, instead of all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell how the last runs went, how fresh the warehouse is, and which segments and days it does not know.
+
+    Needs no token, asks Intercom nothing, and never waits: a sync may be running.
+    """
+    mode.as_json = as_json
+    found = Inquiry(a_warehouse(), utc_now(), max_age, workspace).answer()
+    if as_json:
+        typer.echo(json_of(found))
+    else:
+        show_status(found, display.results)
     raise typer.Exit(found.exit_code)
 
 
@@ -188,7 +249,7 @@ def demo(
 def show_plan(preview: Preview, *, as_json: bool) -> None:
     """Prints the plan of a sync."""
     if as_json:
-        typer.echo(json.dumps(display.preview_rows(preview)))
+        typer.echo(json_of(PlannedSync.of(preview)))
     else:
         display.show_preview(preview)
 
@@ -217,38 +278,45 @@ def a_name(workspace: str) -> str:
 
 def main() -> None:
     """The command `intercom-warehouse`."""
+    began = time.monotonic()
     os.umask(0o077)  # every file holds contacts' data
     gc.freeze()  # what was imported stays: the collector need not look at it again and again
     use_project_config()
+    exit_code = ended()
+    mode.voice.conclude(exit_code, time.monotonic() - began)
+    leave(exit_code)
+
+
+def ended() -> ExitCode:
+    """Does what the command line says; how that ended."""
     try:
-        app()
-    except SystemExit as ended:
-        leave(ended.code)
+        return ExitCode(app(standalone_mode=False) or 0)
     except (WarehouseError, IntercomError) as error:
-        fail(error, str(error))
+        return failed(error, str(error))
+    except UsageError as error:
+        mode.voice.show_usage(error)
+        return ExitCode.USAGE
+    except typer.Abort as error:
+        return failed(error, "Not confirmed, so nothing was done.")
     except Exception as error:  # noqa: BLE001  # the last resort: its words may hold personal data, so only its kind is told
-        fail(
-            error,
-            f"Something unexpected went wrong ({type(error).__name__}). Run it again with --debug for the details.",
-        )
+        words = f"Something unexpected went wrong ({type(error).__name__}). Run it again with --debug for the details."
+        return failed(error, words)
 
 
-def fail(error: Exception, words: str) -> None:
-    """Ends the process with the error's exit code."""
-    if mode.debug:
-        raise error
-    code = exit_code_of(error)
+def failed(error: Exception, words: str) -> ExitCode:
+    """Tells an error; the exit code that it leads to."""
+    problem = Problem.of(error, words)
     if mode.as_json:
-        typer.echo(json.dumps({"exit_code": code, "outcome": code.name.lower(), "problem": words}))
-    display.show_problem(words)
-    leave(code)
+        typer.echo(json_of(problem))
+    mode.voice.show_problem(problem, error if mode.debug else None)
+    return problem.exit_code
 
 
-def leave(code: int | str | None) -> NoReturn:
+def leave(exit_code: ExitCode) -> NoReturn:
     """Ends the process at once: Python would take 0.4 seconds to take its objects apart, one by one.
 
-    Everything that has to be closed was closed by the block that opened it.
+    Whatever has to be closed was closed by the block that opened it.
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else int(bool(code)))
+    os._exit(exit_code)

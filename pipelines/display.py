@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
+from traceback import format_exception
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -16,12 +17,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 from stamina.instrumentation import RetryDetails
+from typer.rich_utils import rich_format_error
 
 from sources.intercom.preview import Preview
 from sources.intercom.progress import Progress
 
+from .errors import ExitCode
 from .gauge import Gauge
 from .models import Build
+from .output import Problem
 from .screen import line, screen, summary
 from .sync import Outcome
 from .verify import Difference, Verification
@@ -61,6 +65,9 @@ class Retrying:
         if details.wait_for >= 1 and time.monotonic() - self._told_at >= self.EVERY_SECONDS:
             self._told_at = time.monotonic()
             say(f"{details.caused_by}: trying again in {details.wait_for:.0f} s")
+
+
+retrying = Retrying()
 
 
 @contextmanager
@@ -134,23 +141,6 @@ def show(outcome: Outcome, warehouse: Warehouse) -> None:
     show_warnings(outcome.warnings)
 
 
-def preview_rows(preview: Preview) -> dict[str, Any]:
-    """The plan of a sync, for programs."""
-    sweeps = [
-        {"segment_id": one.segment.id, "why": one.why, "members": one.members, "calls": one.sweep_calls}
-        for one in preview.plan.sweeps
-    ]
-    return {
-        "contacts": preview.contacts,
-        "sweeps": sweeps,
-        "cursor_reads": [one.segment.id for one in preview.plan.rest],
-        "calls": preview.calls,
-        "contacts_asked_one_by_one": preview.asked,
-        "calls_if_drifted": preview.plan.drift_calls,
-        "megabytes": preview.megabytes,
-    }
-
-
 def show_preview(preview: Preview) -> None:
     """The plan of a sync, for people."""
     todo = preview.plan
@@ -191,9 +181,24 @@ def show_warnings(warnings: Iterable[str]) -> None:
         results.print(escape(f"check: {warning}"), style="yellow", highlight=False, soft_wrap=True)
 
 
-def show_problem(words: str) -> None:
-    """An error, as one paragraph."""
-    progress.print(escape(words), style="red", highlight=False)
+def show_problem(problem: Problem, cause: Exception | None = None) -> None:
+    """An error, as one paragraph; below its traceback where a `cause` is given, which may quote personal data."""
+    if cause:
+        progress.print(escape("".join(format_exception(cause))), highlight=False, soft_wrap=True)
+    progress.print(escape(problem.problem), style="red", highlight=False)
+
+
+def show_usage(error: Any) -> None:
+    """What Typer says of a command line that cannot be."""
+    rich_format_error(error)
+
+
+def remark(_: Outcome) -> None:
+    """Nothing: what is worth a look is among the results."""
+
+
+def conclude(_: ExitCode, __: float) -> None:
+    """Nothing: a shell sees how a command ended."""
 
 
 @contextmanager

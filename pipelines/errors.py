@@ -39,6 +39,12 @@ class Busy(WarehouseError):
     exit_code = ExitCode.BUSY
 
 
+class NothingToRead(WarehouseError):
+    """There are no marts yet that can be read, or others than this release knows."""
+
+    exit_code = ExitCode.USAGE
+
+
 class Unreachable(WarehouseError):
     """The warehouse's server is not there, or not ready: try again later."""
 

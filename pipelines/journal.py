@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import dlt
+import msgspec
 import pyarrow as pa
 
 from sources.intercom import INSERT_ONLY
@@ -24,7 +25,10 @@ from .warehouse import Warehouse
 
 @dataclass
 class Run:
-    """One run of a command. Times are ISO 8601 in UTC; `problem` is the error as the user read it."""
+    """One run of a command. Times are ISO 8601 in UTC; `problem` is the error as the user read it.
+
+    `memberships_changed` are those that began or ended.
+    """
 
     run_id: str
     pipeline_name: str
@@ -35,6 +39,8 @@ class Run:
     outcome: str | None = None
     exit_code: int | None = None
     api_calls: int = 0
+    contacts_read: int = 0
+    memberships_changed: int = 0
     problem: str | None = None
 
     def end(self, at: datetime, exit_code: ExitCode, problem: str | None = None) -> None:
@@ -48,10 +54,19 @@ def start(pipeline_name: str, command: str, at: datetime) -> Run:
     return Run(f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", pipeline_name, command, at.isoformat())
 
 
+_runs: list[Run] = []
+
+
+def newest() -> Run | None:
+    """The newest run that this process began; null where it began none."""
+    return _runs[-1] if _runs else None
+
+
 @contextmanager
 def kept(warehouse: Warehouse, pipeline_name: str, command: str, *, clock: Clock, usage: Usage) -> Iterator[Run]:
     """A run that is written into the journal however it ends; errors that people can mend are put into words."""
     run = start(pipeline_name, command, clock())
+    _runs[:] = [run]
     try:
         with plain_errors(warehouse.explain):
             yield run
@@ -74,12 +89,12 @@ def append(path: Path, run: Run) -> None:
 
 
 def read(path: Path) -> Iterator[Run]:
-    """All runs, oldest first, but for a line that a crash cut off."""
+    """All runs, oldest first, but for a line that a crash cut off; what another release noted besides is left out."""
     if not path.exists():
         return
-    for line in path.read_text().splitlines():
-        with suppress(json.JSONDecodeError):
-            yield Run(**json.loads(line))
+    for line in path.read_bytes().splitlines():
+        with suppress(msgspec.DecodeError):
+            yield msgspec.json.decode(line, type=Run)
 
 
 @dlt.resource(primary_key=RUNS_KEY, write_disposition=INSERT_ONLY)

@@ -36,6 +36,12 @@ def mend(working_folder: Path) -> None:
             _begin_again(package)
 
 
+def packages(working_folder: Path) -> set[str]:
+    """The packages in a pipeline's working folder that are not loaded, or not wholly."""
+    waiting = (working_folder / "normalize" / "extracted", working_folder / "load" / "normalized")
+    return {package.name for folder in waiting for package in _folders(folder)}
+
+
 def _knows_a_schema(working_folder: Path) -> bool:
     state = working_folder / "state.json"
     return state.exists() and bool(json.loads(state.read_text()).get("schema_names"))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import psycopg2
 from dlt.common.destination import Destination
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
-from .errors import Busy, Misconfigured, Unreachable, WarehouseError, first_line
-from .warehouse import MARTS, RAW, Warehouse
+from .errors import Busy, Misconfigured, NothingToRead, Unreachable, WarehouseError, first_line
+from .warehouse import MARTS, RAW, Ask, Warehouse
 
 MEND = "Mend DESTINATION__POSTGRES__CREDENTIALS; docs/destinations.md shows how to set it."
 SAID_NO = "FATAL:"
@@ -47,6 +48,30 @@ class PostgresWarehouse(Warehouse):
         with self._connected() as cursor:
             cursor.execute("select from pg_namespace where nspname = %s", [RAW])
             return bool(cursor.rowcount)
+
+    @contextmanager
+    def reading(self) -> Iterator[Ask]:
+        """The marts, all of one moment."""
+        with self._connected() as cursor:
+
+            def ask(query: str) -> list[tuple[Any, ...]]:
+                cursor.execute(query)
+                rows: list[tuple[Any, ...]] = cursor.fetchall()
+                return rows
+
+            cursor.execute("begin isolation level repeatable read, read only")
+            try:
+                yield ask
+            except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn):
+                raise NothingToRead(
+                    f"The marts in {self._database} are missing, or were made by another release: the next sync that "
+                    "succeeds makes them anew, and so does intercom-warehouse models."
+                ) from None
+
+    @property
+    def published_at(self) -> datetime | None:
+        """Not known: no file tells it."""
+        return None
 
     def publish(self, say: Callable[[str], None]) -> None:
         """Nothing is left to do: a build is there for all readers when it commits."""

@@ -39,6 +39,7 @@ from .pending import mend
 from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, IntercomSettings
 from .shelf import Shelf
 from .shelf import mend as mend_shelf
+from .steps import Step
 from .warehouse import MARTS, RAW, Warehouse
 
 Say = Callable[[str], None]
@@ -139,11 +140,12 @@ class Sync:
             run.workspace_id = app.id_code
             self._finish_pending(pipeline)
             found = self._load(pipeline, app, run.run_id)
-            self.say("Building the models and checking them")
+            self.say(Step("Building the models and checking them", "build"))
             built = refresh_models(pipeline)
             self.warehouse.publish(self.say)
             outcome = self._outcome(run, found, built)
             run.exit_code = int(outcome.exit_code)
+            run.contacts_read, run.memberships_changed = outcome.contacts_read, outcome.joins + outcome.leaves
             return outcome
 
     def preview(self) -> Preview:
@@ -162,7 +164,7 @@ class Sync:
                 return asyncio.run(preview(self._connect(), terms, past=before, memory=memory))
 
     def _introduce(self, pipeline: dlt.Pipeline) -> App:
-        self.say(f"Asking {self.settings.url} whose token this is")
+        self.say(Step(f"Asking {self.settings.url} whose token this is", "identify"))
         first_attempts = min(self.retries.attempts, FIRST_CALL_ATTEMPTS)
         app = asyncio.run(introduce(self._connect(replace(self.retries, attempts=first_attempts))))
         if not pipeline.has_pending_data:  # else it might be dropped: what is pending is newer than the destination
@@ -176,7 +178,7 @@ class Sync:
 
     def _finish_pending(self, pipeline: dlt.Pipeline) -> None:
         if pipeline.has_pending_data:
-            self.say("Loading what an interrupted run had read")
+            self.say(Step("Loading what an interrupted run had read", "load_pending"))
             load_package(pipeline)
 
     def _load(self, pipeline: dlt.Pipeline, app: App, run_id: str) -> Found:
@@ -196,7 +198,7 @@ class Sync:
 
     def _load_news(self, pipeline: dlt.Pipeline, terms: Terms, fields: Fields, before: Past) -> Reading:
         """Loads what changed since the last run or, where that is all, everything."""
-        self.say("Reading segments, contacts and memberships")
+        self.say(Step("Reading segments, contacts and memberships", "read_changes"))
         with remembering(pipeline, terms.workspace_id) as memory:
             progress = Progress(self.usage, self._pacer)
             reading = Reading(self._connect, terms, memory=memory, past=before, fields=fields, progress=progress)
@@ -206,7 +208,7 @@ class Sync:
             with self.watch(progress):
                 pipeline.extract(source)
             self._reading_seconds += time.monotonic() - began
-        self.say("Loading")
+        self.say(Step("Loading", "load"))
         load_package(pipeline)
         return reading
 
@@ -224,7 +226,7 @@ class Sync:
             interruptions=interruptions,
             keep=shelf.keep,
         )
-        self.say("Reading everything for the first time")
+        self.say(Step("Reading everything for the first time", "read_everything"))
         shelf.open()
         with (
             remembering(pipeline, terms.workspace_id) as memory,
@@ -244,7 +246,8 @@ class Sync:
         """Loads what is on the shelf, and what is put there meanwhile."""
         for package in shelf.packages():
             pipeline.extract(intercom_first_load(package))
-            self.say(f"Loading {sum(part.rows for part in package):,} rows")
+            rows = sum(part.rows for part in package)
+            self.say(Step(f"Loading {rows:,} rows", "load", rows=rows))
             load_package(pipeline)
 
     def _terms(self, app: App, run_id: str) -> Terms:

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ import duckdb
 from dlt.common.destination import Destination
 from filelock import FileLock, Timeout
 
-from .errors import Busy, Misconfigured, WarehouseError, first_line, plain_errors
+from .errors import Busy, Misconfigured, NothingToRead, WarehouseError, first_line, plain_errors
+from .steps import Step
 
 RAW = "intercom_raw"
 MARTS = "intercom"
+Ask = Callable[[str], list[tuple[Any, ...]]]
+"""Answers a query with its rows."""
 STORAGE_VERSION = "v1.5.0"
 """DuckDB's file format that today's clients open; 2.0 would write its own, which 1.5 cannot read."""
 
@@ -90,6 +94,37 @@ class Warehouse:
             dataset_name=RAW,
         )
 
+    def working_folder(self, name: str) -> Path:
+        """Where dlt keeps the state of a pipeline, and what it has not loaded yet; it need not be there."""
+        return self._working_folder / name
+
+    @contextmanager
+    def reading(self) -> Iterator[Ask]:
+        """What readers see, all of one moment. Waits for nobody, and nobody waits for it.
+
+        Raises:
+            NothingToRead: nothing was published yet, or it cannot be read by this release.
+        """
+        if not self.published.exists():
+            raise NothingToRead(f"Nothing was published yet: {self.published} comes with the first sync that succeeds.")
+        try:
+            with duckdb.connect(str(self.published), read_only=True) as connection:
+                yield lambda query: connection.execute(query).fetchall()
+        except (duckdb.CatalogException, duckdb.BinderException):
+            raise NothingToRead(
+                f"{self.published} was made by another release. The next sync makes it anew, and so does "
+                "intercom-warehouse models."
+            ) from None
+        except duckdb.Error as error:
+            raise NothingToRead(
+                f"{self.published} cannot be read: {first_line(error)} The next sync makes it anew."
+            ) from None
+
+    @property
+    def published_at(self) -> datetime | None:
+        """When readers last got a new state; null where that is not known."""
+        return datetime.fromtimestamp(self.published.stat().st_mtime, UTC) if self.published.exists() else None
+
     @property
     def is_demo(self) -> bool:
         """Whether the folder holds made-up data, which a real workspace's must not be mixed with."""
@@ -116,7 +151,7 @@ class Warehouse:
 
     def publish(self, say: Callable[[str], None]) -> None:
         """Copies the warehouse for its readers, in one step: who has the old copy open keeps it."""
-        say(f"Publishing {self.published.name}")
+        say(Step(f"Publishing {self.published.name}", "publish"))
         with duckdb.connect(str(self.file)) as connection:
             connection.execute("checkpoint")
         copy = self.published.with_suffix(".next")

@@ -6,8 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import duckdb
 import pytest
 from filelock import FileLock
 
+from pipelines.errors import ExitCode
 from sandbox import Workspace, create_app, serving
 
 from .conftest import NO_QUOTA
@@ -30,6 +32,7 @@ class Terminal:
     folder: Path
     workspace: Workspace
     url: str
+    held: ExitStack = field(default_factory=ExitStack)
 
     def run(self, *arguments: str, wrapped_by: tuple[str, ...] = (), **variables: Any) -> "Ended":
         environment = self.environment(**variables)
@@ -62,11 +65,18 @@ class Ended:
         return bool(said) and "Traceback" not in said and TOKEN not in self.output + said and said.count("\n") < 8
 
 
-@pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
+@contextmanager
+def a_terminal(folder: Path) -> Iterator[Terminal]:
+    """One from which a workspace of 120 contacts can be synced."""
     workspace = Workspace(contacts=120, segments=6, token=TOKEN)
     with serving(create_app(workspace, limit=NO_QUOTA)) as url:
-        yield Terminal(tmp_path / "data", workspace, url)
+        yield Terminal(folder, workspace, url)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    with a_terminal(tmp_path / "data") as terminal:
+        yield terminal
 
 
 def test_a_sync_works_from_any_folder_with_a_bare_environment(terminal: Terminal) -> None:
@@ -292,6 +302,88 @@ def test_a_run_refused_for_a_busy_warehouse_is_journaled_too(terminal: Terminal)
     assert ended.exit_code == 5
     journal = (terminal.folder / "runs.jsonl").read_text().splitlines()
     assert [json.loads(line)["outcome"] for line in journal] == ["done", "busy"]
+
+
+Prepare = Callable[["Terminal"], None]
+
+
+def nothing(_: Terminal) -> None:
+    """All is as it should be."""
+
+
+def synced(terminal: Terminal) -> None:
+    terminal.run("sync")
+
+
+def a_journal_that_is_a_folder(terminal: Terminal) -> None:
+    (terminal.folder / "runs.jsonl").mkdir(parents=True)
+
+
+def a_day_of_half_pages(terminal: Terminal) -> None:
+    for segment_id in terminal.workspace.segments:
+        terminal.workspace.faults.half_page(segment_id, times=None)
+
+
+def a_warehouse_in_use(terminal: Terminal) -> None:
+    synced(terminal)
+    terminal.held.enter_context(FileLock(terminal.folder / "lock"))
+
+
+def a_contact_loaded_twice(terminal: Terminal) -> None:
+    synced(terminal)
+    with duckdb.connect(str(terminal.folder / "warehouse.duckdb")) as connection:
+        connection.execute("insert into intercom_raw.contacts select * from intercom_raw.contacts limit 1")
+
+
+def a_silence_of_days(terminal: Terminal) -> None:
+    synced(terminal)
+    journal = terminal.folder / "runs.jsonl"
+    run = json.loads(journal.read_text())
+    journal.write_text(json.dumps(run | {"ended_at": "2026-03-02T09:00:00+00:00"}))
+
+
+def a_stranger_in_a_segment(terminal: Terminal) -> None:
+    """A membership that nothing explains."""
+    synced(terminal)
+    with duckdb.connect(str(terminal.folder / "warehouse.duckdb")) as connection:
+        connection.execute("delete from intercom_raw.membership_changes")
+
+
+EXIT_CODES: list[tuple[ExitCode, str, Prepare, dict[str, Any]]] = [
+    (ExitCode.DONE, "sync", nothing, {}),
+    (ExitCode.DONE, "status --max-age 1h", synced, {"SOURCES__INTERCOM__ACCESS_TOKEN": None}),
+    (ExitCode.UNEXPECTED, "sync", a_journal_that_is_a_folder, {}),
+    (ExitCode.USAGE, "sync --whole", nothing, {}),
+    (ExitCode.USAGE, "sync", nothing, {"SOURCES__INTERCOM__ACCESS_TOKEN": None}),
+    (ExitCode.USAGE, "status", nothing, {}),
+    (ExitCode.REFUSED, "sync", nothing, {"SOURCES__INTERCOM__ACCESS_TOKEN": "wrong"}),
+    (ExitCode.UNAVAILABLE, "sync", nothing, {"SOURCES__INTERCOM__BASE_URL": "http://127.0.0.1:9"}),
+    (ExitCode.BUSY, "sync", a_warehouse_in_use, {}),
+    (ExitCode.INCOMPLETE, "sync", a_day_of_half_pages, {}),
+    (ExitCode.INCOMPLETE, "verify", a_stranger_in_a_segment, {}),
+    (ExitCode.INCOMPLETE, "status --max-age 26h", a_silence_of_days, {}),
+    (ExitCode.MODELS_FAILED, "models", a_contact_loaded_twice, {}),
+    (ExitCode.MODELS_FAILED, "sync", a_contact_loaded_twice, {}),
+]
+"""Each is reached, 130 by test_ctrl_c_ends_a_run_with_one_line_and_the_next_run_works."""
+
+
+@pytest.mark.parametrize(("exit_code", "command", "prepare", "variables"), EXIT_CODES)
+def test_a_command_ends_with_the_exit_code_of_what_happened(
+    terminal: Terminal, exit_code: ExitCode, command: str, prepare: Prepare, variables: dict[str, Any]
+) -> None:
+    with terminal.held:
+        prepare(terminal)
+
+        ended = terminal.run(*command.split(), **variables)
+
+    assert ended.exit_code == exit_code, ended.errors
+    assert TOKEN not in ended.output + ended.errors
+    assert "Traceback" not in ended.errors
+
+
+def test_every_exit_code_is_reached() -> None:
+    assert {exit_code for exit_code, *_ in EXIT_CODES} | {ExitCode.INTERRUPTED} == set(ExitCode)
 
 
 CANARY = "canary-b81d"

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from sources.intercom.client import LANES, Intercom, Refused, Retries, Unavailable, Unreadable
+from sources.intercom.client import LANES, Intercom, IntercomError, Refused, Retries, Unavailable, Unreadable
 from sources.intercom.pacing import Pacer
 
 TOKEN = "secret-token"
@@ -143,3 +143,26 @@ def test_only_intercoms_own_not_found_proves_that_a_segment_is_gone(
             return await client.segment_exists("s1")
 
     assert asyncio.run(ask()) is exists
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (error(401, "unauthorized"), Refused),
+        (error(500, "server_error"), Unavailable),
+        (httpx.Response(200, json={"app": 1}, headers={"x-request-id": "r-1"}), Unreadable),
+    ],
+    ids=["refused", "unavailable", "unreadable"],
+)
+def test_an_error_knows_the_request_that_failed(answer: httpx.Response, kind: type[IntercomError]) -> None:
+    with pytest.raises(kind) as caught:
+        me(answer)
+
+    assert caught.value.request_id == "r-1"
+
+
+def test_an_error_without_an_answer_knows_no_request() -> None:
+    with pytest.raises(Unavailable) as caught:
+        me(httpx.ConnectError("refused"))
+
+    assert caught.value.request_id is None

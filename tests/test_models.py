@@ -758,8 +758,8 @@ def test_a_segment_is_as_its_newest_version_and_scan_have_it(warehouse: Warehous
     warehouse.build()
 
     assert warehouse.rows("select * from intercom.segments order by segment_id") == [
-        ("w", "s1", "New", "user", False, 1, 3, "01-01 00:00", "03-02 00:00", "03-01 09:00", "03-03 10:00"),
-        ("w", "s2", "Empty", "user", False, 0, None, "01-01 00:00", "01-01 00:00", "03-03 09:00", None),
+        ("w", "s1", "New", "user", False, 1, 3, None, "01-01 00:00", "03-02 00:00", "03-01 09:00", "03-03 10:00"),
+        ("w", "s2", "Empty", "user", False, 0, None, None, "01-01 00:00", "01-01 00:00", "03-03 09:00", None),
     ]
     assert warehouse.rows("select * from intercom.segment_versions where segment_id = 's1' order by all") == [
         ("w", "s1", 1, "Old", "user", "01-01 00:00", "02-01 00:00", "03-01 09:00", "03-03 09:00", False),

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,12 @@ from pipelines.errors import Busy, ExitCode, Misconfigured, ModelsFailed, Unreac
 from pipelines.mark import TABLE
 from pipelines.models import SQL, build, load_models
 from pipelines.postgres import PostgresWarehouse
+from pipelines.published import Days
 from pipelines.settings import postgres_credentials, warehouse_settings
+from pipelines.status import Inquiry
 from pipelines.sync import build_models
 from sandbox import Workspace, make_odd
+from sources.intercom.client import Refused
 
 from .conftest import START, House, standing_still
 
@@ -324,6 +327,27 @@ def test_two_workspaces_do_not_mix(new_house: Callable[..., PostgresHouse]) -> N
     assert first.members() == first.workspace.pairs()
     assert second.members() == second.workspace.pairs()
     assert {row[0] for row in first.query("select workspace_id from intercom.contacts")} == {"sandbox", "acme"}
+
+
+def test_status_tells_the_same_and_says_where_nothing_is_built_yet(house: PostgresHouse) -> None:
+    house.workspace.faults.status(401, times=None)
+    with pytest.raises(Refused):
+        house.sync()
+    before = Inquiry(house.warehouse, house.workspace.now()).answer()
+    house.workspace.faults.clear()
+    house.sync()
+    house.workspace.told_count = lambda size: size + 1
+    house.workspace.advance(days=3)
+    house.sync()
+
+    after = Inquiry(house.warehouse, house.workspace.now()).answer()
+
+    assert "missing" in str(before.unread)
+    assert (after.unread, after.published_at) == (None, None)
+    (one,) = after.workspaces
+    assert (one.segments, one.members) == (6, len(house.workspace.pairs()))
+    assert [segment.has_drifted for segment in one.segments_worth_a_look] == [True] * 6
+    assert one.days_missing == (Days(date(2026, 3, 3), date(2026, 3, 4)),)
 
 
 def test_no_file_is_made_and_nothing_is_published(house: PostgresHouse) -> None:

@@ -63,7 +63,14 @@ JSON = dict[str, Any]
 
 
 class IntercomError(Exception):
-    """Base of what goes wrong between us and Intercom; the message ends with what to do next."""
+    """Base of what goes wrong between us and Intercom; the message ends with what to do next.
+
+    `request_id` is Intercom's for the call that failed, where it gave one: its support can look that call up.
+    """
+
+    def __init__(self, words: str, *, request_id: str | None = None) -> None:
+        super().__init__(words)
+        self.request_id = request_id
 
 
 class Refused(IntercomError):
@@ -85,9 +92,9 @@ class Unreadable(IntercomError):
 class _TryAgain(Exception):
     """One attempt failed in a way that may pass. `wait_seconds` is what Intercom asked for, if it did."""
 
-    def __init__(self, what: str, *, wait_seconds: float | None = None) -> None:
+    def __init__(self, what: str, *, wait_seconds: float | None = None, request_id: str | None = None) -> None:
         super().__init__(what)
-        self.wait_seconds = wait_seconds
+        self.wait_seconds, self.request_id = wait_seconds, request_id
 
 
 @dataclass(frozen=True)
@@ -289,7 +296,8 @@ class Intercom:
         except _TryAgain as error:
             raise Unavailable(
                 f"{what} at {self.base_url} failed {self._retries.attempts} times, at last with: {error}. Nothing was "
-                "changed; run the command again later. status.intercom.com tells whether Intercom has an outage."
+                "changed; run the command again later. status.intercom.com tells whether Intercom has an outage.",
+                request_id=error.request_id,
             ) from None
         raise AssertionError("the retry loop ends by returning or raising")
 
@@ -390,10 +398,14 @@ def _understood(
             return read(response)
         except msgspec.DecodeError:
             is_whole = False
+        except Unreadable as error:
+            error.request_id = _request_id(response)
+            raise
+    words, request_id = _in_intercoms_words(response), _request_id(response)
     if status in PASSING_STATUSES or not is_whole or not _is_json(response):
-        raise _TryAgain(_in_intercoms_words(response), wait_seconds=_asked_wait(response))
-    words = f"Intercom refused {what}: {_in_intercoms_words(response)}. {_next_step(status, response)}"
-    raise QueryRefused(words) if _is_about_query(what, response) else Refused(words)
+        raise _TryAgain(words, wait_seconds=_asked_wait(response), request_id=request_id)
+    refusal = QueryRefused if _is_about_query(what, response) else Refused
+    raise refusal(f"Intercom refused {what}: {words}. {_next_step(status, response)}", request_id=request_id)
 
 
 def _whole(response: httpx.Response) -> httpx.Response:
@@ -415,7 +427,8 @@ def _confirm_gone(response: httpx.Response) -> None:
     if not any(fault.code in ("not_found", "contact_merged") for fault in _faults(response)):
         raise Unreadable(
             f"Intercom answered a question about one contact with {_in_intercoms_words(response)}, which this release "
-            "cannot read. Nothing was changed. Look for a newer release, or report this message."
+            "cannot read. Nothing was changed. Look for a newer release, or report this message.",
+            request_id=_request_id(response),
         )
 
 
@@ -487,11 +500,12 @@ def _in_intercoms_words(response: httpx.Response) -> str:
     said = "; ".join(f"{f.code} ({f.message})" if f.message else f.code for f in _faults(response))
     if not said:
         said = "an empty body" if not response.content else "a body that is not Intercom's JSON"
-    return f"HTTP {response.status_code}, {said}, request {_request_id(response)}"
+    return f"HTTP {response.status_code}, {said}, request {_request_id(response) or 'without an id'}"
 
 
-def _request_id(response: httpx.Response) -> str:
-    return str(response.headers.get("x-request-id", "without an id"))
+def _request_id(response: httpx.Response) -> str | None:
+    request_id: str | None = response.headers.get("x-request-id")
+    return request_id
 
 
 def _next_step(status: int, response: httpx.Response) -> str:

@@ -51,6 +51,7 @@ last_scans as (
         segment_id,
         max(case when status = 'complete' then observed_at end) as last_complete_scan_at,
         max(case when is_newest then reported_count end) as reported_count,
+        max(case when is_newest then problem end) as problem,
         max(case when is_newest and how = 'deleted' then 1 else 0 end) = 1 as is_deleted
 
     from scans
@@ -68,6 +69,7 @@ final as (
         coalesce(last_scans.is_deleted, false) as is_deleted,
         coalesce(members_by_segment.member_count, 0) as member_count,
         last_scans.reported_count,
+        last_scans.problem,
         versions.created_at,
         versions.updated_at,
         first_versions.first_seen_at,

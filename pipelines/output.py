@@ -1,0 +1,85 @@
+"""What `--json` prints where that is not simply what a command came to: typed, so that its schema can be told."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Self
+
+import msgspec
+
+from sources.intercom.preview import Preview
+
+from .errors import ExitCode, exit_code_of
+from .models import Build
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a command ended early. `request_id` is Intercom's, for the call that failed, where it gave one."""
+
+    exit_code: ExitCode
+    outcome: str
+    problem: str
+    request_id: str | None
+
+    @classmethod
+    def of(cls, error: Exception, words: str) -> Self:
+        """The problem that an error is."""
+        code = exit_code_of(error)
+        return cls(code, code.name.lower(), words, getattr(error, "request_id", None))
+
+
+@dataclass(frozen=True)
+class PlannedSweep:
+    """A segment that a sync would read whole, why, and in how many calls."""
+
+    segment_id: str
+    why: str
+    members: int
+    calls: int
+
+
+@dataclass(frozen=True)
+class PlannedSync:
+    """What a sync would read, and at what cost; `calls_if_drifted` may come on top of `calls`."""
+
+    contacts: int
+    sweeps: tuple[PlannedSweep, ...]
+    cursor_reads: tuple[str, ...]
+    calls: int
+    contacts_asked_one_by_one: int
+    calls_if_drifted: int
+    megabytes: float
+
+    @classmethod
+    def of(cls, preview: Preview) -> Self:
+        """The plan that was asked for."""
+        plan = preview.plan
+        return cls(
+            contacts=preview.contacts,
+            sweeps=tuple(
+                PlannedSweep(one.segment.id, str(one.why), one.members, one.sweep_calls) for one in plan.sweeps
+            ),
+            cursor_reads=tuple(one.segment.id for one in plan.rest),
+            calls=preview.calls,
+            contacts_asked_one_by_one=preview.asked,
+            calls_if_drifted=plan.drift_calls,
+            megabytes=preview.megabytes,
+        )
+
+
+@dataclass(frozen=True)
+class BuiltModels:
+    """The models that were built, in order, and the checks that are no errors but worth a look."""
+
+    models: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, built: Build) -> Self:
+        """What a build came to."""
+        return cls(built.models, tuple(str(fault) for fault in built.faults))
+
+
+def json_of(record: Any) -> str:
+    """A record as one JSON object, in ASCII: standard output may be of any encoding."""
+    return json.dumps(msgspec.to_builtins(record))

@@ -1,0 +1,48 @@
+"""The schema of what `--json` prints, one definition for each command: `python -m pipelines.schema` writes the file."""
+
+import json
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .output import BuiltModels, PlannedSync, Problem
+from .status import Status
+from .sync import Outcome
+from .verify import Verification
+
+FILE = Path(__file__).parent.parent / "docs" / "output.schema.json"
+OBJECTS = {
+    "sync": Outcome,
+    "sync_plan": PlannedSync,
+    "models": BuiltModels,
+    "verify": Verification,
+    "status": Status,
+    "error": Problem,
+}
+"""What each command prints, `sync_plan` being `sync --plan`; `error` is what any of them prints that ends early."""
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema, made from the types: `$defs` has each command by its name, and what its object is made of."""
+    references, parts = msgspec.json.schema_components(OBJECTS.values(), ref_template="#/$defs/{name}")
+    commands = dict(zip(OBJECTS, references, strict=True))
+    for part in parts.values():
+        if "description" in part:
+            part["description"] = cleandoc(part["description"])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What intercom-warehouse prints with --json",
+        "anyOf": list(references),
+        "$defs": {**commands, **parts},
+    }
+
+
+def text() -> str:
+    """The schema as it is kept."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")
