@@ -5,17 +5,22 @@ import logging
 import os
 import sys
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 from stamina.instrumentation import set_on_retry_hooks
 
+from sources.intercom.backfill import By
 from sources.intercom.client import IntercomError
 from sources.intercom.preview import Preview
 
 from . import check as checks
 from . import display
+from .backfill import DEFAULT_CHUNK, LATEST_ONLY, NO_HISTORY, Backfill, BackfillPreview
+from .duration import duration
 from .errors import Misconfigured, WarehouseError, exit_code_of, plain_errors
+from .moment import moment
 from .postgres import PostgresWarehouse
 from .settings import (
     DEFAULT_WORKSPACE,
@@ -134,6 +139,45 @@ def models(
         display.show_build(built)
 
 
+@app.command(
+    help=f"Load the contacts of a window of time again, chunk by chunk, whatever sync has read.\n\n{NO_HISTORY}"
+)
+def backfill(
+    since: Annotated[
+        datetime, typer.Option("--from", parser=moment, metavar="D", help="A date, or date and time, in UTC.")
+    ],
+    until: Annotated[
+        datetime, typer.Option("--to", parser=moment, metavar="D", help="The window ends before this moment.")
+    ],
+    by: Annotated[
+        By, typer.Option(help=f"Which time of a contact has to lie in the window. {LATEST_ONLY}")
+    ] = "created_at",
+    chunk: Annotated[
+        timedelta, typer.Option(parser=duration, metavar="T", help="What is loaded at a time; a kill loses no more.")
+    ] = DEFAULT_CHUNK,  # type: ignore[assignment]  # the parser reads the default, too
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell the chunks and what they would cost, and stop there.")
+    ] = False,
+    workspace: WorkspaceName = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+) -> None:
+    """Load the contacts of a window of time."""
+    mode.as_json = as_json
+    settings = intercom_settings(a_name(workspace))
+    job = Backfill(a_warehouse(), settings, workspace, since=since, until=until, by=by, chunk=chunk)
+    if not mode.quiet:
+        job.say, job.watch = display.say, display.watch
+    if dry_run:
+        show_chunks(job.preview(), as_json=as_json)
+        return
+    outcome = job.run()
+    if as_json:
+        typer.echo(json.dumps(asdict(outcome)))
+    else:
+        display.show_backfill(outcome, job.warehouse)
+    raise typer.Exit(outcome.exit_code)
+
+
 @app.command()
 def check(workspace: WorkspaceName = DEFAULT_WORKSPACE) -> None:
     """Tell whether a sync would work: token, scopes, quota, lock, warehouse, region, a line each."""
@@ -190,6 +234,14 @@ def show_plan(preview: Preview, *, as_json: bool) -> None:
         typer.echo(json.dumps(display.preview_rows(preview)))
     else:
         display.show_preview(preview)
+
+
+def show_chunks(preview: BackfillPreview, *, as_json: bool) -> None:
+    """Prints what a backfill would read."""
+    if as_json:
+        typer.echo(json.dumps(display.backfill_rows(preview)))
+    else:
+        display.show_backfill_preview(preview)
 
 
 def a_warehouse() -> Warehouse:

@@ -206,6 +206,7 @@ class FirstLoad:
             opening = await open_workspace(client)
             if self._stage is None and _calls(opening) <= LARGE:
                 return
+            self._is_resumed |= memory.contact_count() > 0  # by an earlier attempt, or by a backfill
             stage = self._stage = self._stage or self._begin(opening)
             remembered = memory.segments()
             pending = await self._pending(client, opening, remembered)
