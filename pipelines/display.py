@@ -182,7 +182,7 @@ def show_backfill(outcome: Backfilled, warehouse: Warehouse) -> None:
         "workspace": f"{outcome.workspace_id}: contacts from {outcome.window['from']} to {outcome.window['to']}, by "
         f"{outcome.by}",
         "loaded": f"{outcome.contacts_loaded:,} contacts, {outcome.left_to_sync:,} left to the next sync",
-        "chunks": f"{outcome.chunks_done:,} of {outcome.chunks:,}, {outcome.chunks_done_before:,} of them by earlier runs",
+        "chunks": f"{outcome.chunks_done:,} of {outcome.chunks:,}, {outcome.chunks_done_before:,} by earlier runs",
         "cost": f"{outcome.api_calls:,} calls, {outcome.megabytes:,.1f} MB, {outcome.seconds:.1f} s",
         "query": warehouse.address,
     }
