@@ -37,7 +37,7 @@ from .warehouse import Warehouse
 EXIT_CODES = (
     "Exit codes: 0 done · 1 unexpected · 2 usage or configuration · 3 refused by Intercom · 4 Intercom or the network "
     "unavailable, retry later · 5 warehouse busy · 6 done, but worth a look: segments could not be read completely, or "
-    "verify found a difference that nothing explains · 7 loaded, "
+    "verify found a difference that nothing explains, or not all of a backfill's window was shown · 7 loaded, "
     "but a model or a check failed and the marts stayed as they were."
 )
 
