@@ -29,7 +29,7 @@ from .memory import remembering
 from .models import Fault
 from .sync import Job, check_purpose, check_region, known_fields, load_package, shelf_of, source_state
 
-DEFAULT_CHUNK = "7d"
+DEFAULT_CHUNK = timedelta(days=7)
 """Short enough that a kill costs little, long enough that there are few loads, each of which takes half a second."""
 MOST_CHUNKS = 10_000
 NO_HISTORY = (
@@ -128,7 +128,7 @@ class Backfill(Job):
     since: datetime
     until: datetime
     by: By = "created_at"
-    chunk: timedelta = timedelta(days=7)
+    chunk: timedelta = DEFAULT_CHUNK
 
     def run(self) -> Backfilled:
         """Loads what is left of the window, and writes the run into the journal however it ends.

@@ -154,7 +154,7 @@ def backfill(
     ] = "created_at",
     chunk: Annotated[
         timedelta, typer.Option(parser=duration, metavar="T", help="What is loaded at a time; a kill loses no more.")
-    ] = DEFAULT_CHUNK,  # type: ignore[assignment]  # the parser reads the default, too
+    ] = f"{DEFAULT_CHUNK.days}d",  # type: ignore[assignment]  # the parser reads the default, too
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell the chunks and what they would cost, and stop there.")
     ] = False,

@@ -93,18 +93,14 @@ class Loadable(Protocol):
 @dlt.source(name="intercom", max_table_nesting=0)
 def intercom_first_load(parts: Iterable[Loadable]) -> Iterable[Any]:
     """Parts of a first load, already read. What they leave empty is there nevertheless, since models read it."""
+    empty = {"contact_activities": CONTACT_ACTIVITIES, "contact_removals": CONTACT_REMOVALS, "runs": RUNS}
     return (
-        *empty(("contact_activities", "contact_removals", "runs")),
+        *(dlt.resource([schema.empty_table()], name=name) for name, schema in empty.items()),
         kept_contacts(parts),
         kept("segments", parts, SEGMENTS_KEY, INSERT_ONLY),
         kept("membership_changes", parts, MEMBERSHIP_CHANGES_KEY, INSERT_ONLY),
         kept("segment_scans", parts, SEGMENT_SCANS_KEY, UPSERT),
     )
-
-
-def empty(names: Iterable[str]) -> Iterator[DltResource]:
-    """Tables without rows."""
-    return (dlt.resource([BESIDE_CONTACTS[name].empty_table()], name=name) for name in names)
 
 
 @dlt.source(name="intercom", max_table_nesting=0)
@@ -114,7 +110,8 @@ def intercom_backfill(reading: ChunkReading, absent: Iterable[str]) -> Iterable[
     Args:
         absent: tables that nothing was ever loaded into: they are made, since models read them.
     """
-    return (*empty(absent), chunk_contacts(reading))
+    rowless = (dlt.resource([BESIDE_CONTACTS[name].empty_table()], name=name) for name in absent)
+    return (*rowless, chunk_contacts(reading))
 
 
 @dlt.resource(name="contacts", primary_key=CONTACTS_KEY, write_disposition=UPSERT, columns=JSON_COLUMNS)
