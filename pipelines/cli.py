@@ -6,21 +6,24 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, NoReturn
 
 import typer
 from stamina.instrumentation import set_on_retry_hooks
 
+from sources.intercom.backfill import By
 from sources.intercom.client import IntercomError
 from sources.intercom.preview import Preview
 
 from . import check as checks
 from . import display, logs
+from .backfill import DEFAULT_CHUNK, LATEST_ONLY, NO_HISTORY, Backfill, BackfillPreview
 from .duration import duration
 from .errors import ExitCode, Misconfigured, WarehouseError, plain_errors
-from .output import BuiltModels, PlannedSync, Problem, json_of
+from .moment import moment
+from .output import BuiltModels, PlannedBackfill, PlannedSync, Problem, json_of
 from .overview import show_status
 from .postgres import PostgresWarehouse
 from .settings import (
@@ -40,8 +43,9 @@ from .warehouse import Warehouse
 EXIT_CODES = (
     "Exit codes: 0 done · 1 unexpected · 2 usage or configuration · 3 refused by Intercom · 4 Intercom or the network "
     "unavailable, retry later · 5 warehouse busy · 6 done, but worth a look: segments could not be read completely, or "
-    "verify found a difference that nothing explains, or the last good sync is older than status --max-age allows · 7 "
-    "loaded, but a model or a check failed and the marts stayed as they were."
+    "verify found a difference that nothing explains, or not all of a backfill's window was shown, or the last good "
+    "sync is older than status --max-age allows · 7 loaded, but a model or a check failed and the marts stayed as they "
+    "were."
 )
 
 app = typer.Typer(
@@ -172,6 +176,45 @@ def models(
         display.show_build(built)
 
 
+@app.command(
+    help=f"Load the contacts of a window of time again, chunk by chunk, whatever sync has read.\n\n{NO_HISTORY}"
+)
+def backfill(
+    since: Annotated[
+        datetime, typer.Option("--from", parser=moment, metavar="D", help="A date, or date and time, in UTC.")
+    ],
+    until: Annotated[
+        datetime, typer.Option("--to", parser=moment, metavar="D", help="The window ends before this moment.")
+    ],
+    by: Annotated[
+        By, typer.Option(help=f"Which time of a contact has to lie in the window. {LATEST_ONLY}")
+    ] = "created_at",
+    chunk: Annotated[
+        timedelta, typer.Option(parser=duration, metavar="T", help="What is loaded at a time; a kill loses no more.")
+    ] = f"{DEFAULT_CHUNK.days}d",  # type: ignore[assignment]  # the parser reads the default, too
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell the chunks and what they would cost, and stop there.")
+    ] = False,
+    workspace: WorkspaceName = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+) -> None:
+    """Load the contacts of a window of time."""
+    mode.as_json = as_json
+    settings = intercom_settings(a_name(workspace))
+    job = Backfill(a_warehouse(), settings, workspace, since=since, until=until, by=by, chunk=chunk)
+    if not mode.quiet:
+        job.say, job.watch = mode.voice.say, mode.voice.watch
+    if dry_run:
+        show_chunks(job.preview(), as_json=as_json)
+        return
+    outcome = job.run()
+    if as_json:
+        typer.echo(json_of(outcome))
+    else:
+        display.show_backfill(outcome, job.warehouse)
+    raise typer.Exit(outcome.exit_code)
+
+
 @app.command()
 def check(workspace: WorkspaceName = DEFAULT_WORKSPACE) -> None:
     """Tell whether a sync would work: token, scopes, quota, lock, warehouse, region, a line each."""
@@ -252,6 +295,14 @@ def show_plan(preview: Preview, *, as_json: bool) -> None:
         typer.echo(json_of(PlannedSync.of(preview)))
     else:
         display.show_preview(preview)
+
+
+def show_chunks(preview: BackfillPreview, *, as_json: bool) -> None:
+    """Prints what a backfill would read."""
+    if as_json:
+        typer.echo(json_of(PlannedBackfill.of(preview)))
+    else:
+        display.show_backfill_preview(preview)
 
 
 def a_warehouse() -> Warehouse:

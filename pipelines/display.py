@@ -3,7 +3,7 @@
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event, Thread
 from traceback import format_exception
@@ -19,9 +19,11 @@ from rich.table import Table
 from stamina.instrumentation import RetryDetails
 from typer.rich_utils import rich_format_error
 
+from sources.intercom.backfill import moment_of
 from sources.intercom.preview import Preview
 from sources.intercom.progress import Progress
 
+from .backfill import Backfilled, BackfillPreview
 from .errors import ExitCode
 from .gauge import Gauge
 from .models import Build
@@ -162,6 +164,54 @@ def show_preview(preview: Preview) -> None:
         rows["drift"] = f"up to {todo.drift_calls:,} calls more, for segments that turn out to have drifted"
     for name, value in rows.items():
         results.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
+
+
+def show_backfill(outcome: Backfilled, warehouse: Warehouse) -> None:
+    """The result of a backfill, for people."""
+    rows = {
+        "workspace": f"{outcome.workspace_id}: contacts from {outcome.window['from']} to {outcome.window['to']}, by "
+        f"{outcome.by}",
+        "loaded": f"{outcome.contacts_loaded:,} contacts, {outcome.left_to_sync:,} left to the next sync",
+        "chunks": f"{outcome.chunks_done:,} of {outcome.chunks:,}, {outcome.chunks_done_before:,} by earlier runs",
+        "cost": f"{outcome.api_calls:,} calls, {outcome.megabytes:,.1f} MB, {outcome.seconds:.1f} s",
+        "query": warehouse.address,
+    }
+    _show_rows(rows)
+    for news in outcome.drift:
+        results.print(escape(f"fields: {news}"), style="yellow", highlight=False, soft_wrap=True)
+    _show_notes(outcome.notes)
+    show_warnings(outcome.warnings)
+
+
+def show_backfill_preview(preview: BackfillPreview) -> None:
+    """What a backfill would read, for people."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for heading in ("from", "to"):
+        table.add_column(heading)
+    for heading in ("contacts", "calls"):
+        table.add_column(heading, justify="right")
+    for one in preview.estimates:
+        edges = (moment_of(one.chunk.since), moment_of(one.chunk.until))
+        table.add_row(*edges, f"{one.contacts:,}", f"{one.calls:,}")
+    results.print(table)
+    _show_rows(
+        {
+            "chunks": f"{len(preview.estimates):,} to load, {preview.chunks_done_before:,} loaded before",
+            "contacts": f"{preview.contacts:,} to read, by {preview.by}",
+            "cost": f"about {preview.calls:,} calls and {preview.megabytes:,.1f} MB",
+        }
+    )
+    _show_notes(preview.notes)
+
+
+def _show_rows(rows: Mapping[str, str]) -> None:
+    for name, value in rows.items():
+        results.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
+
+
+def _show_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        results.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
 
 
 def show_build(built: Build) -> None:

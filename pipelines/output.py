@@ -8,6 +8,7 @@ import msgspec
 
 from sources.intercom.preview import Preview
 
+from .backfill import BackfillPreview
 from .errors import ExitCode, exit_code_of
 from .models import Build
 
@@ -64,6 +65,43 @@ class PlannedSync:
             contacts_asked_one_by_one=preview.asked,
             calls_if_drifted=plan.drift_calls,
             megabytes=preview.megabytes,
+        )
+
+
+@dataclass(frozen=True)
+class PlannedChunk:
+    """A chunk that a backfill would load; its window tells `from` and `to`."""
+
+    window: dict[str, str]
+    contacts: int
+    calls: int
+
+
+@dataclass(frozen=True)
+class PlannedBackfill:
+    """What a backfill would read: `chunks` are those that no earlier attempt has loaded."""
+
+    window: dict[str, str]
+    by: str
+    chunks: tuple[PlannedChunk, ...]
+    chunks_done_before: int
+    contacts: int
+    calls: int
+    megabytes: float
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, preview: BackfillPreview) -> Self:
+        """The backfill that was asked for."""
+        return cls(
+            window=preview.window,
+            by=preview.by,
+            chunks=tuple(PlannedChunk(one.chunk.window, one.contacts, one.calls) for one in preview.estimates),
+            chunks_done_before=preview.chunks_done_before,
+            contacts=preview.contacts,
+            calls=preview.calls,
+            megabytes=preview.megabytes,
+            notes=preview.notes,
         )
 
 

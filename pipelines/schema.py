@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from .output import BuiltModels, PlannedSync, Problem
+from .backfill import Backfilled
+from .output import BuiltModels, PlannedBackfill, PlannedSync, Problem
 from .status import Status
 from .sync import Outcome
 from .verify import Verification
@@ -17,11 +18,13 @@ OBJECTS = {
     "sync": Outcome,
     "sync_plan": PlannedSync,
     "models": BuiltModels,
+    "backfill": Backfilled,
+    "backfill_dry_run": PlannedBackfill,
     "verify": Verification,
     "status": Status,
     "error": Problem,
 }
-"""What each command prints, `sync_plan` being `sync --plan`; `error` is what any of them prints that ends early."""
+"""What each command prints, `sync_plan` being `sync --plan` and so on; `error`: any of them that ends early."""
 
 
 def schema() -> dict[str, Any]:

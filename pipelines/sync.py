@@ -6,9 +6,9 @@ contacts, changes, scans and the cursor arrive together or not at all.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -93,13 +93,11 @@ class Outcome:
 
 
 @dataclass
-class Sync:
-    """A sync of one workspace, with everything it is made of; `run` does it.
+class Job:
+    """What is done with one workspace and its warehouse, with everything it is made of.
 
     Args:
         workspace: its name here, and its pipeline's; the name of its own section where it is not the default.
-        full: read every contact instead of those changed, and ask for those no longer found.
-        accept_shrink: believe a collapse at first sight.
         clock: tells `observed_at`; the demo moves it.
         transport: replaces the network, for a workspace that lives in this process.
         say: told each step as it begins.
@@ -109,8 +107,7 @@ class Sync:
     warehouse: Warehouse
     settings: IntercomSettings
     workspace: str = DEFAULT_WORKSPACE
-    full: bool = False
-    accept_shrink: bool = False
+    _: KW_ONLY
     clock: Clock = utc_now
     transport: httpx.AsyncBaseTransport | None = None
     retries: Retries = PATIENT
@@ -121,6 +118,64 @@ class Sync:
     def __post_init__(self) -> None:
         self._pacer = Pacer(self.settings.rate_limit_share)
         self._began = time.monotonic()
+
+    @contextmanager
+    def _begun(self, command: str) -> Iterator[tuple[journal.Run, dlt.Pipeline, App]]:
+        """A run that is written into the journal however it ends; what an earlier one left pending is loaded."""
+        check_purpose(self.warehouse, self.workspace)
+        self.warehouse.prepare()
+        journaled = journal.kept(self.warehouse, self.workspace, command, clock=self.clock, usage=self.usage)
+        with journaled as run, self.warehouse.held():
+            pipeline = self.warehouse.pipeline(self.workspace)
+            mend(Path(pipeline.working_dir))
+            app = self._introduce(pipeline)
+            run.workspace_id = app.id_code
+            self._finish_pending(pipeline)
+            yield run, pipeline, app
+
+    def _introduce(self, pipeline: dlt.Pipeline) -> App:
+        app = self._ask_whose_token()
+        if not pipeline.has_pending_data:  # else it might be dropped: what is pending is newer than the destination
+            pipeline.sync_destination()
+        check_identity(app, self.settings, pipeline)
+        return app
+
+    def _ask_whose_token(self) -> App:
+        self.say(Step(f"Asking {self.settings.url} whose token this is", "identify"))
+        first_attempts = min(self.retries.attempts, FIRST_CALL_ATTEMPTS)
+        return asyncio.run(introduce(self._connect(replace(self.retries, attempts=first_attempts))))
+
+    def _connect(self, retries: Retries | None = None) -> Intercom:
+        retries = retries or self.retries
+        return connection(self.settings, self._pacer, self.usage, retries=retries, transport=self.transport)
+
+    def _finish_pending(self, pipeline: dlt.Pipeline) -> None:
+        if pipeline.has_pending_data:
+            self.say(Step("Loading what an interrupted run had read", "load_pending"))
+            load_package(pipeline)
+
+    def _finish(self, pipeline: dlt.Pipeline) -> Build:
+        """Brings marts and published copy up to what is loaded."""
+        self.say(Step("Building the models and checking them", "build"))
+        built = refresh_models(pipeline)
+        self.warehouse.publish(self.say)
+        return built
+
+
+@dataclass
+class Sync(Job):
+    """A sync of one workspace; `run` does it.
+
+    Args:
+        full: read every contact instead of those changed, and ask for those no longer found.
+        accept_shrink: believe a collapse at first sight.
+    """
+
+    full: bool = False
+    accept_shrink: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self._reading_seconds = 0.0
 
     def run(self) -> Outcome:
@@ -129,21 +184,9 @@ class Sync:
         Raises:
             WarehouseError, IntercomError: the marts and the published copy are as they were.
         """
-        check_purpose(self.warehouse, self.workspace)
-        self.warehouse.prepare()
-        command = "sync --full" if self.full else "sync"
-        journaled = journal.kept(self.warehouse, self.workspace, command, clock=self.clock, usage=self.usage)
-        with journaled as run, self.warehouse.held():
-            pipeline = self.warehouse.pipeline(self.workspace)
-            mend(Path(pipeline.working_dir))
-            app = self._introduce(pipeline)
-            run.workspace_id = app.id_code
-            self._finish_pending(pipeline)
+        with self._begun("sync --full" if self.full else "sync") as (run, pipeline, app):
             found = self._load(pipeline, app, run.run_id)
-            self.say(Step("Building the models and checking them", "build"))
-            built = refresh_models(pipeline)
-            self.warehouse.publish(self.say)
-            outcome = self._outcome(run, found, built)
+            outcome = self._outcome(run, found, self._finish(pipeline))
             run.exit_code = int(outcome.exit_code)
             run.contacts_read, run.memberships_changed = outcome.contacts_read, outcome.joins + outcome.leaves
             return outcome
@@ -158,32 +201,14 @@ class Sync:
         with plain_errors(self.warehouse.explain), self.warehouse.held():
             pipeline = self.warehouse.pipeline(self.workspace)
             app = self._introduce(pipeline)
-            terms, before = self._terms(app, "preview"), past(_source_state(pipeline))
+            terms, before = self._terms(app, "preview"), past(source_state(pipeline))
             with remembering(pipeline, app.id_code) as memory:
                 check_clock(self.clock(), memory)
                 return asyncio.run(preview(self._connect(), terms, past=before, memory=memory))
 
-    def _introduce(self, pipeline: dlt.Pipeline) -> App:
-        self.say(Step(f"Asking {self.settings.url} whose token this is", "identify"))
-        first_attempts = min(self.retries.attempts, FIRST_CALL_ATTEMPTS)
-        app = asyncio.run(introduce(self._connect(replace(self.retries, attempts=first_attempts))))
-        if not pipeline.has_pending_data:  # else it might be dropped: what is pending is newer than the destination
-            pipeline.sync_destination()
-        check_identity(app, self.settings, pipeline)
-        return app
-
-    def _connect(self, retries: Retries | None = None) -> Intercom:
-        retries = retries or self.retries
-        return connection(self.settings, self._pacer, self.usage, retries=retries, transport=self.transport)
-
-    def _finish_pending(self, pipeline: dlt.Pipeline) -> None:
-        if pipeline.has_pending_data:
-            self.say(Step("Loading what an interrupted run had read", "load_pending"))
-            load_package(pipeline)
-
     def _load(self, pipeline: dlt.Pipeline, app: App, run_id: str) -> Found:
         terms, fields = self._terms(app, run_id), Fields(known_fields(pipeline))
-        before = past(_source_state(pipeline))
+        before = past(source_state(pipeline))
         shelf = shelf_of(pipeline)
         with remembering(pipeline, app.id_code) as memory:
             check_clock(self.clock(), memory)
@@ -216,7 +241,7 @@ class Sync:
         """Loads a large workspace that was never loaded as a whole; a small one is left to the run."""
         interruptions = shelf.interruptions()
         self._load_shelf(pipeline, shelf)
-        kept, progress = _source_state(pipeline).get("first_load"), Progress(self.usage, self._pacer)
+        kept, progress = source_state(pipeline).get("first_load"), Progress(self.usage, self._pacer)
         first = FirstLoad(
             self._connect,
             terms,
@@ -346,11 +371,7 @@ def check_identity(app: App, settings: IntercomSettings, pipeline: dlt.Pipeline)
     Raises:
         Misconfigured: the token's region or workspace is another than configured.
     """
-    if app.region.lower() != settings.region:
-        raise Misconfigured(
-            f"The token's workspace lives in Intercom's region {app.region.lower()}, but {settings.region} is "
-            f"configured. Nothing was written. Set SOURCES__INTERCOM__REGION to {app.region.lower()}."
-        )
+    check_region(app, settings)
     bound = bound_workspace(pipeline)
     if bound not in (None, app.id_code):
         raise Misconfigured(
@@ -360,14 +381,24 @@ def check_identity(app: App, settings: IntercomSettings, pipeline: dlt.Pipeline)
         )
 
 
+def check_region(app: App, settings: IntercomSettings) -> None:
+    """Stops where the token's workspace lives in another region than configured. Raises Misconfigured."""
+    if app.region.lower() != settings.region:
+        raise Misconfigured(
+            f"The token's workspace lives in Intercom's region {app.region.lower()}, but {settings.region} is "
+            f"configured. Nothing was written. Set SOURCES__INTERCOM__REGION to {app.region.lower()}."
+        )
+
+
 def bound_workspace(pipeline: dlt.Pipeline) -> str | None:
     """The workspace that a pipeline's name belongs to since its first sync."""
     kept = [part.stage.workspace_id for part in shelf_of(pipeline).parts]
-    workspace_id: str | None = _source_state(pipeline).get("workspace_id") or next(iter(kept), None)
+    workspace_id: str | None = source_state(pipeline).get("workspace_id") or next(iter(kept), None)
     return workspace_id
 
 
-def _source_state(pipeline: dlt.Pipeline) -> dict[str, Any]:
+def source_state(pipeline: dlt.Pipeline) -> dict[str, Any]:
+    """What earlier runs left in the pipeline's state."""
     sources: dict[str, Any] = pipeline.state.get("sources") or {}
     state: dict[str, Any] = sources.get("intercom", {})
     return state
@@ -375,7 +406,7 @@ def _source_state(pipeline: dlt.Pipeline) -> dict[str, Any]:
 
 def known_fields(pipeline: dlt.Pipeline) -> KnownFields | None:
     """The fields that contacts had in earlier runs, null before the first."""
-    fields: KnownFields | None = _source_state(pipeline).get("contact_fields")
+    fields: KnownFields | None = source_state(pipeline).get("contact_fields")
     return fields
 
 

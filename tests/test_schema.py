@@ -58,6 +58,9 @@ def outputs(terminal: Terminal) -> Iterator[tuple[str, str]]:
     yield "verify", terminal.run("verify", "--json").output
     yield "error", terminal.run("sync", "--json", SOURCES__INTERCOM__ACCESS_TOKEN="wrong").output
     yield "models", terminal.run("models", "--json").output
+    window = ("--from", "2020-01-01", "--to", "2100-01-01", "--chunk", "3650d", "--json")
+    yield "backfill_dry_run", terminal.run("backfill", *window, "--dry-run").output
+    yield "backfill", terminal.run("backfill", *window).output
     yield "status", terminal.run("status", "--json", "--max-age", "1d").output
 
 
@@ -69,6 +72,8 @@ def test_every_command_prints_what_the_schema_says(printed: dict[str, str], comm
         "sync": "incomplete",
         "sync_plan": "sweeps",
         "models": "models",
+        "backfill": "contacts_loaded",
+        "backfill_dry_run": "chunks",
         "verify": "differences",
         "status": "workspaces",
         "error": "request_id",

@@ -18,18 +18,22 @@ from dlt.extract.items_transform import MapItem
 from dlt.extract.state import resource_state
 from msgspec import structs
 
+from .backfill import ChunkReading
+from .contact_search import ROWS_A_TABLE
 from .first_load import Stage, past_of
 from .memberships import Scan
-from .reading import ROWS_A_TABLE, Reading
+from .reading import Reading
 from .records import (
     CONTACT_ACTIVITIES,
     CONTACT_ACTIVITIES_KEY,
     CONTACT_REMOVALS,
     CONTACT_REMOVALS_KEY,
     CONTACTS_KEY,
+    MEMBERSHIP_CHANGES,
     MEMBERSHIP_CHANGES_KEY,
     NESTED_CONTACT_FIELDS,
     RUNS,
+    SEGMENT_SCANS,
     SEGMENT_SCANS_KEY,
     SEGMENTS,
     SEGMENTS_KEY,
@@ -41,6 +45,15 @@ from .scanning import Past, Terms, changes_of, scans_of
 UPSERT: Any = {"disposition": "merge", "strategy": "upsert"}
 INSERT_ONLY: Any = {"disposition": "merge", "strategy": "insert-only"}
 JSON_COLUMNS: TTableSchemaColumns = {name: {"data_type": "json"} for name in (*NESTED_CONTACT_FIELDS, "_extra")}
+BESIDE_CONTACTS = {
+    "segments": SEGMENTS,
+    "membership_changes": MEMBERSHIP_CHANGES,
+    "segment_scans": SEGMENT_SCANS,
+    "contact_activities": CONTACT_ACTIVITIES,
+    "contact_removals": CONTACT_REMOVALS,
+    "runs": RUNS,
+}
+"""All other tables, as models read them."""
 NO_FILTER = 2**53
 """A lag in seconds that reaches behind every contact: dlt then filters none."""
 
@@ -91,6 +104,25 @@ def intercom_first_load(parts: Iterable[Loadable]) -> Iterable[Any]:
         kept("membership_changes", parts, MEMBERSHIP_CHANGES_KEY, INSERT_ONLY),
         kept("segment_scans", parts, SEGMENT_SCANS_KEY, UPSERT),
     )
+
+
+@dlt.source(name="intercom", max_table_nesting=0)
+def intercom_backfill(reading: ChunkReading, absent: Iterable[str]) -> Iterable[Any]:
+    """A chunk of a backfill, into the same table as a sync's contacts; the sync's cursor stays where it is.
+
+    Args:
+        absent: tables that nothing was ever loaded into: they are made, since models read them.
+    """
+    rowless = (dlt.resource([BESIDE_CONTACTS[name].empty_table()], name=name) for name in absent)
+    return (*rowless, chunk_contacts(reading))
+
+
+@dlt.resource(name="contacts", primary_key=CONTACTS_KEY, write_disposition=UPSERT, columns=JSON_COLUMNS)
+async def chunk_contacts(reading: ChunkReading) -> AsyncIterator[pa.Table]:
+    """The chunk's contacts. How far the backfill has come is kept with them."""
+    async for table in reading.contacts():
+        yield table
+    reading.note(dlt.current.source_state())
 
 
 @dlt.resource(name="contacts", primary_key=CONTACTS_KEY, write_disposition=UPSERT, columns=JSON_COLUMNS)

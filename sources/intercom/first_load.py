@@ -15,12 +15,13 @@ import pyarrow as pa
 from msgspec import Raw
 
 from .client import Intercom, gathered
+from .contact_search import ROWS_A_TABLE, read_contacts
 from .fields import Fields, KnownFields
 from .intake import Intake, Interrupted, Read
 from .memberships import Counts, Memory, Scan, Scanner
 from .plan import Planned, RememberedSegment, page_calls
 from .progress import Progress
-from .reading import ROWS_A_TABLE, read_contacts, version_rows
+from .reading import version_rows
 from .records import SEGMENTS, Page, Segment, SentContact, contacts_table, rows_table
 from .scanning import Found, Opening, Past, Terms, changes_of, open_workspace, scans_of
 from .search import everyone, knows_segments
@@ -205,6 +206,7 @@ class FirstLoad:
             opening = await open_workspace(client)
             if self._stage is None and _calls(opening) <= LARGE:
                 return
+            self._is_resumed |= memory.contact_count() > 0  # by an earlier attempt, or by a backfill
             stage = self._stage = self._stage or self._begin(opening)
             remembered = memory.segments()
             pending = await self._pending(client, opening, remembered)

@@ -9,21 +9,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import Any, TypeVar
 
 import pyarrow as pa
-from msgspec import Raw, ValidationError
 
-from .client import JSON, Intercom, SharedClient, unreadable
+from .client import JSON, Intercom, SharedClient
+from .contact_search import ROWS_A_TABLE, ContactSearch, Times
 from .fields import Fields
 from .memberships import Clock, Memory, Removal, Scan
 from .plan import RememberedSegment, page_calls
 from .progress import Progress
-from .records import Activity, Page, Segment, SentContact, contacts_table, read_contact
+from .records import Activity, Segment, SentContact, contacts_table
 from .removals import feed, told
-from .scanning import Found, News, Opening, Past, Scanning, Terms, Times, open_workspace
+from .scanning import Found, News, Opening, Past, Scanning, Terms, open_workspace
 from .search import count, everyone, updated_after
-from .windows import Windows, window_pages
+from .windows import window_pages
 
-ROWS_A_TABLE = 3_000
-"""dlt's costs are per yielded table: 3,000 rows a table take half the time of 150."""
 TABLES_IN_QUEUE = 4
 
 Item = TypeVar("Item")
@@ -136,7 +134,7 @@ class Reading:
                 await queue.put(self._table([]))
             self._contacts_finished.set()
 
-        async for table in _produced(produce):
+        async for table in produced(produce):
             yield table
 
     async def _contacts_query(self, client: Intercom, opening: Opening) -> JSON | None:
@@ -154,38 +152,17 @@ class Reading:
         return counted is not None and self._memory.contact_count() < min(counted, opening.contacts)
 
     async def _read_contacts(self, client: Intercom, query: JSON, queue: "asyncio.Queue[pa.Table | None]") -> None:
-        """Puts the contacts of a query; notes how many are missing by the least of Intercom's counts."""
-        rows: list[SentContact] = []
-        counts: list[int] = []
+        """Puts the contacts of a query; notes who came, and how many are missing."""
 
-        async def take(page: Page[Raw]) -> None:
-            if not counts:
-                self._progress.contacts.expect(page.total_count)
-                counts.append(page.total_count)
-            self._progress.contacts.add(len(page.data))
-            rows.extend(self._new(read_contacts(page)))
-            if len(rows) >= ROWS_A_TABLE:
-                table = self._table(rows)
-                rows.clear()
-                await queue.put(table)
+        async def put(batch: list[SentContact]) -> None:
+            await queue.put(self._table(batch))
 
-        for size in (self._window_pages(client), None):
-            await Windows(client, query, Page[Raw], take, dates=self.terms.dates, size=size).read()
-            if len(self._read) < counts[0]:
-                counts.append(await count(client, query))
-            self.contacts_missing = max(0, min(counts) - len(self._read))
-            if not self.contacts_missing:
-                break
-        await queue.put(self._table(rows))
+        search = ContactSearch(client, query, dates=self.terms.dates, tally=self._progress.contacts, put=put)
+        await search.read_all(self._window_pages(client))
+        self._read, self.contacts_missing = search.read, search.missing
 
     def _window_pages(self, client: Intercom) -> int:
         return window_pages(page_calls(self.opening.contacts if self.opening else 0), client.breadth)
-
-    def _new(self, contacts: Iterable[SentContact]) -> list[SentContact]:
-        """Those who did not come in this run yet: windows share their edges, and a key may be loaded only once."""
-        new = {one.contact.id: one for one in contacts if one.contact.id not in self._read}
-        self._read |= {key: Times(one.contact.updated_at or 0, one.contact.created_at) for key, one in new.items()}
-        return list(new.values())
 
     async def _has_nothing_new(self, client: Intercom, query: JSON) -> bool:
         """Whether what would be found is what the last run had read already, so that it need not be read.
@@ -219,7 +196,7 @@ class Reading:
                         await queue.put(page)
             self._feed_finished.set()
 
-        async for page in _produced(produce):
+        async for page in produced(produce):
             yield page
         yield []
 
@@ -247,7 +224,7 @@ class Reading:
             self._scans_finished.set()
 
         batch: list[Scan] = []
-        async for scan in _produced(produce):
+        async for scan in produced(produce):
             batch.append(scan)
             if sum(len(one.joins) + len(one.leaves) for one in batch) >= ROWS_A_TABLE:
                 yield batch
@@ -296,19 +273,7 @@ def version_rows(
     ]
 
 
-def read_contacts(page: Page[Raw]) -> list[SentContact]:
-    """The contacts of a page.
-
-    Raises:
-        Unreadable: one is no contact.
-    """
-    try:
-        return [read_contact(sent) for sent in page.data]
-    except ValidationError as error:
-        raise unreadable(error) from None
-
-
-async def _produced(produce: Callable[["asyncio.Queue[Item | None]"], Awaitable[None]]) -> AsyncIterator[Item]:
+async def produced(produce: Callable[["asyncio.Queue[Item | None]"], Awaitable[None]]) -> AsyncIterator[Item]:
     """What `produce` puts into its queue, which it does in a task of its own; its failure is raised here."""
     queue: asyncio.Queue[Item | None] = asyncio.Queue(TABLES_IN_QUEUE)
 

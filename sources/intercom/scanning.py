@@ -7,11 +7,11 @@ are read; and their scans wait until it is known who is gone from the workspace,
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import pyarrow as pa
 
 from .client import Intercom, each, gathered
+from .contact_search import Times
 from .intake import Intake
 from .memberships import Clock, Counts, Guard, Memory, Removal, Scan, Scanner
 from .plan import Limits, Plan, Planned, RememberedSegment, is_suspect, plan
@@ -139,13 +139,6 @@ async def open_workspace(client: Intercom) -> Opening:
     stamp, contacts = newest_contact.result()
     began_at = client.usage.answered_at
     return Opening(listed.result(), stamp, contacts, int(began_at) if began_at is not None else None)
-
-
-class Times(NamedTuple):
-    """When a contact was updated last, 0 if that is not told, and when it was made, in epoch seconds."""
-
-    updated_at: int
-    created_at: int | None
 
 
 @dataclass(frozen=True)

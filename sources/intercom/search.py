@@ -71,8 +71,12 @@ def named(ids: Collection[str], *, segment_id: str | None = None) -> JSON:
 
 def combined(query: JSON, *filters: JSON) -> JSON:
     """Those who answer to a query and to the filters, nested no deeper than need be: Intercom allows two levels."""
-    parts = query["value"] if query["operator"] == "AND" else [query]
-    return {"operator": "AND", "value": [*parts, *filters]}
+    return all_of(*(query["value"] if query["operator"] == "AND" else [query]), *filters)
+
+
+def all_of(*filters: JSON) -> JSON:
+    """Contacts who answer to every filter."""
+    return {"operator": "AND", "value": list(filters)}
 
 
 async def pages(

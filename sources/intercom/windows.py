@@ -81,12 +81,19 @@ class Dates:
         Under the day rule the bounds are noons: noon stays on its day in spite of daylight saving, and by a clock that
         is some hours off. Nobody is left out between two windows, whatever a day is: they share their noons.
         """
-        bounds = []
-        if window.since is not None:
-            bounds.append(_made(">", window.since - 1 if self.version.exact_times else self._noon(window.since, -1)))
-        if window.until is not None:
-            bounds.append(_made("<", window.until if self.version.exact_times else self._noon(window.until, 0)))
+        bounds = self.bounds("created_at", window)
         return combined(query, *bounds) if bounds else query
+
+    def bounds(self, field: str, window: Window) -> list[JSON]:
+        """What search has to be asked, so that a time lies in a window; nothing for an end that is open."""
+        bounds: list[JSON] = []
+        if window.since is not None:
+            after = window.since - 1 if self.version.exact_times else self._noon(window.since, -1)
+            bounds.append({"field": field, "operator": ">", "value": after})
+        if window.until is not None:
+            before = window.until if self.version.exact_times else self._noon(window.until, 0)
+            bounds.append({"field": field, "operator": "<", "value": before})
+        return bounds
 
     def _day(self, second: int) -> pendulum.DateTime:
         return pendulum.from_timestamp(second).in_timezone(zone(self.timezone)).start_of("day")
@@ -200,7 +207,3 @@ def date_of(contact: Any) -> int | None:
     dated = msgspec.json.decode(contact, type=DatedContact) if isinstance(contact, Raw) else contact
     made_at = dated.created_at
     return made_at if isinstance(made_at, int) and abs(made_at) < FAR else None
-
-
-def _made(operator: str, second: int) -> JSON:
-    return {"field": "created_at", "operator": operator, "value": second}

@@ -129,7 +129,12 @@ class Telling(httpx.AsyncBaseTransport):
 
 def sync_and_die(site: Site, death: Death) -> int | None:
     """Syncs in another process; answers its exit code, negative if a signal ended it."""
-    process = PROCESSES.Process(target=_sync, args=(site, death))
+    return run_and_die(site, death, House.sync)
+
+
+def run_and_die(site: Site, death: Death, run: Callable[..., object]) -> int | None:
+    """The same for anything that is done with a house, and takes the options of a job."""
+    process = PROCESSES.Process(target=_run, args=(site, death, run))
     process.start()
     process.join()
     return process.exitcode
@@ -142,11 +147,11 @@ def moments_of(site: Site, pattern: str) -> int:
     return int(diary.read_text().partition(" ")[0])
 
 
-def _sync(site: Site, death: Death) -> None:
+def _run(site: Site, death: Death, run: Callable[..., object]) -> None:
     use_project_config()
     house = site.house()
     sys.addaudithook(_telling_of_files(str(site.folder), death))
-    house.sync(transport=Telling(house.transport, death), say=_telling_of_steps(death))
+    run(house, transport=Telling(house.transport, death), say=_telling_of_steps(death))
     death.note("alive")
 
 
