@@ -12,6 +12,7 @@ from dlt.common.destination import Destination
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
 from .errors import Busy, Misconfigured, Unreachable, WarehouseError, first_line
+from .release import refuse_newer
 from .warehouse import MARTS, RAW, Warehouse
 
 MEND = "Mend DESTINATION__POSTGRES__CREDENTIALS; docs/destinations.md shows how to set it."
@@ -91,6 +92,7 @@ class PostgresWarehouse(Warehouse):
                     f"A run on another host, or with another data folder, holds {self._database}. Wait until it is "
                     "done, then run the command again."
                 )
+            refuse_newer(cursor, raw=RAW, place=self.place)
             yield
 
     @contextmanager

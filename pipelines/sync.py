@@ -30,7 +30,7 @@ from sources.intercom.records import App
 from sources.intercom.scanning import Found, Past, Terms
 from sources.intercom.versions import version
 
-from . import journal
+from . import journal, release
 from .background import Background
 from .errors import ExitCode, Misconfigured, plain_errors
 from .memory import RawMemory, remembering
@@ -307,6 +307,8 @@ def shelf_of(pipeline: dlt.Pipeline) -> Shelf:
 def load_package(pipeline: dlt.Pipeline) -> None:
     """Brings what was extracted into the warehouse, the pipeline's state along with it."""
     pipeline.normalize()
+    with pipeline.sql_client() as client:
+        release.note(client, raw=RAW)
     pipeline.load()
 
 

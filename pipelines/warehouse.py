@@ -13,6 +13,7 @@ from dlt.common.destination import Destination
 from filelock import FileLock, Timeout
 
 from .errors import Busy, Misconfigured, WarehouseError, first_line, plain_errors
+from .release import refuse_newer
 
 RAW = "intercom_raw"
 MARTS = "intercom"
@@ -68,7 +69,7 @@ class Warehouse:
         """The warehouse, ours alone on this host.
 
         Raises:
-            Misconfigured: the folder cannot be written, or the database not opened.
+            Misconfigured: the folder cannot be written, the database not opened, or a newer release wrote it.
             Unreachable: the database's server is not there.
             Busy: another process holds the warehouse.
         """
@@ -142,7 +143,8 @@ class Warehouse:
     @contextmanager
     def _opened(self) -> Iterator[None]:
         """The database, kept open: whoever closed it last would write all of it out, once for every step of a run."""
-        with self._connection():
+        with self._connection() as connection:
+            refuse_newer(connection, raw=RAW, place=self.place)
             yield
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
