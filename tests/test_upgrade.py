@@ -19,7 +19,8 @@ from .releases.life import DAYS, day_of_the_upgrade, pass_a_day, workspace_at_fi
 
 ARCHIVES = sorted((ROOT / "tests" / "releases").glob("*.tar.gz"))
 LOGS = ("membership_changes", "segment_scans", "contact_removals", "contact_activities", "segments", "runs")
-ENTRY = "segment_id, contact_id, spell_number, entered_at, entered_after, entered_on, is_baseline, enter_reason"  # of a spell
+ENTRY = "segment_id, contact_id, spell_number, entered_at, entered_after, entered_on, is_baseline, enter_reason"
+"""What a spell's end does not alter."""
 
 Row = tuple[Any, ...]
 
