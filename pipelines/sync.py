@@ -35,7 +35,7 @@ from .background import Background
 from .errors import ExitCode, Misconfigured, plain_errors
 from .memory import RawMemory, remembering
 from .models import Build, build, refresh
-from .pending import mend
+from .pending import clear_away, mend
 from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, IntercomSettings
 from .shelf import Shelf
 from .shelf import mend as mend_shelf
@@ -310,6 +310,7 @@ def load_package(pipeline: dlt.Pipeline) -> None:
     with pipeline.sql_client() as client:
         release.note(client, raw=RAW)
     pipeline.load()
+    clear_away(Path(pipeline.working_dir))
 
 
 def connection(

@@ -143,8 +143,7 @@ class Warehouse:
     @contextmanager
     def _opened(self) -> Iterator[None]:
         """The database, kept open: whoever closed it last would write all of it out, once for every step of a run."""
-        with self._connection() as connection:
-            refuse_newer(connection, raw=RAW, place=self.place)
+        with self._connection():
             yield
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
@@ -155,6 +154,7 @@ class Warehouse:
                 connection = duckdb.connect(str(self.file))
             # where DuckDB puts what exceeds its memory; it clears that away itself, unless it is killed
             shutil.rmtree(self._spilled, ignore_errors=True)
+            refuse_newer(connection, raw=RAW, place=self.place)
         except duckdb.Error as error:
             raise Misconfigured(
                 f"The warehouse {self.file} cannot be opened: {first_line(error)} Nothing was written. Restore it "
