@@ -217,3 +217,14 @@ def test_what_an_image_gets_is_enough_for_a_sync(variables: dict[str, str], tmp_
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{app}/pipelines/cli.py\n")
     assert "120 contacts read" in done.stdout
+
+
+CALLED = re.compile(r"(?:bin/intercom-warehouse|:/data intercom-warehouse) ([-\w. ]+?)(?= 2?>|$)", re.MULTILINE)
+SHOWN = "\n".join([DOCUMENT, *(unit.read_text() for unit in UNITS.iterdir())])
+
+
+@pytest.mark.parametrize("call", sorted(set(CALLED.findall(SHOWN))))
+def test_the_command_understands_every_call_that_is_shown(call: str) -> None:
+    done = subprocess.run([COMMAND, *call.split(), "--help"], cwd="/", env={}, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr

@@ -57,11 +57,11 @@ def second_day(workspace: Workspace) -> None:
 
 
 def third_day(workspace: Workspace) -> None:
-    """One comes back into a segment, one back into the workspace, and a segment is edited."""
+    """One comes back into a segment, one into the workspace; a segment is edited, and New empties unbelievably fast."""
     workspace.tag(person(0), "crowd")
     workspace.unarchive(person(16))
-    (crowd,) = (segment.id for segment in workspace.segments.values() if segment.name == "Paying")
-    workspace.edit_segment(crowd, Attribute("custom_attributes.plan", "=", "pro"))
+    (paying,) = (segment.id for segment in workspace.segments.values() if segment.name == "Paying")
+    workspace.edit_segment(paying, Attribute("custom_attributes.plan", "=", "pro"))
 
 
 def fourth_day(workspace: Workspace) -> None:
