@@ -23,6 +23,10 @@ NEW, STARTED, COMPLETED = (
 )
 
 
+KEPT_NOTES = 20
+"""Loaded packages that dlt's notes are kept of, 70 kB each: enough to look at what was loaded lately."""
+
+
 def mend(working_folder: Path) -> None:
     """Mends the packages in a pipeline's working folder; may itself be killed anywhere and run again."""
     if not _knows_a_schema(working_folder):
@@ -40,6 +44,13 @@ def packages(working_folder: Path) -> set[str]:
     """The packages in a pipeline's working folder that are not loaded, or not wholly."""
     waiting = (working_folder / "normalize" / "extracted", working_folder / "load" / "normalized")
     return {package.name for folder in waiting for package in _folders(folder)}
+
+
+def clear_away(working_folder: Path) -> None:
+    """Deletes what dlt notes of packages that are loaded, but for the newest: it would keep all of it for ever."""
+    loaded = _folders(working_folder / "load" / "loaded")  # named for the time; ten digits until the year 2286
+    for package in loaded[:-KEPT_NOTES]:
+        shutil.rmtree(package)
 
 
 def _knows_a_schema(working_folder: Path) -> bool:

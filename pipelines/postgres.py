@@ -13,6 +13,7 @@ from dlt.common.destination import Destination
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
 from .errors import Busy, Misconfigured, NothingToRead, Unreachable, WarehouseError, first_line
+from .release import refuse_newer
 from .warehouse import MARTS, RAW, Ask, Warehouse
 
 MEND = "Mend DESTINATION__POSTGRES__CREDENTIALS; docs/destinations.md shows how to set it."
@@ -116,6 +117,7 @@ class PostgresWarehouse(Warehouse):
                     f"A run on another host, or with another data folder, holds {self._database}. Wait until it is "
                     "done, then run the command again."
                 )
+            refuse_newer(cursor, raw=RAW, place=self.place)
             yield
 
     @contextmanager

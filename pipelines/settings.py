@@ -4,6 +4,7 @@ Defaults, with their reasons, live in `.dlt/config.toml` alone; it is found from
 current folder.
 """
 
+import os
 from pathlib import Path
 from typing import TypeVar
 
@@ -99,7 +100,11 @@ class WarehouseSettings(BaseConfiguration):
 
 
 def use_project_config() -> None:
-    """Makes dlt look for `.dlt` in the project's root instead of the current folder."""
+    """Makes dlt look for `.dlt` in the project's root instead of the current folder.
+
+    Before it does, it begins in the current folder, where nothing may say that it has to report to nobody.
+    """
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     switch_context(str(ROOT))
 
 

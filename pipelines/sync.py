@@ -30,12 +30,12 @@ from sources.intercom.records import App
 from sources.intercom.scanning import Found, Past, Terms
 from sources.intercom.versions import version
 
-from . import journal
+from . import journal, release
 from .background import Background
 from .errors import ExitCode, Misconfigured, plain_errors
 from .memory import RawMemory, remembering
 from .models import Build, build, load_checks, refresh
-from .pending import mend
+from .pending import clear_away, mend
 from .settings import DEFAULT_WORKSPACE, DEMO_WORKSPACE, IntercomSettings
 from .shelf import Shelf
 from .shelf import mend as mend_shelf
@@ -336,7 +336,10 @@ def shelf_of(pipeline: dlt.Pipeline) -> Shelf:
 def load_package(pipeline: dlt.Pipeline) -> None:
     """Brings what was extracted into the warehouse, the pipeline's state along with it."""
     pipeline.normalize()
+    with pipeline.sql_client() as client:
+        release.note(client, raw=RAW)
     pipeline.load()
+    clear_away(Path(pipeline.working_dir))
 
 
 def connection(

@@ -14,6 +14,7 @@ from dlt.common.destination import Destination
 from filelock import FileLock, Timeout
 
 from .errors import Busy, Misconfigured, NothingToRead, WarehouseError, first_line, plain_errors
+from .release import refuse_newer
 from .steps import Step
 
 RAW = "intercom_raw"
@@ -72,7 +73,7 @@ class Warehouse:
         """The warehouse, ours alone on this host.
 
         Raises:
-            Misconfigured: the folder cannot be written, or the database not opened.
+            Misconfigured: the folder cannot be written, the database not opened, or a newer release wrote it.
             Unreachable: the database's server is not there.
             Busy: another process holds the warehouse.
         """
@@ -188,6 +189,7 @@ class Warehouse:
                 connection = duckdb.connect(str(self.file))
             # where DuckDB puts what exceeds its memory; it clears that away itself, unless it is killed
             shutil.rmtree(self._spilled, ignore_errors=True)
+            refuse_newer(connection, raw=RAW, place=self.place)
         except duckdb.Error as error:
             raise Misconfigured(
                 f"The warehouse {self.file} cannot be opened: {first_line(error)} Nothing was written. Restore it "

@@ -416,3 +416,19 @@ def test_no_secret_and_no_personal_data_in_any_log_state_or_error(terminal: Term
     for where, text in said + [item for item in kept if Path(item[0]) not in warehouses]:
         assert TOKEN.encode() not in text, where
         assert CANARY.encode() not in text, where
+
+
+TELLING_WHERE_DLT_REPORTS = """
+from dlt.common.runtime import anon_tracker
+from pipelines.settings import use_project_config
+use_project_config()
+print(anon_tracker._ANON_TRACKER_ENDPOINT)
+"""
+
+
+@pytest.mark.parametrize("folder", ["/", Path(__file__).parent.parent])
+def test_dlt_reports_to_nobody_from_whatever_folder(folder: str | Path) -> None:
+    python = (sys.executable, "-c", TELLING_WHERE_DLT_REPORTS)
+    told = subprocess.run(python, cwd=folder, env={}, capture_output=True, text=True, check=True)
+
+    assert told.stdout == "None\n"

@@ -25,6 +25,7 @@ from pipelines.mark import TABLE
 from pipelines.models import SQL, build, load_models
 from pipelines.postgres import PostgresWarehouse
 from pipelines.published import Days
+from pipelines.release import FORMAT
 from pipelines.settings import postgres_credentials, warehouse_settings
 from pipelines.status import Inquiry
 from pipelines.sync import build_models
@@ -536,6 +537,17 @@ def test_what_others_made_of_the_marts_is_never_dropped(house: PostgresHouse, st
         house.sync()
 
     assert (standing(house), lasting(house)) == before
+
+
+def test_a_database_of_a_newer_release_is_left_as_it_is(house: PostgresHouse) -> None:
+    house.sync()
+    run(house.address, "insert into intercom_raw._releases values ('99.0.0', %s)", FORMAT + 1)
+    before = run(house.address, "select * from intercom_raw.segment_scans")
+
+    with pytest.raises(Misconfigured, match=r"written by release 99\.0\.0"):
+        house.sync()
+
+    assert run(house.address, "select * from intercom_raw.segment_scans") == before
 
 
 def test_choosing_one_model_builds_all(house: PostgresHouse) -> None:

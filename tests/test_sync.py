@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from pipelines.errors import ExitCode, Misconfigured, ModelsFailed
+from pipelines.pending import KEPT_NOTES
 from pipelines.sync import build_models
 from sandbox import Workspace
 from sandbox.rules import Tagged
@@ -560,3 +561,18 @@ def test_what_a_killed_run_spilled_beside_the_warehouse_is_deleted_by_the_next(h
     house.sync()
 
     assert not spilled.exists()
+
+
+def test_the_data_folder_does_not_grow_with_every_run(house: House) -> None:
+    house.sync()
+    loaded = house.warehouse.folder / "pipelines" / "intercom" / "load" / "loaded"
+    (first,) = (package.name for package in loaded.iterdir())
+    for number in range(100):
+        (loaded / f"17{number:08}.5").mkdir()
+
+    house.sync()
+
+    kept = sorted(package.name for package in loaded.iterdir())
+    assert len(kept) == KEPT_NOTES
+    assert kept[-2] == first
+    assert kept[0] == f"17{100 - KEPT_NOTES + 2:08}.5"

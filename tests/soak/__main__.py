@@ -18,6 +18,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from pipelines.errors import causes
 from pipelines.settings import use_project_config
+from tests.soak import cron
 from tests.soak.audit import check_keys
 from tests.soak.kills import (
     ANYWHERE,
@@ -44,18 +45,23 @@ def soak(
     seconds: Annotated[int, typer.Option(help="How long, about")] = 600,
     seed: Annotated[int, typer.Option(help="What is tried; the same seed tries the same")] = 1,
 ) -> None:
-    """Kills syncs at random moments, reads big workspaces half, then leads random lives; exits with 1 on a failure."""
+    """Kills syncs at random moments, reads big workspaces half, then leads random lives; exits with 1 on a failure.
+
+    Meanwhile Debian's cron runs the README's line.
+    """
     use_project_config()
     began = time.monotonic()
     typer.echo(f"soak: seed {seed}, {seconds} s")
     failures = 0
-    for failure in chain(
-        kill_at_random(seed, until=began + seconds * SHARE_OF_KILLS),
-        go_on_after_kills(seconds),
-        live_at_random(seed, until=began + seconds),
-    ):
-        failures += 1
-        typer.echo(f"FAILED: {failure}")
+    with cron.beside(seconds) as runs_by_cron:
+        for failure in chain(
+            kill_at_random(seed, until=began + seconds * SHARE_OF_KILLS),
+            go_on_after_kills(seconds),
+            live_at_random(seed, until=began + seconds),
+            runs_by_cron(),
+        ):
+            failures += 1
+            typer.echo(f"FAILED: {failure}")
     took = time.monotonic() - began
     typer.echo(f"soak: seed {seed}, {took:.0f} s, {failures} failures: {'FAILED' if failures else 'passed'}; {tally()}")
     raise typer.Exit(bool(failures))

@@ -1,0 +1,230 @@
+"""Promises of docs/scheduling.md: each example is taken out of it and tried, as far as this machine can."""
+
+import grp
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.settings import ROOT
+from sandbox import Workspace, create_app, serving
+
+from .conftest import NO_QUOTA
+from .soak.cron import SCHEDULE, WHERE_IT_IS, line_of_readme
+
+DOCUMENT = (ROOT / "docs" / "scheduling.md").read_text()
+UNITS = ROOT / "docs" / "systemd"
+DOCKERFILE = (ROOT / "docs" / "docker" / "Dockerfile").read_text()
+COMMAND = Path(sys.executable).parent / "intercom-warehouse"
+TOKEN = "token-canary-77b0"
+CRON = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "HOME": "/", "LOGNAME": "somebody"}
+EVERYWHERE = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+LOGROTATE = shutil.which("logrotate", path=EVERYWHERE)
+SYSTEMD_ANALYZE = shutil.which("systemd-analyze", path=EVERYWHERE)
+CODES = (0, 1, 2, 3, 4, 5, 6, 7)
+NEED_NOBODY = {0, 4, 5}
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced examples of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE)
+
+
+LINES = [line for block in blocks("crontab") for line in block.splitlines()]
+BY_EXIT_CODE = [line for line in LINES if "case $?" in line]
+
+
+def mailed(line: str, project: Path | str, **variables: str) -> str:
+    """What cron would mail of a crontab line, where the project is."""
+    command = SCHEDULE.sub("", line).replace(WHERE_IT_IS, str(project))
+    assert "%" not in command, "cron takes it for the end of the line"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd="/",
+        env=CRON | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return Workspace(contacts=120, segments=6, token=TOKEN)
+
+
+@pytest.fixture
+def variables(workspace: Workspace, tmp_path: Path) -> Iterator[dict[str, str]]:
+    with serving(create_app(workspace, limit=NO_QUOTA)) as url:
+        yield {
+            "WAREHOUSE__DATA_DIR": str(tmp_path / "data"),
+            "SOURCES__INTERCOM__BASE_URL": url,
+            "SOURCES__INTERCOM__ACCESS_TOKEN": TOKEN,
+        }
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Path:
+    """A project whose command says how it ends on both outputs, and ends with the code in $CODE."""
+    command = tmp_path / "project" / ".venv" / "bin" / "intercom-warehouse"
+    command.parent.mkdir(parents=True)
+    command.write_text('#!/bin/sh\necho "result $CODE"\necho "what to do about $CODE" >&2\nexit $CODE\n')
+    command.chmod(0o755)
+    return tmp_path / "project"
+
+
+def test_the_document_and_the_readme_show_the_same_line() -> None:
+    assert line_of_readme() in LINES
+
+
+def test_the_readmes_line_says_nothing_when_all_is_well(variables: dict[str, str]) -> None:
+    project = COMMAND.parent.parent.parent
+
+    assert mailed(line_of_readme(), project, **variables) == ""
+
+
+def test_the_readmes_line_says_what_to_do_when_a_run_fails(variables: dict[str, str]) -> None:
+    variables["SOURCES__INTERCOM__ACCESS_TOKEN"] = "wrong"
+
+    said = mailed(line_of_readme(), COMMAND.parent.parent.parent, **variables)
+
+    assert "SOURCES__INTERCOM__ACCESS_TOKEN" in said
+    assert "Traceback" not in said
+
+
+def test_the_readmes_line_tells_of_a_run_that_is_worth_a_look(workspace: Workspace, variables: dict[str, str]) -> None:
+    project = COMMAND.parent.parent.parent
+    mailed(line_of_readme(), project, **variables)
+    workspace.faults.half_segment_list()
+
+    assert "incomplete: " in mailed(line_of_readme(), project, **variables)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_readmes_line_mails_all_but_success(stand_in: Path, code: int) -> None:
+    said = mailed(line_of_readme(), stand_in, CODE=str(code))
+
+    assert said == (f"result {code}\nwhat to do about {code}\n" if code else "")
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("line", BY_EXIT_CODE, ids=["mail", "log and mail"])
+def test_what_mends_itself_is_not_mailed(stand_in: Path, tmp_path: Path, line: str, code: int) -> None:
+    line = line.replace("/var/log/intercom-warehouse", str(tmp_path))
+
+    assert (f"what to do about {code}" in mailed(line, stand_in, CODE=str(code))) == (code not in NEED_NOBODY)
+    assert code not in NEED_NOBODY or mailed(line, stand_in, CODE=str(code)) == ""
+
+
+def test_the_log_has_what_every_run_said(stand_in: Path, tmp_path: Path) -> None:
+    (line,) = (line for line in BY_EXIT_CODE if "--log-format json" in line)
+    line = line.replace("/var/log/intercom-warehouse", str(tmp_path))
+
+    for code in (0, 4):
+        mailed(line, stand_in, CODE=str(code))
+
+    assert (tmp_path / "sync.log").read_text() == "".join(
+        f"result {code}\nwhat to do about {code}\n" for code in (0, 4)
+    )
+
+
+@pytest.mark.skipif(LOGROTATE is None, reason="apt-get install logrotate brings what reads the example")
+def test_logrotate_understands_the_example(tmp_path: Path) -> None:
+    (example,) = blocks("logrotate")
+    user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+    example = example.replace("su intercom-warehouse intercom-warehouse", f"su {user} {group}")
+    file = tmp_path / "logrotate.conf"
+    file.write_text(example.replace("/var/log/intercom-warehouse", str(tmp_path)))
+    file.chmod(0o600)
+    (tmp_path / "sync.log").write_text("a line\n")
+
+    debug = (str(LOGROTATE), "--debug", "--force", "--state", str(tmp_path / "state"))
+    done = subprocess.run([*debug, file], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert "error:" not in done.stderr
+    assert "sync.log.1" in done.stderr
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="apt-get install systemd brings what reads the units"
+)
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    for unit in UNITS.iterdir():
+        text = unit.read_text().replace("/opt/intercom-warehouse/.venv/bin/intercom-warehouse", str(COMMAND))
+        (tmp_path / unit.name).write_text(text)
+
+    verify = (str(SYSTEMD_ANALYZE), "verify", "--man=no")
+    done = subprocess.run([*verify, *tmp_path.iterdir()], capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_service_tries_again_only_after_what_mends_itself() -> None:
+    (never,) = re.findall(r"^RestartPreventExitStatus=(.*)$", (UNITS / "intercom-warehouse.service").read_text(), re.M)
+
+    assert set(CODES) - set(map(int, never.split())) == NEED_NOBODY
+
+
+def test_the_document_names_every_unit() -> None:
+    timers = {unit.name for unit in UNITS.glob("*.timer")}
+
+    assert {timer for timer in timers if timer not in DOCUMENT} == set()
+
+
+COPIED = [
+    path for sources in re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.MULTILINE) for path in sources.split()
+]
+
+
+def test_an_image_gets_what_is_copied_and_nothing_else() -> None:
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+
+    assert rules[0] == "*"
+    assert {rule.removeprefix("!") for rule in rules if rule.startswith("!")} == set(COPIED)
+
+
+def test_what_an_image_gets_is_enough_for_a_sync(variables: dict[str, str], tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    for name in COPIED:
+        (app / name).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+        copy(ROOT / name, app / name)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", app / ".venv"], check=True)
+    (site,) = (app / ".venv" / "lib").glob("python*/site-packages")
+    packages = sysconfig.get_path("purelib")  # what the lock has, but not the project: its own .pth is not read there
+    (site / "found.pth").write_text(f"{app}\n{packages}\n")
+
+    called = "import pipelines.cli as cli; print(cli.__file__); cli.main()"
+    done = subprocess.run(
+        [app / ".venv" / "bin" / "python", "-c", called, "--quiet", "sync"],
+        cwd="/",
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{app}/pipelines/cli.py\n")
+    assert "120 contacts read" in done.stdout
+
+
+CALLED = re.compile(r"(?:bin/intercom-warehouse|:/data intercom-warehouse) ([-\w. ]+?)(?= 2?>|$)", re.MULTILINE)
+SHOWN = "\n".join([DOCUMENT, *(unit.read_text() for unit in UNITS.iterdir())])
+
+
+@pytest.mark.parametrize("call", sorted(set(CALLED.findall(SHOWN))))
+def test_the_command_understands_every_call_that_is_shown(call: str) -> None:
+    done = subprocess.run([COMMAND, *call.split(), "--help"], cwd="/", env={}, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,147 @@
+"""The promise to who upgrades: a warehouse of any release before opens, goes on, and loses no row of its history."""
+
+import tarfile
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pipelines.errors import ExitCode, Misconfigured
+from pipelines.release import FORMAT, RELEASE
+from pipelines.settings import ROOT
+from pipelines.sync import build_models
+from sandbox import Workspace
+
+from .conftest import House
+from .releases.life import DAYS, day_of_the_upgrade, pass_a_day, workspace_at_first
+
+ARCHIVES = sorted((ROOT / "tests" / "releases").glob("*.tar.gz"))
+LOGS = ("membership_changes", "segment_scans", "contact_removals", "contact_activities", "segments", "runs")
+ENTRY = "segment_id, contact_id, spell_number, entered_at, entered_after, entered_on, is_baseline, enter_reason"
+"""What a spell's end does not alter."""
+
+Row = tuple[Any, ...]
+
+
+pytestmark = pytest.mark.xdist_group("upgrade")  # one upgrade, which most of them look at
+
+
+@pytest.fixture(scope="module", params=ARCHIVES, ids=lambda path: path.name.removesuffix(".tar.gz"))
+def archive(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+@pytest.fixture
+def kept(archive: Path, tmp_path: Path) -> House:
+    """A release's warehouse as it was left, and the workspace of that moment."""
+    return unpacked(archive, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def upgraded(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[House, House]:
+    """A release's warehouse as it was left, and after the next day's sync by this release."""
+    house = unpacked(archive, tmp_path_factory.mktemp("upgraded"))
+    pass_a_day(house.workspace, day_of_the_upgrade)
+    house.sync()
+    return unpacked(archive, tmp_path_factory.mktemp("kept")), house
+
+
+def unpacked(archive: Path, folder: Path) -> House:
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    return House(folder / "data", workspace_of_then())
+
+
+def workspace_of_then() -> Workspace:
+    workspace = workspace_at_first()
+    workspace.advance(seconds=1)
+    for events in DAYS:
+        pass_a_day(workspace, events)
+        workspace.advance(seconds=1)
+    return workspace
+
+
+def rows(house: House, table: str, columns: str = "*", condition: str = "true") -> set[Row]:
+    return {tuple(map(repr, row)) for row in house.query(f"select {columns} from {table} where {condition}")}
+
+
+def columns(house: House, table: str) -> str:
+    return ", ".join(row[0] for row in house.query("select column_name from (describe from query_table(?))", table))
+
+
+def test_a_warehouse_of_this_release_is_kept() -> None:
+    assert RELEASE in [path.name.removesuffix(".tar.gz") for path in ARCHIVES]
+
+
+def test_the_sandbox_still_has_the_workspace_that_was_synced(kept: House) -> None:
+    assert kept.members() == kept.workspace.pairs()
+
+
+def test_a_sync_goes_on_where_the_release_before_left_off(kept: House) -> None:
+    known = rows(kept, "intercom_raw.contacts", "id")
+    pass_a_day(kept.workspace, day_of_the_upgrade)
+
+    outcome = kept.sync()
+
+    assert outcome.exit_code == ExitCode.DONE
+    assert outcome.warnings == ()
+    assert 0 < outcome.contacts_read < len(known)
+    assert kept.members() == kept.workspace.pairs()
+    present = rows(kept, "intercom.contacts", "contact_id", "not is_deleted")
+    assert present == {(repr(contact_id),) for contact_id in kept.workspace.contacts}
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_an_upgrade_alters_no_row_of_a_log(upgraded: tuple[House, House], log: str) -> None:
+    assert lost(upgraded, f"intercom_raw.{log}") == set()
+
+
+def test_an_upgrade_alters_no_spell_that_had_ended_and_no_beginning(upgraded: tuple[House, House]) -> None:
+    assert lost(upgraded, "intercom.segment_memberships", condition="not is_current") == set()
+    assert lost(upgraded, "intercom.segment_memberships", ENTRY) == set()
+
+
+@pytest.mark.parametrize("mart", ["segment_membership_events", "segment_membership_snapshots", "segment_daily"])
+def test_an_upgrade_alters_no_day_that_was_told(upgraded: tuple[House, House], mart: str) -> None:
+    assert lost(upgraded, f"intercom.{mart}") == set()
+
+
+def lost(upgraded: tuple[House, House], table: str, chosen: str | None = None, condition: str = "true") -> set[Row]:
+    """Rows of before that are not there any more, in the columns of before: a later release may add some."""
+    kept, house = upgraded
+    chosen = chosen or columns(kept, table)
+    before = rows(kept, table, chosen, condition)
+    assert before
+    return before - rows(house, table, chosen)
+
+
+def test_models_builds_the_same_history_from_what_was_loaded(kept: House) -> None:
+    table = "intercom.segment_memberships"
+    then = columns(kept, table)
+    before = rows(kept, table, then)
+
+    with kept.warehouse.held():
+        build_models(kept.warehouse.pipeline(kept.name))
+        kept.warehouse.publish(lambda _: None)
+
+    assert rows(kept, table, then) == before
+
+
+def test_a_warehouse_of_a_newer_release_is_left_as_it_is(kept: House) -> None:
+    with duckdb.connect(str(kept.warehouse.file)) as connection:
+        connection.execute("insert into intercom_raw._releases values ('99.0.0', ?)", [FORMAT + 1])
+    before = contents(kept)
+
+    with pytest.raises(Misconfigured, match=r"written by release 99\.0\.0.*Install 99\.0\.0 or a newer"):
+        kept.sync()
+
+    assert contents(kept) == before
+
+
+def contents(house: House) -> dict[Path, str]:
+    """Every file but the journal, which tells of runs that were refused, too."""
+    files = (path for path in house.folder.rglob("*") if path.is_file())
+    return {path: sha256(path.read_bytes()).hexdigest() for path in files if path.name not in ("runs.jsonl", "lock")}
