@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -15,7 +16,9 @@ from sources.intercom.preview import Preview
 
 from . import check as checks
 from . import display
+from .duration import duration
 from .errors import Misconfigured, WarehouseError, exit_code_of, plain_errors
+from .lock import AT_ONCE, Claim
 from .postgres import PostgresWarehouse
 from .settings import (
     DEFAULT_WORKSPACE,
@@ -57,6 +60,12 @@ WorkspaceName = Annotated[
         "NAME__SOURCES__INTERCOM__ACCESS_TOKEN.",
     ),
 ]
+Wait = Annotated[
+    timedelta | None,
+    typer.Option(
+        parser=duration, metavar="10m", help="Wait so long for another run to be done, instead of not at all."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
@@ -95,12 +104,14 @@ def sync(
     accept_shrink: Annotated[
         bool, typer.Option("--accept-shrink", help="Believe at once that a segment lost most of its members.")
     ] = False,
+    wait: Wait = None,
     workspace: WorkspaceName = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> None:
     """Bring the warehouse up to date: read, load, build, check, publish."""
     mode.as_json = as_json
     job = Sync(a_warehouse(), intercom_settings(a_name(workspace)), workspace, full=full, accept_shrink=accept_shrink)
+    job.wait = wait or AT_ONCE
     if not mode.quiet:
         job.say, job.watch = display.say, display.watch
     if plan:
@@ -117,6 +128,7 @@ def sync(
 @app.command()
 def models(
     select: Annotated[list[str] | None, typer.Option(help="Only this model and what follows from it.")] = None,
+    wait: Wait = None,
     workspace: WorkspaceName = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> None:
@@ -125,9 +137,11 @@ def models(
     warehouse = a_warehouse()
     if not warehouse.exists:
         raise Misconfigured(f"There is no warehouse in {warehouse.place} yet. Run intercom-warehouse sync first.")
-    with warehouse.held(), plain_errors(warehouse.explain):
-        built = build_models(warehouse.pipeline(a_name(workspace)), select)
-        warehouse.publish(silently if mode.quiet else display.say)
+    say = silently if mode.quiet else display.say
+    claim = Claim("models", a_name(workspace), wait=wait or AT_ONCE, say=say)
+    with plain_errors(warehouse.explain), warehouse.held(claim):
+        built = build_models(warehouse.pipeline(workspace), select)
+        warehouse.publish(say)
     if as_json:
         typer.echo(json.dumps({"models": built.models, "warnings": [str(fault) for fault in built.faults]}))
     else:
@@ -137,7 +151,7 @@ def models(
 @app.command()
 def check(workspace: WorkspaceName = DEFAULT_WORKSPACE) -> None:
     """Tell whether a sync would work: token, scopes, quota, lock, warehouse, region, a line each."""
-    warehouse = a_warehouse()
+    warehouse = an_impatient_warehouse()
     with plain_errors(warehouse.explain):
         for name, found in checks.check(warehouse, intercom_settings(a_name(workspace)), workspace):
             display.show_check(name, found)
@@ -160,7 +174,7 @@ def verify(
     """
     mode.as_json = as_json
     settings = intercom_settings(a_name(workspace))
-    job = Verify(a_warehouse(), settings, workspace, sample=sample, seed=a_seed() if seed is None else seed)
+    job = Verify(an_impatient_warehouse(), settings, workspace, sample=sample, seed=a_seed() if seed is None else seed)
     if not mode.quiet:
         job.track = display.track
     found = job.run()
@@ -197,7 +211,14 @@ def a_warehouse() -> Warehouse:
     settings = warehouse_settings()
     if settings.destination == "postgres":
         return PostgresWarehouse(settings.folder, postgres_credentials())
-    return Warehouse(settings.folder)
+    return Warehouse(settings.folder, wait_for_readers=timedelta(seconds=settings.wait_for_readers))
+
+
+def an_impatient_warehouse() -> Warehouse:
+    """The configured warehouse, for a command that writes nothing: somebody is waiting for its answer."""
+    warehouse = a_warehouse()
+    warehouse.wait_for_readers = AT_ONCE
+    return warehouse
 
 
 def a_name(workspace: str) -> str:

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parent.parent
 DEFAULT_WORKSPACE = "intercom"
 DEMO_WORKSPACE = "demo"
 DESTINATIONS = ("duckdb", "postgres")
+MOST_SECONDS = 86_400
 SET_CREDENTIALS = (
     "Set DESTINATION__POSTGRES__CREDENTIALS to postgresql://user:password@host:5432/database, the password "
     "percent-encoded; docs/destinations.md tells more."
@@ -83,9 +84,15 @@ class WarehouseSettings(BaseConfiguration):
 
     data_dir: str = None  # type: ignore[assignment]
     destination: str = None  # type: ignore[assignment]
+    wait_for_readers: float = None  # type: ignore[assignment]
 
     def on_resolved(self) -> None:
-        """Refuses what this project was never run on."""
+        """Refuses what this project was never run on, and a wait that cannot be."""
+        if not 0 <= self.wait_for_readers <= MOST_SECONDS:
+            raise Misconfigured(
+                f"wait_for_readers is a number of seconds: set it between 0 and a day, {MOST_SECONDS}, not to "
+                f"{self.wait_for_readers}."
+            )
         if self.destination not in DESTINATIONS:
             raise Misconfigured(
                 f"The destination {self.destination!r} is none that is run: set WAREHOUSE__DESTINATION to "

@@ -33,6 +33,7 @@ from sources.intercom.versions import version
 from . import journal
 from .background import Background
 from .errors import ExitCode, Misconfigured, plain_errors
+from .lock import AT_ONCE, Claim
 from .memory import RawMemory, remembering
 from .models import Build, build, refresh
 from .pending import mend
@@ -99,6 +100,7 @@ class Sync:
         workspace: its name here, and its pipeline's; the name of its own section where it is not the default.
         full: read every contact instead of those changed, and ask for those no longer found.
         accept_shrink: believe a collapse at first sight.
+        wait: how long to wait for another run to end.
         clock: tells `observed_at`; the demo moves it.
         transport: replaces the network, for a workspace that lives in this process.
         say: told each step as it begins.
@@ -110,6 +112,7 @@ class Sync:
     workspace: str = DEFAULT_WORKSPACE
     full: bool = False
     accept_shrink: bool = False
+    wait: timedelta = AT_ONCE
     clock: Clock = utc_now
     transport: httpx.AsyncBaseTransport | None = None
     retries: Retries = PATIENT
@@ -132,7 +135,7 @@ class Sync:
         self.warehouse.prepare()
         command = "sync --full" if self.full else "sync"
         journaled = journal.kept(self.warehouse, self.workspace, command, clock=self.clock, usage=self.usage)
-        with journaled as run, self.warehouse.held():
+        with journaled as run, self.warehouse.held(self._claim(command)):
             pipeline = self.warehouse.pipeline(self.workspace)
             mend(Path(pipeline.working_dir))
             app = self._introduce(pipeline)
@@ -153,13 +156,16 @@ class Sync:
             WarehouseError, IntercomError: as `run` does.
         """
         check_purpose(self.warehouse, self.workspace)
-        with plain_errors(self.warehouse.explain), self.warehouse.held():
+        with plain_errors(self.warehouse.explain), self.warehouse.held(self._claim("sync --plan")):
             pipeline = self.warehouse.pipeline(self.workspace)
             app = self._introduce(pipeline)
             terms, before = self._terms(app, "preview"), past(_source_state(pipeline))
             with remembering(pipeline, app.id_code) as memory:
                 check_clock(self.clock(), memory)
                 return asyncio.run(preview(self._connect(), terms, past=before, memory=memory))
+
+    def _claim(self, command: str) -> Claim:
+        return Claim(command, self.workspace, wait=self.wait, say=self.say)
 
     def _introduce(self, pipeline: dlt.Pipeline) -> App:
         self.say(f"Asking {self.settings.url} whose token this is")

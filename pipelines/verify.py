@@ -29,6 +29,7 @@ from sources.intercom.search import ask, count, members_of
 
 from . import journal
 from .errors import ExitCode, Misconfigured
+from .lock import Claim
 from .memory import RawMemory
 from .settings import DEFAULT_WORKSPACE, IntercomSettings
 from .sync import (
@@ -174,7 +175,7 @@ class Verify:
         The raw tables are read, not the published copy: PostgreSQL has none, and one left behind by a failed build
         would tell of differences that the warehouse itself does not have.
         """
-        with self.warehouse.held():
+        with self.warehouse.held(Claim("verify", self.workspace)):
             pipeline = self.warehouse.pipeline(self.workspace)
             check_bound(app, self.settings, pipeline)
             with pipeline.sql_client() as client:

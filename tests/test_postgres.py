@@ -10,9 +10,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import psycopg2
 import pytest
 
 from pipelines.errors import Busy, ExitCode, Misconfigured, ModelsFailed, Unreachable
+from pipelines.lock import Claim
 from pipelines.mark import TABLE
 from pipelines.models import SQL, build, load_models
 from pipelines.postgres import PostgresWarehouse
@@ -643,6 +644,23 @@ def test_two_data_folders_do_not_write_at_once(tmp_path: Path, server: Server) -
         pass
     with there.held():
         pass
+
+
+def test_a_run_waits_for_one_on_another_host(tmp_path: Path, server: Server) -> None:
+    reached, told = credentials(server.database()), list[str]()
+    here, there = PostgresWarehouse(tmp_path / "here", reached), PostgresWarehouse(tmp_path / "there", reached)
+
+    with ExitStack() as before:
+        before.enter_context(here.held())
+        claim = Claim(
+            "sync", "b", wait=timedelta(minutes=1), say=told.append, sleep=lambda _: before.close(), monotonic=lambda: 0
+        )
+        with there.held(claim), pytest.raises(Busy), here.held():
+            pass
+
+    assert told == [
+        f"Waiting 1 minute at most: A run on another host, or with another data folder, holds {here.place}."
+    ]
 
 
 @pytest.mark.parametrize(("port", "exit_code"), [(None, 2), (1, 4)], ids=["not loaded yet", "not there"])
