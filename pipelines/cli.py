@@ -16,6 +16,7 @@ from sources.intercom.preview import Preview
 
 from . import check as checks
 from . import display
+from .abort import Abort, Waiting
 from .duration import duration
 from .errors import Misconfigured, WarehouseError, exit_code_of, plain_errors
 from .lock import AT_ONCE, Claim
@@ -183,6 +184,36 @@ def verify(
     else:
         display.show_verification(found)
     raise typer.Exit(found.exit_code)
+
+
+@app.command()
+def abort_pending(
+    yes: Annotated[bool, typer.Option("--yes", help="Drop it without being asked.")] = False,
+    wait: Wait = None,
+    workspace: WorkspaceName = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+) -> None:
+    """Show what was read and cannot be loaded, and drop it: the next sync reads it again.
+
+    What had arrived of it is deleted, but for contacts.
+    """
+    mode.as_json = as_json
+
+    def confirm(waiting: Waiting) -> bool:
+        if not as_json:
+            display.show_waiting(waiting)
+        if not yes and (as_json or not sys.stdin.isatty()):
+            raise Misconfigured("Nothing was dropped, since nobody can be asked here: add --yes.")
+        return yes or typer.confirm("Drop it?", err=True)
+
+    job = Abort(a_warehouse(), confirm, a_name(workspace), wait=wait or AT_ONCE)
+    if not mode.quiet:
+        job.say = display.say
+    aborted = job.run()
+    if as_json:
+        typer.echo(json.dumps(asdict(aborted)))
+    else:
+        display.show_aborted(aborted)
 
 
 @app.command()

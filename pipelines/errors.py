@@ -90,6 +90,8 @@ def plain_errors(explain: Callable[[BaseException], WarehouseError | None]) -> I
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
+        if is_ours(error):
+            raise  # with what it was raised from: --debug shows it
         for cause in causes(error):
             if is_ours(cause):
                 raise cause from None

@@ -19,6 +19,7 @@ from sources.intercom.records import RUNS, RUNS_KEY, rows_table
 
 from .errors import ExitCode, exit_code_of, is_ours, plain_errors
 from .memory import RawMemory
+from .packages import stuck_packages_told
 from .warehouse import Warehouse
 
 
@@ -53,7 +54,7 @@ def kept(warehouse: Warehouse, pipeline_name: str, command: str, *, clock: Clock
     """A run that is written into the journal however it ends; errors that people can mend are put into words."""
     run = start(pipeline_name, command, clock())
     try:
-        with plain_errors(warehouse.explain):
+        with stuck_packages_told(), plain_errors(warehouse.explain):
             yield run
         run.end(clock(), ExitCode(run.exit_code or 0))
     except BaseException as error:

@@ -23,8 +23,16 @@ NEW, STARTED, COMPLETED = (
 )
 
 
+def set_aside(working_folder: Path) -> Path:
+    """Takes a pipeline's working folder away, all at once; where it is now. The pipeline has to be made anew."""
+    aside = _aside(working_folder)
+    shutil.rmtree(aside, ignore_errors=True)
+    return working_folder.rename(aside)
+
+
 def mend(working_folder: Path) -> None:
     """Mends the packages in a pipeline's working folder; may itself be killed anywhere and run again."""
+    shutil.rmtree(_aside(working_folder), ignore_errors=True)  # an abort was killed before all of it was deleted
     if not _knows_a_schema(working_folder):
         for package in _folders(working_folder / "normalize" / "extracted"):
             shutil.rmtree(package)
@@ -34,6 +42,10 @@ def mend(working_folder: Path) -> None:
             shutil.rmtree(package)
         elif any(_jobs(package, STARTED, COMPLETED)):
             _begin_again(package)
+
+
+def _aside(working_folder: Path) -> Path:
+    return working_folder.with_name(f"{working_folder.name}.aborted")
 
 
 def _knows_a_schema(working_folder: Path) -> bool:
