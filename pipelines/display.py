@@ -205,12 +205,16 @@ def show_preview(preview: Preview) -> None:
         "segments": f"{len(todo.sweeps)} swept, {len(todo.rest)} asked only about contacts that changed",
         "cost": f"about {preview.calls:,} calls and {preview.megabytes:,.1f} MB",
     }
+    if preview.excluded:
+        rows["excluded"] = f"{preview.excluded} segments: not read"
     if preview.asked:
         rows["segments"] = f"{preview.asked:,} contacts asked for theirs one by one: search cannot be asked by segment"
     if todo.rest:
         rows["drift"] = f"up to {todo.drift_calls:,} calls more, for segments that turn out to have drifted"
     for name, value in rows.items():
-        results.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
+        tell(name, value)
+    for note in preview.notes:
+        results.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
 
 
 def show_build(built: Build) -> None:

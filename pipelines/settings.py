@@ -47,6 +47,8 @@ class IntercomSettings(BaseConfiguration):
     max_shrink: float = None  # type: ignore[assignment]
     sweep_every: float = None  # type: ignore[assignment]
     sweep_budget: int = None  # type: ignore[assignment]
+    include_segments: list[str] = None  # type: ignore[assignment]
+    exclude_segments: list[str] = None  # type: ignore[assignment]
     base_url: str | None = None
 
     def on_resolved(self) -> None:
@@ -125,6 +127,7 @@ def sandbox_settings(token: str) -> IntercomSettings:
     """The project's defaults for a workspace that lives in this process, whatever is configured for a real one."""
     settings = _resolved(IntercomSettings(access_token=token), ("sources", "intercom"))
     settings.access_token, settings.base_url, settings.region = token, "http://sandbox.invalid", "us"
+    settings.include_segments, settings.exclude_segments = [], []
     return settings
 
 

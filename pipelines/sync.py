@@ -28,6 +28,7 @@ from sources.intercom.progress import Progress
 from sources.intercom.reading import Reading
 from sources.intercom.records import App
 from sources.intercom.scanning import Found, Past, Terms
+from sources.intercom.selection import Selection
 from sources.intercom.versions import version
 
 from . import journal
@@ -264,6 +265,7 @@ class Sync:
             limits=Limits(timedelta(hours=settings.sweep_every), settings.sweep_budget),
             overlap=settings.overlap,
             full=self.full,
+            selection=Selection(settings.include_segments, settings.exclude_segments),
         )
 
     def _outcome(self, run: journal.Run, found: Found, built: Build) -> Outcome:

@@ -133,9 +133,12 @@ def test_work_beside_a_block_that_fails_is_cancelled() -> None:
 def test_a_block_that_fails_when_the_work_beside_it_has_ended_says_why() -> None:
     ended = Event()
 
-    with pytest.raises(KeyError), Background(asyncio.sleep(0), ended.set):
+    def fail() -> None:
         ended.wait()
         raise KeyError
+
+    with pytest.raises(KeyError), Background(asyncio.sleep(0), ended.set):
+        fail()
 
 
 @pytest.mark.parametrize(("hours", "begins_again"), [(0.5, False), (2, True)])
