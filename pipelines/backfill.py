@@ -199,7 +199,7 @@ class Backfill(Job):
             app = self._ask_whose_token()
             check_region(app, self.settings)
             return app, 0
-        with self.warehouse.held():
+        with self.warehouse.held(self._claim("backfill --dry-run")):
             pipeline = self.warehouse.pipeline(self.workspace)
             return self._introduce(pipeline), period.loaded(source_state(pipeline))
 

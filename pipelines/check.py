@@ -8,6 +8,7 @@ from sources.intercom.pacing import Pacer
 from sources.intercom.records import App
 from sources.intercom.search import count, everyone
 
+from .lock import Claim
 from .settings import IntercomSettings
 from .sync import check_identity, connection
 from .warehouse import Warehouse
@@ -28,7 +29,7 @@ def check(warehouse: Warehouse, settings: IntercomSettings, workspace: str) -> I
     yield "token", f"opens workspace {app.id_code}{f' ({app.name})' if app.name else ''}"
     yield "scopes", f"{segments:,} segments and {contacts:,} contacts can be read"
     yield "quota", f"{pacer.quota}; a sync spends {settings.rate_limit_share:.0%} of it at most"
-    with warehouse.held():
+    with warehouse.held(Claim("check", workspace)):
         yield "lock", "free"
         yield "warehouse", f"{warehouse.place} can be written"
         check_identity(app, settings, warehouse.pipeline(workspace))

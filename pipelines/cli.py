@@ -19,9 +19,11 @@ from sources.intercom.preview import Preview
 
 from . import check as checks
 from . import display, logs
+from .abort import Abort, Waiting
 from .backfill import DEFAULT_CHUNK, LATEST_ONLY, NO_HISTORY, Backfill, BackfillPreview
 from .duration import duration
 from .errors import ExitCode, Misconfigured, WarehouseError, plain_errors
+from .lock import AT_ONCE, Claim
 from .moment import moment
 from .output import BuiltModels, PlannedBackfill, PlannedSync, Problem, json_of
 from .overview import show_status
@@ -67,6 +69,12 @@ WorkspaceName = Annotated[
         metavar="NAME",
         help="A workspace with a pipeline and a token of its own: section NAME.sources.intercom in .dlt/, or "
         "NAME__SOURCES__INTERCOM__ACCESS_TOKEN.",
+    ),
+]
+Wait = Annotated[
+    timedelta | None,
+    typer.Option(
+        parser=duration, metavar="10m", help="Wait so long for another run to be done, instead of not at all."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -136,12 +144,14 @@ def sync(
     accept_shrink: Annotated[
         bool, typer.Option("--accept-shrink", help="Believe at once that a segment lost most of its members.")
     ] = False,
+    wait: Wait = None,
     workspace: WorkspaceName = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> None:
     """Bring the warehouse up to date: read, load, build, check, publish."""
     mode.as_json = as_json
     job = Sync(a_warehouse(), intercom_settings(a_name(workspace)), workspace, full=full, accept_shrink=accept_shrink)
+    job.wait = wait or AT_ONCE
     if not mode.quiet:
         job.say, job.watch = mode.voice.say, mode.voice.watch
     if plan:
@@ -159,6 +169,7 @@ def sync(
 @app.command()
 def models(
     select: Annotated[list[str] | None, typer.Option(help="Only this model and what follows from it.")] = None,
+    wait: Wait = None,
     workspace: WorkspaceName = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> None:
@@ -167,9 +178,11 @@ def models(
     warehouse = a_warehouse()
     if not warehouse.exists:
         raise Misconfigured(f"There is no warehouse in {warehouse.place} yet. Run intercom-warehouse sync first.")
-    with warehouse.held(), plain_errors(warehouse.explain):
-        built = build_models(warehouse.pipeline(a_name(workspace)), select)
-        warehouse.publish(silently if mode.quiet else mode.voice.say)
+    say = silently if mode.quiet else mode.voice.say
+    claim = Claim("models", a_name(workspace), wait=wait or AT_ONCE, say=say)
+    with plain_errors(warehouse.explain), warehouse.held(claim):
+        built = build_models(warehouse.pipeline(workspace), select)
+        warehouse.publish(say)
     if as_json:
         typer.echo(json_of(BuiltModels.of(built)))
     else:
@@ -195,13 +208,15 @@ def backfill(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell the chunks and what they would cost, and stop there.")
     ] = False,
+    wait: Wait = None,
     workspace: WorkspaceName = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> None:
     """Load the contacts of a window of time."""
     mode.as_json = as_json
     settings = intercom_settings(a_name(workspace))
-    job = Backfill(a_warehouse(), settings, workspace, since=since, until=until, by=by, chunk=chunk)
+    waits = wait or AT_ONCE
+    job = Backfill(a_warehouse(), settings, workspace, since=since, until=until, by=by, chunk=chunk, wait=waits)
     if not mode.quiet:
         job.say, job.watch = mode.voice.say, mode.voice.watch
     if dry_run:
@@ -218,7 +233,7 @@ def backfill(
 @app.command()
 def check(workspace: WorkspaceName = DEFAULT_WORKSPACE) -> None:
     """Tell whether a sync would work: token, scopes, quota, lock, warehouse, region, a line each."""
-    warehouse = a_warehouse()
+    warehouse = an_impatient_warehouse()
     with plain_errors(warehouse.explain):
         for name, found in checks.check(warehouse, intercom_settings(a_name(workspace)), workspace):
             display.show_check(name, found)
@@ -241,7 +256,7 @@ def verify(
     """
     mode.as_json = as_json
     settings = intercom_settings(a_name(workspace))
-    job = Verify(a_warehouse(), settings, workspace, sample=sample, seed=a_seed() if seed is None else seed)
+    job = Verify(an_impatient_warehouse(), settings, workspace, sample=sample, seed=a_seed() if seed is None else seed)
     if not mode.quiet:
         job.track = mode.voice.track
     found = job.run()
@@ -274,6 +289,36 @@ def status(
     else:
         show_status(found, display.results)
     raise typer.Exit(found.exit_code)
+
+
+@app.command()
+def abort_pending(
+    yes: Annotated[bool, typer.Option("--yes", help="Drop it without being asked.")] = False,
+    wait: Wait = None,
+    workspace: WorkspaceName = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+) -> None:
+    """Show what was read and cannot be loaded, and drop it: the next sync reads it again.
+
+    What had arrived of it is deleted, but for contacts.
+    """
+    mode.as_json = as_json
+
+    def confirm(waiting: Waiting) -> bool:
+        if not as_json:
+            display.show_waiting(waiting)
+        if not yes and (as_json or not sys.stdin.isatty()):
+            raise Misconfigured("Nothing was dropped, since nobody can be asked here: add --yes.")
+        return yes or typer.confirm("Drop it?", err=True)
+
+    job = Abort(a_warehouse(), confirm, a_name(workspace), wait=wait or AT_ONCE)
+    if not mode.quiet:
+        job.say = mode.voice.say
+    aborted = job.run()
+    if as_json:
+        typer.echo(json_of(aborted))
+    else:
+        display.show_aborted(aborted)
 
 
 @app.command()
@@ -310,7 +355,14 @@ def a_warehouse() -> Warehouse:
     settings = warehouse_settings()
     if settings.destination == "postgres":
         return PostgresWarehouse(settings.folder, postgres_credentials())
-    return Warehouse(settings.folder)
+    return Warehouse(settings.folder, wait_for_readers=timedelta(seconds=settings.wait_for_readers))
+
+
+def an_impatient_warehouse() -> Warehouse:
+    """The configured warehouse, for a command that writes nothing: somebody is waiting for its answer."""
+    warehouse = a_warehouse()
+    warehouse.wait_for_readers = AT_ONCE
+    return warehouse
 
 
 def a_name(workspace: str) -> str:

@@ -23,6 +23,7 @@ from sources.intercom.backfill import moment_of
 from sources.intercom.preview import Preview
 from sources.intercom.progress import Progress
 
+from .abort import Aborted, Waiting
 from .backfill import Backfilled, BackfillPreview
 from .errors import ExitCode
 from .gauge import Gauge
@@ -132,7 +133,7 @@ def show(outcome: Outcome, warehouse: Warehouse) -> None:
         "query": warehouse.address,
     }
     for name, value in rows.items():
-        results.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
+        tell(name, value)
     for segment_id, problem in outcome.incomplete.items():
         words = f"incomplete: segment {segment_id} {PROBLEMS.get(problem, problem)}. Nobody left it in this run."
         results.print(escape(words), style="yellow", highlight=False, soft_wrap=True)
@@ -141,6 +142,44 @@ def show(outcome: Outcome, warehouse: Warehouse) -> None:
     for news in outcome.drift:
         results.print(escape(f"fields: {news}"), style="yellow", highlight=False, soft_wrap=True)
     show_warnings(outcome.warnings)
+
+
+def show_waiting(waiting: Waiting) -> None:
+    """What waits to be loaded, for people."""
+    for package in waiting.packages:
+        runs = f", run {', '.join(package.run_ids)}" if package.run_ids else ""
+        tell("package", f"{package.load_id}, made at {package.made_at}{runs}")
+        tell("rows", _by_table({table: _rows(count) for table, count in package.rows.items()}))
+        if package.failures:
+            tell("failed", _by_table(package.failures))
+    if waiting.shelved_parts:
+        tell("shelf", f"{waiting.shelved_parts:,} parts of a first load, {waiting.shelved_rows:,} rows")
+    if waiting.arrived:
+        tell("arrived", _by_table({table: _rows(count) for table, count in waiting.arrived.items()}))
+
+
+def show_aborted(aborted: Aborted) -> None:
+    """What became of what waited to be loaded, for people."""
+    if aborted.waiting.is_nothing:
+        tell("pending", "nothing waits to be loaded")
+    elif not aborted.is_dropped:
+        tell("kept", "all of it; the next sync tries to load it")
+    else:
+        deleted = _by_table({table: _rows(count) for table, count in aborted.deleted.items()})
+        tell("dropped", f"deleted from the warehouse: {deleted or 'nothing'}; the next sync reads all of it again")
+
+
+def tell(name: str, value: str) -> None:
+    """A line of a result."""
+    results.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
+
+
+def _by_table(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{table} {value}" for table, value in values.items())
+
+
+def _rows(count: int | None) -> str:
+    return "cannot be read" if count is None else f"{count:,}"
 
 
 def show_preview(preview: Preview) -> None:
@@ -158,12 +197,16 @@ def show_preview(preview: Preview) -> None:
         "segments": f"{len(todo.sweeps)} swept, {len(todo.rest)} asked only about contacts that changed",
         "cost": f"about {preview.calls:,} calls and {preview.megabytes:,.1f} MB",
     }
+    if preview.excluded:
+        rows["excluded"] = f"{preview.excluded} segments: not read"
     if preview.asked:
         rows["segments"] = f"{preview.asked:,} contacts asked for theirs one by one: search cannot be asked by segment"
     if todo.rest:
         rows["drift"] = f"up to {todo.drift_calls:,} calls more, for segments that turn out to have drifted"
     for name, value in rows.items():
-        results.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
+        tell(name, value)
+    for note in preview.notes:
+        results.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
 
 
 def show_backfill(outcome: Backfilled, warehouse: Warehouse) -> None:

@@ -34,9 +34,18 @@ class Misconfigured(WarehouseError):
 
 
 class Busy(WarehouseError):
-    """Another process holds the warehouse: try again when it is done."""
+    """Another process holds the warehouse: try again when it is done.
+
+    Args:
+        who: a sentence that says who holds what.
+        next_step: what to do about it.
+    """
 
     exit_code = ExitCode.BUSY
+
+    def __init__(self, who: str, next_step: str) -> None:
+        super().__init__(f"{who} {next_step}")
+        self.who = who
 
 
 class NothingToRead(WarehouseError):
@@ -87,6 +96,8 @@ def plain_errors(explain: Callable[[BaseException], WarehouseError | None]) -> I
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
+        if is_ours(error):
+            raise  # with what it was raised from: --debug shows it
         for cause in causes(error):
             if is_ours(cause):
                 raise cause from None

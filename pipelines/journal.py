@@ -20,6 +20,7 @@ from sources.intercom.records import RUNS, RUNS_KEY, rows_table
 
 from .errors import ExitCode, exit_code_of, is_ours, plain_errors
 from .memory import RawMemory
+from .packages import stuck_packages_told
 from .warehouse import Warehouse
 
 
@@ -68,7 +69,7 @@ def kept(warehouse: Warehouse, pipeline_name: str, command: str, *, clock: Clock
     run = start(pipeline_name, command, clock())
     _runs[:] = [run]
     try:
-        with plain_errors(warehouse.explain):
+        with stuck_packages_told(), plain_errors(warehouse.explain):
             yield run
         run.end(clock(), ExitCode(run.exit_code or 0))
     except BaseException as error:

@@ -38,13 +38,16 @@ class RawMemory:
 
     def segments(self) -> dict[str, RememberedSegment]:
         """Segments ever scanned, by id, each with its newest scan and version, and its last complete sweep."""
-        versions = dict(self._newest("segments", "segment_id", "segment_id, updated_at"))
+        newest = self._newest("segments", "segment_id", "segment_id, updated_at, name")
+        versions = {segment_id: (updated_at, name) for segment_id, updated_at, name in newest}
         whole = "and status = 'complete' and how <> 'deleted'"
         sweeps = self._newest("segment_scans", "segment_id", "segment_id, observed_at, count, members", whole)
         swept = {segment_id: LastSweep(*rest) for segment_id, *rest in sweeps}
         scans = self._newest("segment_scans", "segment_id", "segment_id, observed_at, how, status, problem, members")
         return {
-            key: RememberedSegment(key, versions[key], observed_at, how, status, problem, members, swept.get(key))
+            key: RememberedSegment(
+                key, versions[key][0], observed_at, how, status, problem, members, swept.get(key), versions[key][1]
+            )
             for key, observed_at, how, status, problem, members in scans
         }
 

@@ -50,6 +50,8 @@ class PlannedSync:
     contacts_asked_one_by_one: int
     calls_if_drifted: int
     megabytes: float
+    segments_excluded: int
+    notes: tuple[str, ...]
 
     @classmethod
     def of(cls, preview: Preview) -> Self:
@@ -65,6 +67,8 @@ class PlannedSync:
             contacts_asked_one_by_one=preview.asked,
             calls_if_drifted=plan.drift_calls,
             megabytes=preview.megabytes,
+            segments_excluded=preview.excluded,
+            notes=preview.notes,
         )
 
 

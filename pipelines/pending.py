@@ -27,8 +27,16 @@ KEPT_NOTES = 20
 """Loaded packages that dlt's notes are kept of, 70 kB each: enough to look at what was loaded lately."""
 
 
+def set_aside(working_folder: Path) -> Path:
+    """Takes a pipeline's working folder away, all at once; where it is now. The pipeline has to be made anew."""
+    aside = _aside(working_folder)
+    shutil.rmtree(aside, ignore_errors=True)
+    return working_folder.rename(aside)
+
+
 def mend(working_folder: Path) -> None:
     """Mends the packages in a pipeline's working folder; may itself be killed anywhere and run again."""
+    shutil.rmtree(_aside(working_folder), ignore_errors=True)  # an abort was killed before all of it was deleted
     if not _knows_a_schema(working_folder):
         for package in _folders(working_folder / "normalize" / "extracted"):
             shutil.rmtree(package)
@@ -51,6 +59,10 @@ def clear_away(working_folder: Path) -> None:
     loaded = _folders(working_folder / "load" / "loaded")  # named for the time; ten digits until the year 2286
     for package in loaded[:-KEPT_NOTES]:
         shutil.rmtree(package)
+
+
+def _aside(working_folder: Path) -> Path:
+    return working_folder.with_name(f"{working_folder.name}.aborted")
 
 
 def _knows_a_schema(working_folder: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from dlt.common.destination import Destination
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
 from .errors import Busy, Misconfigured, NothingToRead, Unreachable, WarehouseError, first_line
+from .lock import Claim
 from .release import refuse_newer
 from .warehouse import MARTS, RAW, Ask, Warehouse
 
@@ -108,17 +109,22 @@ class PostgresWarehouse(Warehouse):
         )
 
     @contextmanager
-    def _opened(self) -> Iterator[None]:
+    def _opened(self, claim: Claim) -> Iterator[None]:
         """Also holds the database itself: a run on another host has another data folder, and so another lock."""
         with self._connected() as cursor:
-            cursor.execute("select pg_try_advisory_lock(hashtext(%s))", [RAW])
-            if cursor.fetchone() != (True,):
-                raise Busy(
-                    f"A run on another host, or with another data folder, holds {self._database}. Wait until it is "
-                    "done, then run the command again."
-                )
+            claim.patiently(lambda: self._lock(cursor))
             refuse_newer(cursor, raw=RAW, place=self.place)
             yield
+            with suppress(psycopg2.Error):  # a connection that was lost has lost the lock, too
+                cursor.execute("select pg_advisory_unlock(hashtext(%s))", [RAW])  # the server notices its end later
+
+    def _lock(self, cursor: Any) -> None:
+        cursor.execute("select pg_try_advisory_lock(hashtext(%s))", [RAW])
+        if cursor.fetchone() != (True,):
+            raise Busy(
+                f"A run on another host, or with another data folder, holds {self._database}.",
+                "Run the command again when it is done, or let it wait for that: --wait 10m.",
+            )
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:

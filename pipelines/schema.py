@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from .abort import Aborted
 from .backfill import Backfilled
 from .output import BuiltModels, PlannedBackfill, PlannedSync, Problem
 from .status import Status
@@ -22,6 +23,7 @@ OBJECTS = {
     "backfill_dry_run": PlannedBackfill,
     "verify": Verification,
     "status": Status,
+    "abort_pending": Aborted,
     "error": Problem,
 }
 """What each command prints, `sync_plan` being `sync --plan` and so on; `error`: any of them that ends early."""

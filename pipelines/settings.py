@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 DEFAULT_WORKSPACE = "intercom"
 DEMO_WORKSPACE = "demo"
 DESTINATIONS = ("duckdb", "postgres")
+MOST_SECONDS = 86_400
 SET_CREDENTIALS = (
     "Set DESTINATION__POSTGRES__CREDENTIALS to postgresql://user:password@host:5432/database, the password "
     "percent-encoded; docs/destinations.md tells more."
@@ -47,6 +48,8 @@ class IntercomSettings(BaseConfiguration):
     max_shrink: float = None  # type: ignore[assignment]
     sweep_every: float = None  # type: ignore[assignment]
     sweep_budget: int = None  # type: ignore[assignment]
+    include_segments: list[str] = None  # type: ignore[assignment]
+    exclude_segments: list[str] = None  # type: ignore[assignment]
     base_url: str | None = None
 
     def on_resolved(self) -> None:
@@ -84,9 +87,15 @@ class WarehouseSettings(BaseConfiguration):
 
     data_dir: str = None  # type: ignore[assignment]
     destination: str = None  # type: ignore[assignment]
+    wait_for_readers: float = None  # type: ignore[assignment]
 
     def on_resolved(self) -> None:
-        """Refuses what this project was never run on."""
+        """Refuses what this project was never run on, and a wait that cannot be."""
+        if not 0 <= self.wait_for_readers <= MOST_SECONDS:
+            raise Misconfigured(
+                f"wait_for_readers is a number of seconds: set it between 0 and a day, {MOST_SECONDS}, not to "
+                f"{self.wait_for_readers}."
+            )
         if self.destination not in DESTINATIONS:
             raise Misconfigured(
                 f"The destination {self.destination!r} is none that is run: set WAREHOUSE__DESTINATION to "
@@ -123,6 +132,7 @@ def sandbox_settings(token: str) -> IntercomSettings:
     """The project's defaults for a workspace that lives in this process, whatever is configured for a real one."""
     settings = _resolved(IntercomSettings(access_token=token), ("sources", "intercom"))
     settings.access_token, settings.base_url, settings.region = token, "http://sandbox.invalid", "us"
+    settings.include_segments, settings.exclude_segments = [], []
     return settings
 
 

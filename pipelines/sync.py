@@ -28,11 +28,13 @@ from sources.intercom.progress import Progress
 from sources.intercom.reading import Reading
 from sources.intercom.records import App
 from sources.intercom.scanning import Found, Past, Terms
+from sources.intercom.selection import Selection
 from sources.intercom.versions import version
 
 from . import journal, release
 from .background import Background
 from .errors import ExitCode, Misconfigured, plain_errors
+from .lock import AT_ONCE, Claim
 from .memory import RawMemory, remembering
 from .models import Build, build, load_checks, refresh
 from .pending import clear_away, mend
@@ -98,6 +100,7 @@ class Job:
 
     Args:
         workspace: its name here, and its pipeline's; the name of its own section where it is not the default.
+        wait: how long to wait for another run to end.
         clock: tells `observed_at`; the demo moves it.
         transport: replaces the network, for a workspace that lives in this process.
         say: told each step as it begins.
@@ -108,6 +111,7 @@ class Job:
     settings: IntercomSettings
     workspace: str = DEFAULT_WORKSPACE
     _: KW_ONLY
+    wait: timedelta = AT_ONCE
     clock: Clock = utc_now
     transport: httpx.AsyncBaseTransport | None = None
     retries: Retries = PATIENT
@@ -125,13 +129,16 @@ class Job:
         check_purpose(self.warehouse, self.workspace)
         self.warehouse.prepare()
         journaled = journal.kept(self.warehouse, self.workspace, command, clock=self.clock, usage=self.usage)
-        with journaled as run, self.warehouse.held():
+        with journaled as run, self.warehouse.held(self._claim(command)):
             pipeline = self.warehouse.pipeline(self.workspace)
             mend(Path(pipeline.working_dir))
             app = self._introduce(pipeline)
             run.workspace_id = app.id_code
             self._finish_pending(pipeline)
             yield run, pipeline, app
+
+    def _claim(self, command: str) -> Claim:
+        return Claim(command, self.workspace, wait=self.wait, say=self.say)
 
     def _introduce(self, pipeline: dlt.Pipeline) -> App:
         app = self._ask_whose_token()
@@ -198,7 +205,7 @@ class Sync(Job):
             WarehouseError, IntercomError: as `run` does.
         """
         check_purpose(self.warehouse, self.workspace)
-        with plain_errors(self.warehouse.explain), self.warehouse.held():
+        with plain_errors(self.warehouse.explain), self.warehouse.held(self._claim("sync --plan")):
             pipeline = self.warehouse.pipeline(self.workspace)
             app = self._introduce(pipeline)
             terms, before = self._terms(app, "preview"), past(source_state(pipeline))
@@ -287,6 +294,7 @@ class Sync(Job):
             limits=Limits(timedelta(hours=settings.sweep_every), settings.sweep_budget),
             overlap=settings.overlap,
             full=self.full,
+            selection=Selection(settings.include_segments, settings.exclude_segments),
         )
 
     def _outcome(self, run: journal.Run, found: Found, built: Build) -> Outcome:

@@ -29,6 +29,7 @@ from sources.intercom.search import ask, count, members_of
 
 from . import journal
 from .errors import ExitCode, Misconfigured
+from .lock import Claim
 from .memory import RawMemory
 from .settings import DEFAULT_WORKSPACE, IntercomSettings
 from .sync import (
@@ -106,12 +107,20 @@ class Verification:
 
 @dataclass(frozen=True)
 class Known:
-    """What the warehouse says of the sample: its contacts, each with the loaded `updated_at`, and their memberships."""
+    """What the warehouse says of the sample: its contacts, each with the loaded `updated_at`, and their memberships.
+
+    But for those in segments that the last sync left out, which are not compared.
+    """
 
     contacts_known: int
     contacts: dict[str, int | None]
     pairs: set[Pair]
     segments: dict[str, RememberedSegment]
+
+    def comparable(self, pairs: Iterable[Pair]) -> set[Pair]:
+        """Those in segments that the last sync did not leave out."""
+        excluded = {key for key, segment in self.segments.items() if segment.status == "excluded"}
+        return {pair for pair in pairs if pair[0] not in excluded}
 
 
 @dataclass
@@ -174,7 +183,7 @@ class Verify:
         The raw tables are read, not the published copy: PostgreSQL has none, and one left behind by a failed build
         would tell of differences that the warehouse itself does not have.
         """
-        with self.warehouse.held():
+        with self.warehouse.held(Claim("verify", self.workspace)):
             pipeline = self.warehouse.pipeline(self.workspace)
             check_bound(app, self.settings, pipeline)
             with pipeline.sql_client() as client:
@@ -185,7 +194,7 @@ class Verify:
         async with self._connect(self.retries) as client:
             with self.track(len(known.contacts)) as advance:
                 told = await each(known.contacts, client.segments_of, advance)
-            pairs = pairs_of(told)
+            pairs = known.comparable(pairs_of(told))
             clues = Clues(client, known, agreeing=known.pairs & pairs)
             return told, await clues.explain(known.pairs ^ pairs)
 
@@ -196,7 +205,7 @@ class Verify:
         told: dict[str, set[str] | None],
         explanations: dict[Pair, Explanation],
     ) -> Verification:
-        pairs = pairs_of(told)
+        pairs = known.comparable(pairs_of(told))
         differing = known.pairs ^ pairs
         return Verification(
             run_id=run.run_id,
@@ -237,12 +246,13 @@ def known(client: SqlClientBase[Any], workspace_id: str, *, sample: int, seed: i
     drawn = draw(contacts, sample, seed)
     if not drawn:
         return Known(0, {}, set(), {})
-    return Known(
+    found = Known(
         contacts_known=len(contacts),
         contacts=memory.loaded(drawn),
         pairs=memory.memberships(drawn),
         segments=memory.segments(),
     )
+    return replace(found, pairs=found.comparable(found.pairs))
 
 
 def draw(contact_ids: Iterable[str], size: int, seed: int) -> list[str]:

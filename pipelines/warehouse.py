@@ -1,19 +1,20 @@
 """The warehouse on this host: its files, its lock, the pipelines that load it, its published copy."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dlt
 import duckdb
 from dlt.common.destination import Destination
-from filelock import FileLock, Timeout
 
 from .errors import Busy, Misconfigured, NothingToRead, WarehouseError, first_line, plain_errors
+from .lock import AT_ONCE, Claim, Lock
 from .release import refuse_newer
 from .steps import Step
 
@@ -23,13 +24,19 @@ Ask = Callable[[str], list[tuple[Any, ...]]]
 """Answers a query with its rows."""
 STORAGE_VERSION = "v1.5.0"
 """DuckDB's file format that today's clients open; 2.0 would write its own, which 1.5 cannot read."""
+WHO_HAS_IT_OPEN = re.compile(r"lock is held(?: in (?P<program>.+?))? \(PID (?P<pid>\d+)\)")
+"""How DuckDB names the process that keeps it from opening a file, where it can."""
 
 
 class Warehouse:
-    """Everything below one data folder: the run journal, the lock, dlt's working folder, and a DuckDB file."""
+    """Everything below one data folder: the run journal, the lock, dlt's working folder, and a DuckDB file.
 
-    def __init__(self, folder: Path) -> None:
+    `wait_for_readers` is how long a run waits, at least, for programs that have the DuckDB file open.
+    """
+
+    def __init__(self, folder: Path, *, wait_for_readers: timedelta = AT_ONCE) -> None:
         self.folder = folder
+        self.wait_for_readers = wait_for_readers
         self.file = folder / "warehouse.duckdb"
         self.published = folder / "published.duckdb"
         self.journal = folder / "runs.jsonl"
@@ -69,22 +76,18 @@ class Warehouse:
             )
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """The warehouse, ours alone on this host.
+    def held(self, claim: Claim | None = None) -> Iterator[None]:
+        """The warehouse, the claim's alone on this host; nobody in particular's without one.
 
         Raises:
             Misconfigured: the folder cannot be written, the database not opened, or a newer release wrote it.
             Unreachable: the database's server is not there.
-            Busy: another process holds the warehouse.
+            Busy: another process holds the warehouse, for longer than the claim waits.
         """
         self.prepare()
-        try:
-            with FileLock(self.folder / "lock", timeout=0, mode=0o600), self._opened():
-                yield
-        except Timeout:
-            raise Busy(
-                f"Another run holds the warehouse in {self.folder}. Wait until it is done, then run the command again."
-            ) from None
+        claim = claim or Claim()
+        with Lock(self.folder).held(claim), self._opened(claim):
+            yield
 
     def pipeline(self, name: str) -> dlt.Pipeline:
         """The dlt pipeline of one workspace. Its working folder lies in the data folder, whoever runs it from where."""
@@ -163,9 +166,13 @@ class Warehouse:
         """What can be done about an error of the database; None where nothing is known of it."""
         if "Could not set lock on file" not in str(error):
             return None
+        named = WHO_HAS_IT_OPEN.search(str(error))
+        program = Path(named["program"]).name if named and named["program"] else "Another program"
+        process = f" (process {named['pid']})" if named else ""
         return Busy(
-            f"Another program has {self.file.name} open: {first_line(error)} Close it and run the command again; to "
-            f"query, open {self.published.name} beside it, which never blocks a sync."
+            f"{program}{process} has {self.file} open.",
+            f"Close it there and run the command again; to query, open {self.published.name} beside it, which never "
+            "blocks a sync.",
         )
 
     @property
@@ -176,9 +183,12 @@ class Warehouse:
         return dlt.destinations.duckdb(str(self.file))
 
     @contextmanager
-    def _opened(self) -> Iterator[None]:
-        """The database, kept open: whoever closed it last would write all of it out, once for every step of a run."""
-        with self._connection():
+    def _opened(self, claim: Claim) -> Iterator[None]:
+        """The database, kept open: whoever closed it last would write all of it out, once for every step of a run.
+
+        So nobody else can open it before the block's end, and readers have to be waited for here alone.
+        """
+        with claim.patiently(self._connection, self.wait_for_readers):
             yield
 
     def _connection(self) -> duckdb.DuckDBPyConnection:

@@ -139,6 +139,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], int, str]] = {
     "a version of old": ({"SOURCES__INTERCOM__API_VERSION": "2.3"}, 2, "from 2.7 on"),
     "an unreachable host": ({"SOURCES__INTERCOM__BASE_URL": "http://127.0.0.1:9"}, 4, "later"),
     "a number that is none": ({"SOURCES__INTERCOM__OVERLAP": "soon"}, 2, "overlap"),
+    "a wait that cannot be": ({"WAREHOUSE__WAIT_FOR_READERS": "-1"}, 2, "wait_for_readers"),
     "a data folder that cannot be": ({"WAREHOUSE__DATA_DIR": "/dev/null/data"}, 2, "WAREHOUSE__DATA_DIR"),
 }
 
@@ -223,13 +224,14 @@ def test_check_tells_a_line_for_each_thing_a_sync_needs(terminal: Terminal) -> N
     assert told == ["settings", "token", "scopes", "quota", "lock", "warehouse", "workspace"]
 
 
-def test_a_second_sync_at_once_is_told_that_the_warehouse_is_busy(terminal: Terminal) -> None:
+def test_a_sync_that_does_not_wait_says_who_has_the_warehouse_open(terminal: Terminal) -> None:
     terminal.run("sync")
 
     with duckdb.connect(str(terminal.folder / "warehouse.duckdb"), read_only=True):
-        ended = terminal.run("sync")
+        ended = terminal.run("sync", WAREHOUSE__WAIT_FOR_READERS="0")
 
     assert ended.exit_code == 5
+    assert f"(process {os.getpid()})" in " ".join(ended.errors.split())
     assert "published.duckdb" in " ".join(ended.errors.split())
 
 

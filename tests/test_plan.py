@@ -45,6 +45,7 @@ REASONS = {
     "never swept": None,
     "back in the list": replace(remembered(), how="deleted"),
     "incomplete in the run before": replace(remembered(), status="incomplete", problem="does_not_add_up"),
+    "excluded in the run before": replace(remembered(), how="none", status="excluded"),
     "edited": replace(remembered(), updated_at=EDITED_AT - 1),
     "due": remembered(swept=SWEEP_EVERY + timedelta(seconds=1)),
 }

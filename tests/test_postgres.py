@@ -1,5 +1,6 @@
 """What holds on PostgreSQL as it does on DuckDB: a server of the tests' own, in a temporary folder."""
 
+import gzip
 import json
 import os
 import shutil
@@ -10,9 +11,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,12 @@ from typing import Any
 import psycopg2
 import pytest
 
+from pipelines.abort import Abort, waiting_for
 from pipelines.errors import Busy, ExitCode, Misconfigured, ModelsFailed, Unreachable
+from pipelines.lock import Claim
 from pipelines.mark import TABLE
 from pipelines.models import SQL, build, load_models
+from pipelines.packages import Stuck
 from pipelines.postgres import PostgresWarehouse
 from pipelines.published import Days
 from pipelines.release import FORMAT
@@ -679,6 +683,48 @@ def test_two_data_folders_do_not_write_at_once(tmp_path: Path, server: Server) -
         pass
     with there.held():
         pass
+
+
+def test_a_run_waits_for_one_on_another_host(tmp_path: Path, server: Server) -> None:
+    reached, told = credentials(server.database()), list[str]()
+    here, there = PostgresWarehouse(tmp_path / "here", reached), PostgresWarehouse(tmp_path / "there", reached)
+
+    with ExitStack() as before:
+        before.enter_context(here.held())
+        claim = Claim(
+            "sync", "b", wait=timedelta(minutes=1), say=told.append, sleep=lambda _: before.close(), monotonic=lambda: 0
+        )
+        with there.held(claim), pytest.raises(Busy), here.held():
+            pass
+
+    assert told == [
+        f"Waiting 1 minute at most: A run on another host, or with another data folder, holds {here.place}."
+    ]
+
+
+def test_a_package_that_cannot_be_loaded_is_dropped_and_read_again(house: PostgresHouse) -> None:
+    house.sync()
+    house.workspace.live(days=1, churn=0.2)
+
+    def spoil(step: str) -> None:
+        if step == "Loading":
+            pipeline = house.warehouse.pipeline(house.name)
+            pipeline.normalize()
+            (file,) = Path(pipeline.working_dir).rglob("new_jobs/membership_changes.*")
+            changes.append(waiting_for(pipeline).packages[0].rows["membership_changes"])
+            file.write_bytes(gzip.compress(b"INSERT INTO {} VALUES ('spoilt')"))
+
+    changes: list[int | None] = []
+    with pytest.raises(Stuck, match=r"membership_changes: .*abort-pending"):
+        house.sync(say=spoil)
+    aborted = Abort(house.warehouse, lambda _: True, house.name, clock=house.workspace.now).run()
+    left = house.query("select count(distinct run_id) from intercom_raw.segment_scans")
+    outcome = house.sync()
+
+    assert aborted.is_dropped
+    assert left == [(1,)]
+    assert changes == [outcome.joins + outcome.leaves]
+    assert house.members() == house.workspace.pairs()
 
 
 @pytest.mark.parametrize(("port", "exit_code"), [(None, 2), (1, 4)], ids=["not loaded yet", "not there"])

@@ -61,6 +61,7 @@ def outputs(terminal: Terminal) -> Iterator[tuple[str, str]]:
     window = ("--from", "2020-01-01", "--to", "2100-01-01", "--chunk", "3650d", "--json")
     yield "backfill_dry_run", terminal.run("backfill", *window, "--dry-run").output
     yield "backfill", terminal.run("backfill", *window).output
+    yield "abort_pending", terminal.run("abort-pending", "--json").output
     yield "status", terminal.run("status", "--json", "--max-age", "1d").output
 
 
@@ -77,5 +78,6 @@ def test_every_command_prints_what_the_schema_says(printed: dict[str, str], comm
         "verify": "differences",
         "status": "workspaces",
         "error": "request_id",
+        "abort_pending": "run_id",
     }
     assert found[telling[command]], "there is nothing in it that could be wrong"

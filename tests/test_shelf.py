@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 import pyarrow as pa
 import pytest
@@ -127,6 +128,17 @@ def test_work_beside_a_block_that_fails_is_cancelled() -> None:
         raise KeyError
 
     assert ended == [True]
+
+
+def test_a_block_that_fails_when_the_work_beside_it_has_ended_says_why() -> None:
+    ended = Event()
+
+    def fail() -> None:
+        ended.wait()
+        raise KeyError
+
+    with pytest.raises(KeyError), Background(asyncio.sleep(0), ended.set):
+        fail()
 
 
 @pytest.mark.parametrize(("hours", "begins_again"), [(0.5, False), (2, True)])

@@ -159,6 +159,7 @@ class FirstLoad:
         self._part_calls = SMALLEST_PART
         self._kept_at = 0
         self._joins = 0
+        self._notes: tuple[str, ...] = ()
         self._is_complete = True
         self._began = terms.clock()
 
@@ -197,6 +198,7 @@ class FirstLoad:
             swept=swept,
             members=self._joins,
             joins=self._joins,
+            notes=self._notes,
             drift=tuple(self._tray.fields.news()),
         )
 
@@ -204,13 +206,15 @@ class FirstLoad:
         """Reads what is not loaded yet. `memory` is what is, by earlier attempts."""
         async with self._connect() as client:
             opening = await open_workspace(client)
-            if self._stage is None and _calls(opening) <= LARGE:
+            segments = self._terms.selection.of(opening.segments)
+            if self._stage is None and _calls(opening, segments) <= LARGE:
                 return
             self._is_resumed |= memory.contact_count() > 0  # by an earlier attempt, or by a backfill
             stage = self._stage = self._stage or self._begin(opening)
             remembered = memory.segments()
-            pending = await self._pending(client, opening, remembered)
+            pending = await self._pending(client, segments, remembered)
             self._tray.versions = version_rows(opening.segments, remembered, self._terms.clock)
+            self._notes = tuple(self._terms.selection.notes(opening.segments))
             self._expect(opening, pending)
             try:
                 async with asyncio.TaskGroup() as group:
@@ -225,16 +229,16 @@ class FirstLoad:
         return Stage(self._terms.workspace_id, cursor, opening.began_at, opening.contacts)
 
     async def _pending(
-        self, client: Intercom, opening: Opening, remembered: Mapping[str, RememberedSegment]
+        self, client: Intercom, segments: Sequence[Segment], remembered: Mapping[str, RememberedSegment]
     ) -> list[Planned]:
         """The segments that wait for their first sweep, the largest first: at the end little is in flight at once.
 
         None where search knows no segments.
         """
-        if not await knows_segments(client, [segment.id for segment in opening.segments]):
+        if not await knows_segments(client, [segment.id for segment in segments]):
             self._is_complete = False
             return []
-        planned = (Planned(segment, remembered.get(segment.id)) for segment in opening.segments)
+        planned = (Planned(segment, remembered.get(segment.id)) for segment in segments)
         pending = (one for one in planned if one.before is None or one.before.swept is None)
         return sorted(pending, key=lambda one: -one.members)
 
@@ -265,6 +269,9 @@ class FirstLoad:
     async def _sweep(self, client: Intercom, opening: Opening, pending: Sequence[Planned], memory: Memory) -> None:
         intake = Intake(client, self._terms.dates, self._progress.memberships, after_page=self._hand_over_when_due)
         scanner = Scanner(client, self._terms.clock, self._terms.guard, opening.witness, Counts(client))
+        left_out = (one.id for one in opening.segments if self._terms.selection.leaves_out(one.id, one.name))
+        remembered = await asyncio.to_thread(memory.segments)
+        self._tray.scans += [scanner.excluded(one, remembered.get(one)) for one in left_out]
         await gathered(self._sweep_one(intake, scanner, planned, memory) for planned in pending)
 
     async def _sweep_one(self, intake: Intake, scanner: Scanner, planned: Planned, memory: Memory) -> None:
@@ -326,5 +333,5 @@ def past_of(stage: Stage) -> Past:
     return Past(stage.cursor, stage.began_at, first_load=stage.contacts, is_resumed=True)
 
 
-def _calls(opening: Opening) -> int:
-    return page_calls(opening.contacts) + sum(page_calls(segment.count or 0) for segment in opening.segments)
+def _calls(opening: Opening, segments: Iterable[Segment]) -> int:
+    return page_calls(opening.contacts) + sum(page_calls(segment.count or 0) for segment in segments)

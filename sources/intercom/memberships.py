@@ -228,6 +228,12 @@ class Scanner:
         now, status = self.clock(), "complete" if how == "sweep" else "confirmed"
         return Scan(segment.id, now, now, known, how, status, count=segment.count)
 
+    def excluded(self, segment_id: str, before: RememberedSegment | None) -> Scan:
+        """The row of a segment that is not observed; whoever was known to be in it still is."""
+        scan = self.begin(Segment(id=segment_id), before.members if before else 0, how="none")
+        scan.status = "excluded"
+        return scan
+
     def _judged(self, scan: Scan, segment: Segment, before: RememberedSegment | None, *, adds_up: bool) -> Scan:
         if not adds_up:
             scan.withhold("does_not_add_up")

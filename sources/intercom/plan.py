@@ -38,6 +38,7 @@ class RememberedSegment:
     problem: str | None
     members: int
     swept: LastSweep | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,8 @@ def must_be_swept(
         return "back in the list"
     if before.status == "incomplete":
         return "incomplete in the run before"
+    if before.status == "excluded":
+        return "excluded in the run before"
     if before.updated_at != segment.updated_at:
         return "edited"
     if now - before.swept.observed_at > sweep_every:

@@ -16,11 +16,16 @@ CALLS_A_CURSOR_READ = 2
 
 @dataclass(frozen=True)
 class Preview:
-    """A run's plan and its cost; `contacts` is how many it would read, `asked` how many it would ask one by one."""
+    """A run's plan and its cost; `contacts` is how many it would read, `asked` how many it would ask one by one.
+
+    `excluded` segments are left out; `notes` say of the configuration what cannot be meant so.
+    """
 
     contacts: int
     plan: Plan
     asked: int = 0
+    excluded: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def calls(self) -> int:
@@ -44,8 +49,10 @@ async def preview(client: Intercom, terms: Terms, *, past: Past, memory: Memory)
         is_whole = terms.full or past.cursor is None
         since = everyone() if past.cursor is None else updated_after(past.cursor, terms.version, terms.timezone)
         contacts = opening.contacts if is_whole else await count(client, since)
-        if not await knows_segments(client, [segment.id for segment in opening.segments]):
+        segments, notes = terms.selection.of(opening.segments), tuple(terms.selection.notes(opening.segments))
+        excluded = len(opening.segments) - len(segments)
+        if not await knows_segments(client, [segment.id for segment in segments]):
             asked = opening.contacts if is_whole else min(opening.contacts, max(contacts, terms.limits.sweep_budget))
-            return Preview(contacts, Plan((), ()), asked)
-    todo = plan(opening.segments, memory.segments(), now=terms.clock(), limits=terms.limits, full=is_whole)
-    return Preview(contacts, todo)
+            return Preview(contacts, Plan((), ()), asked, excluded, notes)
+    todo = plan(segments, memory.segments(), now=terms.clock(), limits=terms.limits, full=is_whole)
+    return Preview(contacts, todo, excluded=excluded, notes=notes)

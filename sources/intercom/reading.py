@@ -69,7 +69,7 @@ class Reading:
     @property
     def found(self) -> Found:
         """What it found, the first load that it follows included; when all is read."""
-        scans = self.scans_done
+        scans = [scan for scan in self.scans_done if scan.status != "excluded"]
         return Found(
             contacts_read=self.past.contacts_read + self.contacts_read,
             segments=len(scans),

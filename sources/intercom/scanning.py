@@ -19,6 +19,7 @@ from .progress import Progress
 from .records import MEMBERSHIP_CHANGES, SEGMENT_SCANS, ContactStamp, Segment, changes_table, rows_table
 from .removals import Departures
 from .search import knows_segments, newest, updated_after
+from .selection import Selection
 from .versions import Version
 from .windows import Dates
 
@@ -29,6 +30,7 @@ Put = Callable[[Scan], Awaitable[None]]
 class Terms:
     """What one run goes by. `version` and `timezone` decide how search matches times; `overlap` is in seconds.
 
+    `selection`: which segments are read.
     `full`: read every contact and sweep every segment, instead of what changed and what the plan says.
     """
 
@@ -41,6 +43,7 @@ class Terms:
     limits: Limits
     overlap: int
     full: bool = False
+    selection: Selection = field(default_factory=Selection)
 
     @property
     def dates(self) -> Dates:
@@ -83,7 +86,7 @@ class Past:
 
 @dataclass(frozen=True)
 class Found:
-    """What a run read and found: segments in the list, those swept, members after it.
+    """What a run read and found: segments that are not left out, those swept, members after it.
 
     `incomplete`: segments (by id) that closed no membership, and why. `contacts_missing`: counted, but not shown.
     `drift`: fields that are new, gone or of another type, in sentences. `notes`: what was read in another way than
@@ -195,6 +198,7 @@ class Scanning:
         self._newcomers = 0
         self._removed = memory.removed()
         self._remembered = memory.segments()
+        self._segments = terms.selection.of(opening.segments)
         self._scanner = Scanner(client, terms.clock, terms.guard, opening.witness, Counts(client))
         self._departures = Departures(client, opening.witness, terms.version.has_feeds, terms.guard.accept)
         self._intake = Intake(client, terms.dates, progress.memberships)
@@ -213,7 +217,9 @@ class Scanning:
 
     async def run(self) -> None:
         """Scans all segments."""
-        if await knows_segments(self._client, [segment.id for segment in self._opening.segments]):
+        self.notes += self._terms.selection.notes(self._opening.segments)
+        await self._pass_over_excluded()
+        if await knows_segments(self._client, [segment.id for segment in self._segments]):
             held = await self._read_by_segment()
         else:
             held = await self._read_by_contact()
@@ -229,10 +235,17 @@ class Scanning:
         self._progress.segments.rows += 1
         await self._put(scan)
 
+    async def _pass_over_excluded(self) -> None:
+        """Segments that are left out, whether or not they are still in the list."""
+        alive = {key: segment.name for key, segment in self._remembered.items() if segment.how != "deleted"}
+        for segment_id, name in (alive | {segment.id: segment.name for segment in self._opening.segments}).items():
+            if self._terms.selection.leaves_out(segment_id, name):
+                await self._finish(self._scanner.excluded(segment_id, self._remembered.get(segment_id)))
+
     async def _read_by_segment(self) -> list[Held]:
         """Sweeps what the plan says; answers the scans of all other segments."""
         todo = plan(
-            self._opening.segments,
+            self._segments,
             self._remembered,
             now=self._terms.clock(),
             limits=self._terms.limits,
@@ -258,7 +271,11 @@ class Scanning:
 
     async def _look_for_missing(self) -> None:
         """Segments that were listed before and are not now."""
-        alive = {key: segment for key, segment in self._remembered.items() if segment.how != "deleted"}
+        alive = {
+            key: segment
+            for key, segment in self._remembered.items()
+            if segment.how != "deleted" and not self._terms.selection.leaves_out(key, segment.name)
+        }
         listed = {segment.id for segment in self._opening.segments}
         missing = [segment for key, segment in alive.items() if key not in listed]
         held = self._terms.guard.holds_list(missing, len(alive))
@@ -336,20 +353,30 @@ class Scanning:
         await self._look_for_missing()
         self._news = await self._wait_for_news()
         changed, everybody = await asyncio.to_thread(self._changed), await asyncio.to_thread(self._everybody)
-        asked = changed | set(self._next_to_ask(everybody - changed, self._terms.limits.sweep_budget - len(changed)))
+        begun = {segment.id: self._begin_by_contact(segment) for segment in self._segments}
+        is_due = any(one.before is not None and one.before.status == "excluded" for one in begun.values())
+        due = self._next_to_ask(everybody - changed, self._terms.limits.sweep_budget - len(changed))
+        asked = everybody if is_due else changed | set(due)
         self.notes.append(
             "Intercom's search refuses to find contacts by segment, so contacts were asked for their segments one "
             f"by one: {len(asked):,} of {len(everybody):,} in this run, those who changed first."
         )
-        begun = {segment.id: self._begin_by_contact(segment) for segment in self._opening.segments}
         known = _by_segment(await asyncio.to_thread(self._memory.memberships, asked))
         told = _by_contact(await each(asked, self._client.segments_of))
         for segment_id, one in begun.items():
             present = told.get(segment_id, set())
             before, one.scan.fetched = known.get(segment_id, set()), len(present)
             one.scan.sighted, one.scan.joins, one.scan.leaves = present, present - before, before - present
+            await self._let_go_of_removed(one)
             self._judge_by_contact(one, is_whole=asked >= everybody)
         return list(begun.values())
+
+    async def _let_go_of_removed(self, one: Held) -> None:
+        """Nobody asks about who was found gone while the segment was left out."""
+        if one.before is not None and one.before.status == "excluded":
+            members = await asyncio.to_thread(self._memory.members, one.segment.id)
+            one.scan.removed = (members & self._removed.keys()) - one.scan.sighted
+            one.scan.leaves |= one.scan.removed
 
     def _everybody(self) -> set[str]:
         return (self._memory.contacts() | self._news.read.keys()) - (self._removed.keys() - self._news.read.keys())

@@ -1,6 +1,7 @@
 -- severity: warn
 -- One row per segment that the newest run did not observe, though it observes every segment, read or not.
--- A run that meets a segment for the first time may be the rest of an interrupted first load: it is let pass.
+-- A run that meets a segment for the first time may be the rest of an interrupted first load: it is let pass. One that
+-- leaves a segment out does not meet it.
 
 with
 
@@ -26,7 +27,9 @@ newest_runs as (
     select
         ordered_scans.workspace_id,
         ordered_scans.run_id,
-        max(case when scans.complete_after is null then 1 else 0 end) = 1 as meets_a_segment
+        max(
+            case when scans.complete_after is null and scans.status <> 'excluded' then 1 else 0 end
+        ) = 1 as meets_a_segment
 
     from ordered_scans
     -- inner: its own scan at least is one of the run
