@@ -21,7 +21,7 @@ from sources.intercom.client import Usage
 from sources.intercom.memberships import Clock
 
 from . import journal
-from .errors import ExitCode
+from .errors import ExitCode, Misconfigured
 from .lock import AT_ONCE, Claim
 from .packages import PendingPackage, pending_packages
 from .pending import set_aside
@@ -83,9 +83,10 @@ class Abort:
         """Looks, asks and drops, and writes the run into the journal however it ends.
 
         Raises:
-            WarehouseError: nothing is dropped, or all that can still be loaded is as it was.
+            WarehouseError: what waits still does.
         """
-        self.warehouse.prepare()
+        if not self.warehouse.is_used:
+            raise Misconfigured(f"There is no warehouse in {self.warehouse.place} yet, so nothing waits to be loaded.")
         claim = Claim(COMMAND, self.workspace, wait=self.wait, say=self.say)
         journaled = journal.kept(self.warehouse, self.workspace, COMMAND, clock=self.clock, usage=Usage())
         with journaled as run, self.warehouse.held(claim):

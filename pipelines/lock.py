@@ -138,7 +138,9 @@ class Lock:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process on this host, whoever's it is."""
+    """Whether there is such a process on this host, whoever's it is, as far as that can be asked."""
+    if os.name != "posix":  # elsewhere any signal ends a process
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -233,6 +233,32 @@ def test_contact_by_contact_a_segment_that_comes_back_has_everybody_asked(settle
     assert settled.members() == settled.workspace.pairs()
 
 
+@pytest.mark.parametrize("refused", [None, "segment_id"], ids=["by segment", "contact by contact"])
+def test_a_collapse_while_a_segment_was_excluded_is_believed_by_the_second_run(
+    settled: Settled, refused: str | None
+) -> None:
+    if refused:
+        settled.workspace.refuses.add(refused)
+    settled.settings.exclude_segments = ["Crowd"]
+    settled.workspace.delete(settled.crowd[0])
+    for contact_id in settled.crowd[1:50]:
+        settled.workspace.untag(contact_id, "crowd")
+    settled.sync()
+    settled.workspace.advance(hours=1)
+    settled.sync()
+
+    crowd, settled.settings.exclude_segments = settled.segments["Crowd"], []
+    outcomes = []
+    for _ in range(2):
+        settled.workspace.advance(hours=1)
+        outcomes.append(settled.sync())
+
+    assert [outcome.incomplete for outcome in outcomes] == [{crowd: "shrunk"}, {}]
+    assert {contact_id for segment_id, contact_id in settled.members() if segment_id == crowd} == set(
+        settled.crowd[50:]
+    )
+
+
 @pytest.mark.parametrize("is_cut_off", [False, True])
 def test_a_first_load_in_parts_leaves_excluded_segments_out(new_house: Callable[..., House], is_cut_off: bool) -> None:
     house = large_house(new_house)

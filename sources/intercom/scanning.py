@@ -354,7 +354,7 @@ class Scanning:
         self._news = await self._wait_for_news()
         changed, everybody = await asyncio.to_thread(self._changed), await asyncio.to_thread(self._everybody)
         begun = {segment.id: self._begin_by_contact(segment) for segment in self._segments}
-        is_due = any(one.before is not None and one.before.status == "excluded" for one in begun.values())
+        is_due = any(_was_unobserved(one) for one in begun.values())
         due = self._next_to_ask(everybody - changed, self._terms.limits.sweep_budget - len(changed))
         asked = everybody if is_due else changed | set(due)
         self.notes.append(
@@ -372,8 +372,8 @@ class Scanning:
         return list(begun.values())
 
     async def _let_go_of_removed(self, one: Held) -> None:
-        """Nobody asks about who was found gone while the segment was left out."""
-        if one.before is not None and one.before.status == "excluded":
+        """Nobody asks about who was found gone while the segment was not observed."""
+        if _was_unobserved(one):
             members = await asyncio.to_thread(self._memory.members, one.segment.id)
             one.scan.removed = (members & self._removed.keys()) - one.scan.sighted
             one.scan.leaves |= one.scan.removed
@@ -490,6 +490,11 @@ class Scanning:
             pairs |= {(scan.segment_id, contact_id) for contact_id in scan.joins & contact_ids}
         sighted = {contact_id for _, contact_id in pairs}
         return sighted.union(*(one.scan.sighted & contact_ids for one in held))
+
+
+def _was_unobserved(one: Held) -> bool:
+    """Whether members may have come and gone in the run before without a trace: then everybody has to be asked."""
+    return one.before is not None and one.before.status in ("excluded", "incomplete")
 
 
 def changes_of(scans: Iterable[Scan], terms: Terms) -> pa.Table:
