@@ -148,6 +148,10 @@ def window(context: Context) -> tuple[str, str]:
             "This run has no window, so nothing was run: it has no data interval, or an empty one, or only one of the "
             "params from and to. Give it both, or let airflow backfill create make runs, each with its interval."
         )
+    if (logical_date := context.get("logical_date")) and context["dag_run"].run_type == "backfill":
+        # A run made by hand has the interval that ends with its logical date, and keeps it when a backfill takes the
+        # run over: the day that the backfill is for would be missing, and the run green.
+        beginning, end = logical_date, logical_date + (end - beginning)
     return beginning.isoformat(), end.isoformat()
 
 

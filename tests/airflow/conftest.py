@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,8 +48,9 @@ def airflow(*arguments: str) -> str:
 
 @pytest.fixture(scope="session")
 def metadata() -> None:
-    """Airflow's database, and the pool, made as the manual says."""
+    """Airflow's database, which knows the DAGs, and the pool, made as the manual says."""
     airflow("db", "migrate")
+    airflow("dags", "reserialize")
     pool = re.search(r"^\$ airflow pools set (\w+) (\d+) '(.+)'$", MANUAL, re.MULTILINE)
     assert pool
     airflow("pools", "set", *pool.groups())
@@ -91,23 +91,12 @@ class Sandbox:
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    words: list[str | Path] = [
-        PYTHON,
-        "-m",
-        "sandbox",
-        "--port",
-        "0",
-        "--contacts",
-        "300",
-        "--segments",
-        "10",
-        "--token",
-        TOKEN,
-    ]
+    words: list[str | Path] = [PYTHON, "-m", "sandbox", "--port", "0", "--token", TOKEN]
+    words += ["--contacts", "300", "--segments", "10"]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout
         yield Sandbox(serving.stdout.readline().split()[-1])
-        serving.send_signal(signal.SIGINT)
+        serving.terminate()
 
 
 @dataclass
