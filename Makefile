@@ -1,13 +1,14 @@
 # Needs Python 3.11 or newer and make; everything else lands in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+AIRFLOW := .venv-airflow/bin
 COMMAND := $(BIN)/intercom-warehouse
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak bench sync lint lock
+.PHONY: help install demo test test-airflow soak bench sync lint lock
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 install: .venv/installed  ## make .venv with the command in it
 
@@ -26,6 +27,15 @@ demo: install  ## three weeks of a made-up workspace, synced day by day, then a 
 test: install  ## all tests, offline
 	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
+test-airflow: install .venv-airflow/installed  ## the DAGs, in an Airflow of their own
+	@$(BIN)/mypy --python-executable $(AIRFLOW)/python --cache-dir .mypy_cache/airflow pipelines/airflow_dag.py tests/airflow/*.py
+	@$(AIRFLOW)/python -m pytest tests/airflow
+
+.venv-airflow/installed: requirements-airflow.lock .venv/installed
+	@test -x $(AIRFLOW)/python || $(BIN)/python -m venv --without-pip .venv-airflow
+	@VIRTUAL_ENV=$(CURDIR)/.venv-airflow $(BIN)/uv pip install --quiet --require-hashes -r requirements-airflow.lock
+	@touch $@
+
 soak: SECONDS ?= 600
 soak: SEED ?= 1
 soak: install  ## syncs killed at random and random lives of workspaces: make soak SECONDS=600 SEED=1
@@ -43,6 +53,9 @@ lint: install  ## ruff, mypy --strict, sqruff
 	@$(BIN)/mypy
 	@$(BIN)/sqruff lint sql
 
-lock: install  ## renew requirements.lock: hashed, for every platform, holding no address
-	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--no-annotate --no-header --extra dev --python-version 3.11 pyproject.toml -o requirements.lock
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --no-header --python-version 3.11
+
+lock: install  ## renew the locks: hashed, for every platform, holding no address
+	@$(COMPILE) --extra dev pyproject.toml -o requirements.lock
+	@$(COMPILE) --group airflow -o requirements-airflow.lock
