@@ -16,6 +16,7 @@ from sources.intercom.preview import Preview
 from . import check as checks
 from . import display
 from .errors import Misconfigured, WarehouseError, exit_code_of, plain_errors
+from .forget import Forget
 from .postgres import PostgresWarehouse
 from .settings import (
     DEFAULT_WORKSPACE,
@@ -172,6 +173,25 @@ def verify(
 
 
 @app.command()
+def forget(
+    contact_id: Annotated[str, typer.Argument(metavar="CONTACT_ID", help="The contact's id in Intercom.")],
+    workspace: WorkspaceName = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a person from everything below the data folder; counts stay as they were. Asks Intercom nothing.
+
+    Delete the contact in Intercom first: from there the next sync would bring it back.
+    """
+    mode.as_json = as_json
+    job = Forget(a_warehouse(), contact_id, a_name(workspace), say=silently if mode.quiet else display.say)
+    found = job.run()
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+    else:
+        display.show_forgotten(found)
+
+
+@app.command()
 def demo(
     contacts: Annotated[int, typer.Option(min=50, help="People in the made-up workspace.")] = 2000,
     days: Annotated[int, typer.Option(min=2, max=90, help="Days it lives; each ends with a sync.")] = 21,
@@ -197,7 +217,7 @@ def a_warehouse() -> Warehouse:
     settings = warehouse_settings()
     if settings.destination == "postgres":
         return PostgresWarehouse(settings.folder, postgres_credentials())
-    return Warehouse(settings.folder)
+    return Warehouse(settings.folder, publish_raw=settings.publish_raw)
 
 
 def a_name(workspace: str) -> str:

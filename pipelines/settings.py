@@ -18,6 +18,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
 from sources.intercom.client import BASE_URLS
+from sources.intercom.privacy import Privacy, problems
 from sources.intercom.versions import is_too_old, version
 
 from .errors import Misconfigured
@@ -46,6 +47,9 @@ class IntercomSettings(BaseConfiguration):
     max_shrink: float = None  # type: ignore[assignment]
     sweep_every: float = None  # type: ignore[assignment]
     sweep_budget: int = None  # type: ignore[assignment]
+    exclude_columns: list[str] = None  # type: ignore[assignment]
+    hash_columns: list[str] = None  # type: ignore[assignment]
+    hash_key: TSecretStrValue | None = None
     base_url: str | None = None
 
     def on_resolved(self) -> None:
@@ -70,11 +74,19 @@ class IntercomSettings(BaseConfiguration):
         for name, unit in (("overlap", "seconds"), ("sweep_every", "hours"), ("sweep_budget", "calls")):
             if getattr(self, name) < 0:
                 raise Misconfigured(f"{name} is a number of {unit}: set it to 0 or more, not to {getattr(self, name)}.")
+        for problem in problems(self.exclude_columns, self.hash_columns, self.hash_key):
+            raise Misconfigured(problem)
 
     @property
     def url(self) -> str:
         """The API's base address: `base_url` where given, else the region's."""
         return self.base_url or BASE_URLS[self.region]
+
+    @property
+    def privacy(self) -> Privacy:
+        """What of contacts is not to be kept."""
+        key = (self.hash_key or "").encode()
+        return Privacy(frozenset(self.exclude_columns), frozenset(self.hash_columns), key)
 
 
 @configspec
@@ -83,6 +95,7 @@ class WarehouseSettings(BaseConfiguration):
 
     data_dir: str = None  # type: ignore[assignment]
     destination: str = None  # type: ignore[assignment]
+    publish_raw: bool = None  # type: ignore[assignment]
 
     def on_resolved(self) -> None:
         """Refuses what this project was never run on."""
@@ -118,6 +131,7 @@ def sandbox_settings(token: str) -> IntercomSettings:
     """The project's defaults for a workspace that lives in this process, whatever is configured for a real one."""
     settings = _resolved(IntercomSettings(access_token=token), ("sources", "intercom"))
     settings.access_token, settings.base_url, settings.region = token, "http://sandbox.invalid", "us"
+    settings.exclude_columns, settings.hash_columns = [], []
     return settings
 
 

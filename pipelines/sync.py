@@ -258,6 +258,7 @@ class Sync:
             limits=Limits(timedelta(hours=settings.sweep_every), settings.sweep_budget),
             overlap=settings.overlap,
             full=self.full,
+            privacy=settings.privacy,
         )
 
     def _outcome(self, run: journal.Run, found: Found, built: Build) -> Outcome:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from dlt.common.destination import Destination
 from filelock import FileLock, Timeout
 
 from .errors import Busy, Misconfigured, WarehouseError, first_line, plain_errors
+from .private import narrow, owner_only
+from .publish import drop_successor, log_of, publish_all, publish_marts, replaced
+from .rewrite import check_closed, write_anew
 
 RAW = "intercom_raw"
 MARTS = "intercom"
@@ -21,15 +24,22 @@ STORAGE_VERSION = "v1.5.0"
 
 
 class Warehouse:
-    """Everything below one data folder: the run journal, the lock, dlt's working folder, and a DuckDB file."""
+    """Everything below one data folder: the run journal, the lock, dlt's working folder, and a DuckDB file.
 
-    def __init__(self, folder: Path) -> None:
+    `publish_raw`: the published copy holds the loaded tables too, not the marts alone.
+    """
+
+    def __init__(self, folder: Path, *, publish_raw: bool = True) -> None:
         self.folder = folder
+        self.publish_raw = publish_raw
         self.file = folder / "warehouse.duckdb"
         self.published = folder / "published.duckdb"
         self.journal = folder / "runs.jsonl"
         self._spilled = folder / "warehouse.duckdb.tmp"
         self._demo_mark = folder / "DEMO"
+        self._lock = folder / "lock"
+        self._rewrite_mark = folder / "REWRITE"
+        self._held: duckdb.DuckDBPyConnection
 
     @property
     def address(self) -> str:
@@ -53,7 +63,7 @@ class Warehouse:
             Misconfigured: it cannot be written.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             writable = os.access(self.folder, os.W_OK | os.X_OK)
         except OSError:
             writable = False
@@ -65,7 +75,7 @@ class Warehouse:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """The warehouse, ours alone on this host.
+        """The warehouse, ours alone on this host. Whatever is written meanwhile is for its owner only.
 
         Raises:
             Misconfigured: the folder cannot be written, or the database not opened.
@@ -74,8 +84,10 @@ class Warehouse:
         """
         self.prepare()
         try:
-            with FileLock(self.folder / "lock", timeout=0, mode=0o600), self._opened():
-                yield
+            with owner_only(), FileLock(self._lock, timeout=0, mode=0o600):
+                narrow(self._files())
+                with self._opened():
+                    yield
         except Timeout:
             raise Busy(
                 f"Another run holds the warehouse in {self.folder}. Wait until it is done, then run the command again."
@@ -109,7 +121,7 @@ class Warehouse:
     def clear(self) -> None:
         """Deletes the warehouse, all that belongs to it included."""
         self.prepare()
-        for file in (self.file, self.file.with_suffix(".duckdb.wal"), self.published, self.journal):
+        for file in (self.file, log_of(self.file), self.published, self.journal, self._rewrite_mark):
             file.unlink(missing_ok=True)
         for folder in (self._working_folder, self._spilled):
             shutil.rmtree(folder, ignore_errors=True)
@@ -117,11 +129,34 @@ class Warehouse:
     def publish(self, say: Callable[[str], None]) -> None:
         """Copies the warehouse for its readers, in one step: who has the old copy open keeps it."""
         say(f"Publishing {self.published.name}")
-        with duckdb.connect(str(self.file)) as connection:
-            connection.execute("checkpoint")
-        copy = self.published.with_suffix(".next")
-        shutil.copyfile(self.file, copy)
-        copy.replace(self.published)
+        if self.publish_raw:
+            publish_all(self.file, self.published)
+        else:
+            publish_marts(self.file, self.published, raw=RAW, marts=MARTS, storage_version=STORAGE_VERSION)
+
+    @property
+    def is_rewrite_due(self) -> bool:
+        """Whether somebody was to be forgotten, and a kill came in between."""
+        return self._rewrite_mark.exists()
+
+    def note_rewrite_due(self) -> None:
+        """Notes, lest a kill be the end of it, that somebody is being forgotten."""
+        self._rewrite_mark.write_text("`intercom-warehouse forget` has not come to its end: run it again.\n")
+
+    def note_rewritten(self) -> None:
+        """Takes the note away."""
+        self._rewrite_mark.unlink()
+
+    def rewrite(self, tables: Collection[str]) -> None:
+        """Leaves nothing in the files of `tables` of what was deleted or changed: DuckDB's is one, and written anew.
+
+        To be called by whoever holds the warehouse. A kill leaves either the old file or the new one.
+        """
+        with replaced(self.file) as copy:
+            write_anew(self.file, copy, storage_version=STORAGE_VERSION)
+            self._held.close()
+            check_closed(self.file)
+        self._held = self._connect()
 
     def explain(self, error: BaseException) -> WarehouseError | None:
         """What can be done about an error of the database; None where nothing is known of it."""
@@ -142,20 +177,38 @@ class Warehouse:
     @contextmanager
     def _opened(self) -> Iterator[None]:
         """The database, kept open: whoever closed it last would write all of it out, once for every step of a run."""
-        with self._connection():
+        self._held = self._connect()
+        try:
             yield
+        finally:
+            self._held.close()
 
-    def _connection(self) -> duckdb.DuckDBPyConnection:
+    def _files(self) -> Iterator[Path]:
+        """What of ours is there; others may keep things in the folder, too."""
+        marks = (self._demo_mark, self._rewrite_mark)
+        files = (self.file, log_of(self.file), self.published, self.journal, self._lock, *marks)
+        folder = self.folder / "pipelines"
+        yield from (path for path in (*files, folder, *folder.rglob("*")) if path.exists())
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
         try:
             with plain_errors(self.explain):
                 if not self.file.exists():
                     duckdb.connect(str(self.file), config={"storage_compatibility_version": STORAGE_VERSION}).close()
                 connection = duckdb.connect(str(self.file))
-            # where DuckDB puts what exceeds its memory; it clears that away itself, unless it is killed
+                bound(connection)
+            # where DuckDB puts what exceeds its memory, and a file that was to replace this one: a kill leaves them
             shutil.rmtree(self._spilled, ignore_errors=True)
+            drop_successor(self.file)
         except duckdb.Error as error:
             raise Misconfigured(
                 f"The warehouse {self.file} cannot be opened: {first_line(error)} Nothing was written. Restore it "
                 "from a backup or from published.duckdb, or set WAREHOUSE__DATA_DIR to another folder."
             ) from None
         return connection
+
+
+def bound(connection: duckdb.DuckDBPyConnection) -> None:
+    """Sets what dlt sets, too, whenever it opens the database: how much memory may be used, first of all."""
+    for name, value in dict(dlt.config.get("destination.duckdb.credentials.global_config", dict) or {}).items():
+        connection.execute(f"set global {name} = '{value}'")

@@ -120,7 +120,7 @@ class Tray:
     def _pack(self) -> None:
         table = contacts_table(self.terms.workspace_id, self.rows)
         self.fields.note(self.rows, table)
-        self.contacts.append(table)
+        self.contacts.append(self.terms.privacy.veiled(table))
         self.rows = []
 
 

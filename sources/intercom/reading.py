@@ -205,7 +205,7 @@ class Reading:
         self.contacts_read += len(rows)
         table = contacts_table(self.terms.workspace_id, rows)
         self.fields.note(rows, table)
-        return table
+        return self.terms.privacy.veiled(table)
 
     async def activities(self) -> AsyncIterator[list[Activity]]:
         """What the activity feed tells since the last run, in pages; at least one, which may be empty."""
