@@ -72,7 +72,7 @@ class Privacy:
         """A JSON object without what is not to be kept of it; null where nothing is left, or it is no object."""
         try:
             fields = _FIELDS.decode(text)
-        except msgspec.DecodeError:  # also of a name that is no Unicode
+        except msgspec.ValidationError:
             return None
         found = fields.keys() & named.keys()
         if not found:
@@ -154,7 +154,7 @@ def _canonical(value: str | Raw) -> str | None:
     """What is the same for the same JSON value, however it was spaced and ordered; null for null."""
     try:
         read = msgspec.json.decode(value)
-    except msgspec.DecodeError:  # a number too large, or text that is no Unicode: as it was sent
+    except msgspec.ValidationError:  # a number too large to be read: as it was sent
         return str(value, "utf-8") if isinstance(value, Raw) else value
     if read is None or isinstance(read, str):
         return read
