@@ -180,7 +180,7 @@ class Sync:
             load_package(pipeline)
 
     def _load(self, pipeline: dlt.Pipeline, app: App, run_id: str) -> Found:
-        terms, fields = self._terms(app, run_id), Fields(known_fields(pipeline))
+        terms, fields = self._terms(app, run_id), Fields(known_fields(pipeline), self.settings.privacy)
         before = past(_source_state(pipeline))
         shelf = shelf_of(pipeline)
         with remembering(pipeline, app.id_code) as memory:
@@ -258,7 +258,6 @@ class Sync:
             limits=Limits(timedelta(hours=settings.sweep_every), settings.sweep_budget),
             overlap=settings.overlap,
             full=self.full,
-            privacy=settings.privacy,
         )
 
     def _outcome(self, run: journal.Run, found: Found, built: Build) -> Outcome:

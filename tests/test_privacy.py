@@ -16,7 +16,7 @@ from pipelines.errors import ExitCode
 from pipelines.private import owner_only
 from sandbox import Workspace, create_app, serving
 from sources.intercom.fields import Fields
-from sources.intercom.privacy import COLUMNS, NEEDED, Privacy, problems
+from sources.intercom.privacy import COLUMNS, KEEPS_ALL, NEEDED, Privacy, problems
 from sources.intercom.records import CONTACT_ACTIVITIES, contacts_table, read_contact, rows_table
 
 from .conftest import NO_QUOTA, House
@@ -341,11 +341,29 @@ def test_outside_of_a_run_the_umask_is_the_callers(tmp_path: Path) -> None:
 
 
 def test_a_field_of_another_type_is_told_without_its_value() -> None:
-    fields, sent = Fields(), [read_contact(json.dumps({"id": "c1", "email": {"was": CANARY}}).encode())]
+    fields = Fields(None, KEEPS_ALL)
 
-    fields.note(sent, contacts_table("w", sent))
+    fields.table("w", [read_contact(json.dumps({"id": "c1", "email": {"was": CANARY}}).encode())])
 
     assert CANARY not in json.dumps([*fields.news(), fields.known()])
+
+
+@pytest.mark.parametrize(
+    ("privacy", "fate"),
+    [
+        (excluding("email"), "left out"),
+        (excluding("_extra"), "left out"),
+        (hashing("email"), "hashed in _extra"),
+        (hashing("_extra"), "hashed in _extra"),
+        (hashing("name"), "kept in _extra"),
+    ],
+)
+def test_what_became_of_a_value_of_another_type_is_told(privacy: Privacy, fate: str) -> None:
+    fields = Fields(None, privacy)
+
+    fields.table("w", [read_contact(b'{"id": "c1", "email": ["odd"]}')])
+
+    assert list(fields.news()) == [f"1 contacts have another type in email than documented: null there, {fate}"]
 
 
 def test_exit_code_of_a_run_with_all_hidden_is_zero(house: House) -> None:

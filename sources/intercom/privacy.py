@@ -34,7 +34,7 @@ _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 class Privacy:
     """Which columns of contacts are left out, and of which a hash is kept.
 
-    They are named as Intercom names them; `custom_attributes.plan` is a single attribute. Equal values have equal
+    Columns are named as Intercom names them; `custom_attributes.plan` is a single attribute. Equal values have equal
     hashes for as long as the key stays: HMAC-SHA-256 of the value's text, in hexadecimal digits.
     """
 
@@ -51,6 +51,12 @@ class Privacy:
                 kind = table.schema.field(name)
                 table = table.set_column(position, kind, pa.array(veil(table[name].to_pylist()), kind.type))
         return table
+
+    def fate(self, name: str) -> str:
+        """What becomes of a value that its field's column cannot take, or that has none."""
+        if not self.excluded.isdisjoint((name, EXTRA)):
+            return "left out"
+        return "kept in _extra" if self.hashed.isdisjoint((name, EXTRA)) else "hashed in _extra"
 
     @cached_property
     def _veils(self) -> Mapping[str, Veil]:

@@ -15,7 +15,6 @@ from .client import Intercom, each, gathered
 from .intake import Intake
 from .memberships import Clock, Counts, Guard, Memory, Removal, Scan, Scanner
 from .plan import Limits, Plan, Planned, RememberedSegment, is_suspect, plan
-from .privacy import KEEPS_ALL, Privacy
 from .progress import Progress
 from .records import MEMBERSHIP_CHANGES, SEGMENT_SCANS, ContactStamp, Segment, changes_table, rows_table
 from .removals import Departures
@@ -30,8 +29,7 @@ Put = Callable[[Scan], Awaitable[None]]
 class Terms:
     """What one run goes by. `version` and `timezone` decide how search matches times; `overlap` is in seconds.
 
-    `full`: read every contact and sweep every segment, instead of what changed and what the plan says. `privacy`: what
-    of contacts is not to be kept.
+    `full`: read every contact and sweep every segment, instead of what changed and what the plan says.
     """
 
     workspace_id: str
@@ -43,7 +41,6 @@ class Terms:
     limits: Limits
     overlap: int
     full: bool = False
-    privacy: Privacy = KEEPS_ALL
 
     @property
     def dates(self) -> Dates:
