@@ -6,7 +6,6 @@ database keeps of what it replaced goes too: its files are written anew.
 
 import shutil
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from sources.intercom.memberships import Clock
 
 from . import journal
 from .errors import ExitCode, Misconfigured, causes
-from .mentions import Mentions, pseudonym
+from .mentions import Mentions, is_id, pseudonym
 from .pending import mend
 from .settings import DEFAULT_WORKSPACE
 from .sync import Say, bound_workspace, build_models, load_package, shelf_of, silently, utc_now
@@ -107,17 +106,24 @@ class Forget:
 
     def _remove(self, pipeline: dlt.Pipeline, workspace_id: str) -> tuple[dict[str, int], tuple[str, ...]]:
         """Answers the rows that named the contact, by table, and contacts merged with it."""
-        substitute = pseudonym()
         with pipeline.sql_client() as client:
             mentions = Mentions(client, RAW, workspace_id, self.contact_id)
-            self._check_known(mentions, pipeline, workspace_id)
+            is_known = mentions.is_known
+            if not (is_known or self.warehouse.is_rewrite_due or self._is_on_shelf(pipeline)):
+                raise self._unknown(workspace_id)
             self.warehouse.note_rewrite_due()
-            self.say("Removing the contact from the loaded tables")
             rows, merged_with, tables = mentions.rows(), mentions.merged_with(), mentions.tables()
-            mentions.replace(substitute, pipeline.pipeline_name)
-        journal.replace(self.warehouse.journal, self.contact_id, substitute)
+            if is_known:
+                self._replace(mentions, pipeline.pipeline_name)
         self._leave_nothing(self._without_history(pipeline), tables)
-        return rows, merged_with
+        return rows if is_known else {}, merged_with
+
+    def _replace(self, mentions: Mentions, pipeline_name: str) -> None:
+        """The tables come last: whoever is not in them any more is nowhere else either."""
+        self.say("Removing the contact from the loaded tables")
+        substitute = pseudonym()
+        journal.replace(self.warehouse.journal, self.contact_id, substitute)
+        mentions.replace(substitute, pipeline_name)
 
     def _leave_nothing(self, pipeline: dlt.Pipeline, tables: list[str]) -> None:
         """Writes all of it anew: what readers see, too, if anything was ever shown to them."""
@@ -131,13 +137,14 @@ class Forget:
             self.warehouse.publish(self.say)
         self.warehouse.note_rewritten()
 
-    def _check_known(self, mentions: Mentions, pipeline: dlt.Pipeline, workspace_id: str) -> None:
+    def _is_on_shelf(self, pipeline: dlt.Pipeline) -> bool:
+        """Whether a first load has read the contact, and not loaded it."""
+        name = self.contact_id.encode()
+        return is_id(self.contact_id) and any(name in file.read_bytes() for file in shelf_of(pipeline).files())
+
+    def _unknown(self, workspace_id: str) -> Misconfigured:
         """The id is not repeated, since these words are kept in the run journal."""
-        if mentions.is_known or self.warehouse.is_rewrite_due:
-            return
-        if _names(shelf_of(pipeline).files(), self.contact_id):
-            return
-        raise Misconfigured(
+        return Misconfigured(
             f"Workspace {workspace_id} has no contact of that id in {self.warehouse.place}, so nothing was changed. "
             "Look its id up in intercom.contacts, or in the address of its page in Intercom."
         )
@@ -158,7 +165,3 @@ def has_marts(pipeline: dlt.Pipeline) -> bool:
     with pipeline.sql_client() as client:
         query = "select table_name from information_schema.tables where table_schema = %s limit 1"
         return bool(client.execute_sql(query, MARTS))
-
-
-def _names(files: Iterable[Path], contact_id: str) -> bool:
-    return any(contact_id.encode() in file.read_bytes() for file in files)

@@ -1,5 +1,6 @@
 """Where a contact is named in the loaded tables and in dlt's state, and how another id takes its place there."""
 
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,11 +21,9 @@ IDS = {
     "contact_activities": ("contact_id", "merge_source_id", "merge_target_id"),
 }
 """Columns that hold nothing but ids of contacts: whoever is in none of them is no contact."""
-PROSE = ("problem", "failure_reason")
-"""Text that may name a contact among other words."""
-JSON_TYPES = ("JSON", "json", "jsonb")
-TEXT_TYPES = ("VARCHAR", "character varying", "text")
-OURS_TO_KEEP = "_dlt"
+TEXT_TYPES = ("VARCHAR", "character varying", "text", "JSON", "json", "jsonb")
+"""All types that can hold an id, as DuckDB and PostgreSQL call them."""
+DLTS = "_dlt"
 STATES = "_dlt_pipeline_state"
 
 
@@ -33,25 +32,27 @@ def pseudonym() -> str:
     return secrets.token_hex(12)
 
 
+def is_id(text: str) -> bool:
+    """Whether it looks like an id of Intercom's: such text is found among other words without a mistake."""
+    return bool(re.fullmatch(r"[0-9a-f]{24}", text))
+
+
 @dataclass(frozen=True)
 class Column:
-    """A column that may name a contact: alone, or among other words."""
+    """A column that may name a contact, alone or among other words."""
 
     name: str
     kind: str
-    is_prose: bool
 
     @property
     def names_it(self) -> str:
         """A condition with one parameter: the id."""
-        return f"position(%s in cast({self.name} as text)) > 0" if self.is_prose else f"{self.name} = %s"
+        return f"position(%s in cast({self.name} as text)) > 0"
 
     @property
     def renamed(self) -> str:
         """The value with another id in it; two parameters: the old one and the new."""
-        if self.is_prose:
-            return f"cast(replace(cast({self.name} as text), %s, %s) as {self.kind})"
-        return f"case when {self.name} = %s then %s else {self.name} end"
+        return f"cast(replace(cast({self.name} as text), %s, %s) as {self.kind})"
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ class Mentions:
     @property
     def is_known(self) -> bool:
         """Whether there is or was such a contact."""
-        return any(
-            self._count(table, [Column(name, "", is_prose=False) for name in names]) for table, names in IDS.items()
+        return is_id(self.contact_id) and any(
+            self._count(table, [f"{name} = %s" for name in names]) for table, names in IDS.items()
         )
 
     def tables(self) -> list[str]:
@@ -76,7 +77,10 @@ class Mentions:
 
     def rows(self) -> dict[str, int]:
         """How many rows name it, by table; those that do."""
-        counts = {table: self._count(table, columns) for table, columns in self._columns.items()}
+        counts = {
+            table: self._count(table, [column.names_it for column in columns])
+            for table, columns in self._columns.items()
+        }
         return {table: count for table, count in counts.items() if count}
 
     def merged_with(self) -> tuple[str, ...]:
@@ -104,9 +108,8 @@ class Mentions:
         """Of each loaded table, those that may name a contact."""
         columns: dict[str, list[Column]] = {}
         for table, name, kind in self._catalog(self.raw):
-            if kind in (*TEXT_TYPES, *JSON_TYPES) and not name.startswith(OURS_TO_KEEP) and name != "workspace_id":
-                column = Column(self._quoted(name), kind, kind in JSON_TYPES or name in PROSE)
-                columns.setdefault(table, []).append(column)
+            if kind in TEXT_TYPES and not name.startswith(DLTS) and name != "workspace_id":
+                columns.setdefault(table, []).append(Column(self._quoted(name), kind))
         return columns
 
     @property
@@ -123,12 +126,12 @@ class Mentions:
             "where table_catalog = current_database() and table_schema = %s order by table_name, ordinal_position",
             schema,
         )
-        return [row for row in found if not row[0].startswith(OURS_TO_KEEP)]
+        return [row for row in found if not row[0].startswith(DLTS)]
 
     def _empty_contact(self) -> None:
         """Also takes the external id, which Intercom's feed repeats."""
         kept = [name for table, name, _ in self._catalog(self.raw) if table == "contacts" and name not in CONTACTS_KEY]
-        emptied = ", ".join(f"{self._quoted(name)} = null" for name in kept if not name.startswith(OURS_TO_KEEP))
+        emptied = ", ".join(f"{self._quoted(name)} = null" for name in kept if not name.startswith(DLTS))
         for table, changes, column in (
             ("contacts", emptied, "id"),
             ("contact_activities", "external_id = null, failure_reason = null", "contact_id"),
@@ -166,12 +169,12 @@ class Mentions:
                 row_id,
             )
 
-    def _count(self, table: str, columns: list[Column]) -> int:
-        named = " or ".join(column.names_it for column in columns)
+    def _count(self, table: str, conditions: list[str]) -> int:
+        """How many rows fulfil any of the conditions, whose one parameter is the id."""
         rows = self._select(
-            f"select count(*) from {self._table(table)} where workspace_id = %s and ({named})",  # noqa: S608
+            f"select count(*) from {self._table(table)} where workspace_id = %s and ({' or '.join(conditions)})",  # noqa: S608
             self.workspace_id,
-            *[self.contact_id] * len(columns),
+            *[self.contact_id] * len(conditions),
         )
         return rows[0][0] if rows else 0
 
