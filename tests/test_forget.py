@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.errors import ExitCode, Misconfigured
 from pipelines.forget import Forget, Forgotten
@@ -277,7 +278,7 @@ def test_where_what_waits_cannot_be_loaded_nobody_is_forgotten_and_the_way_out_i
     contact_id = a_life(house)
     breaks_loading(house.folder)
 
-    with pytest.raises(Exception, match=r"contacts"):
+    with pytest.raises(PipelineStepFailed):
         house.sync()
     with pytest.raises(Misconfigured, match="abort-pending"):
         forget(house, contact_id)
@@ -361,7 +362,7 @@ def test_a_killed_forget_is_finished_when_it_is_run_again(tmp_path: Path, lived:
 
     assert process.exitcode == -signal.SIGKILL
     assert len(whole) == 300
-    assert forgotten.was_interrupted == (point != "before the tables are changed")
+    assert forgotten.was_interrupted
     assert found_in(folder, [CANARY, contact_id]) == {}
     assert (house.query(COUNTS), house.query(EVENTS)) == before
 

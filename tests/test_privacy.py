@@ -220,7 +220,7 @@ def breaks_loading(folder: Path) -> None:
     """A view where a table has to be."""
     with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
         connection.execute("alter table intercom_raw.contacts rename to moved")
-        connection.execute("create view intercom_raw.contacts as select 1 as id")
+        connection.execute("create view intercom_raw.contacts as select * from intercom_raw.moved")
 
 
 BROKEN: dict[str, Callable[[Terminal], None]] = {
@@ -255,6 +255,8 @@ def test_with_all_hidden_nothing_personal_is_in_any_file_log_or_trace(terminal: 
     ended = subprocess.run([*python, "--debug", "sync"], cwd="/", env=environment, capture_output=True, timeout=120)
 
     assert (ended.returncode == 0) == (broken == "nowhere"), ended.stderr
+    steps = [step for step in ("Reading segments", "Loading", "Building") if f"· {step}".encode() in ended.stderr]
+    assert len(steps) == {"while it extracts": 1, "nowhere": 3}.get(broken, 2)
     assert CANARY.encode() not in ended.stdout + ended.stderr
     assert KEY.encode() not in ended.stdout + ended.stderr
     assert found_in(terminal.folder, [CANARY, KEY]) == {}
