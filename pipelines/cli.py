@@ -23,6 +23,7 @@ from .abort import Abort, Waiting
 from .backfill import DEFAULT_CHUNK, LATEST_ONLY, NO_HISTORY, Backfill, BackfillPreview
 from .duration import duration
 from .errors import ExitCode, Misconfigured, WarehouseError, plain_errors
+from .forget import Forget
 from .lock import AT_ONCE, Claim
 from .moment import moment
 from .output import BuiltModels, PlannedBackfill, PlannedSync, Problem, json_of
@@ -322,6 +323,28 @@ def abort_pending(
 
 
 @app.command()
+def forget(
+    contact_id: Annotated[str, typer.Argument(metavar="CONTACT_ID", help="The contact's id in Intercom.")],
+    wait: Wait = None,
+    workspace: WorkspaceName = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a person from everything below the data folder; counts stay as they were. Asks Intercom nothing.
+
+    Delete the contact in Intercom first: from there the next sync would bring it back.
+    """
+    mode.as_json = as_json
+    job = Forget(a_warehouse(), contact_id, a_name(workspace), wait=wait or AT_ONCE)
+    if not mode.quiet:
+        job.say = mode.voice.say
+    found = job.run()
+    if as_json:
+        typer.echo(json_of(found))
+    else:
+        display.show_forgotten(found)
+
+
+@app.command()
 def demo(
     contacts: Annotated[int, typer.Option(min=50, help="People in the made-up workspace.")] = 2000,
     days: Annotated[int, typer.Option(min=2, max=90, help="Days it lives; each ends with a sync.")] = 21,
@@ -355,7 +378,8 @@ def a_warehouse() -> Warehouse:
     settings = warehouse_settings()
     if settings.destination == "postgres":
         return PostgresWarehouse(settings.folder, postgres_credentials())
-    return Warehouse(settings.folder, wait_for_readers=timedelta(seconds=settings.wait_for_readers))
+    waits = timedelta(seconds=settings.wait_for_readers)
+    return Warehouse(settings.folder, wait_for_readers=waits, publish_raw=settings.publish_raw)
 
 
 def an_impatient_warehouse() -> Warehouse:

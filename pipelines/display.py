@@ -26,6 +26,7 @@ from sources.intercom.progress import Progress
 from .abort import Aborted, Waiting
 from .backfill import Backfilled, BackfillPreview
 from .errors import ExitCode
+from .forget import Forgotten
 from .gauge import Gauge
 from .models import Build
 from .output import Problem
@@ -301,6 +302,32 @@ def track(contacts: int) -> Iterator[Callable[[], None]]:
     with Bar(*columns, console=progress, disable=not progress.is_terminal, transient=True) as bar:
         task = bar.add_task("Asking Intercom for each contact's segments", total=contacts)
         yield lambda: bar.advance(task)
+
+
+def show_forgotten(found: Forgotten) -> None:
+    """What was removed, for people; nothing of the person."""
+    named = ", ".join(f"{count:,} of {table}" for table, count in found.rows.items())
+    rows = {
+        "workspace": found.workspace_id,
+        "forgotten": f"rows that named the contact: {named}" if named else "no row names such a contact",
+        "cost": f"{found.seconds:.1f} s",
+    }
+    for name, value in rows.items():
+        results.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
+    for note in _notes(found):
+        results.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
+
+
+def _notes(found: Forgotten) -> Iterator[str]:
+    if found.was_interrupted:
+        yield "An earlier forget had been interrupted: what it had begun is done now."
+    if found.merged_with:
+        yield f"Merged with it, and rows of their own: {', '.join(found.merged_with)}. Forget them, too."
+    if found.rows:
+        yield (
+            "Delete the contact in Intercom, too: else the next sync brings it back. Backups, and copies that others "
+            "made of the warehouse, are as they were."
+        )
 
 
 MOST_GROUPS = 20

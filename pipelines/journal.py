@@ -21,6 +21,7 @@ from sources.intercom.records import RUNS, RUNS_KEY, rows_table
 from .errors import ExitCode, exit_code_of, is_ours, plain_errors
 from .memory import RawMemory
 from .packages import stuck_packages_told
+from .private import owner_only
 from .warehouse import Warehouse
 
 
@@ -83,10 +84,23 @@ def kept(warehouse: Warehouse, pipeline_name: str, command: str, *, clock: Clock
 def append(path: Path, run: Run) -> None:
     """Adds the run's line; it is on the disk when this returns. A line that a crash cut off is closed first."""
     cut_off = path.exists() and not path.read_bytes().endswith(b"\n")
-    with path.open("a") as file:
+    with owner_only(), path.open("a") as file:
         file.write("\n" * cut_off + json.dumps(asdict(run)) + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def replace(path: Path, name: str, substitute: str) -> None:
+    """Puts another name in the place of one that a run's problem mentions."""
+    text = path.read_text() if path.exists() else ""
+    if name not in text:
+        return
+    successor = path.with_suffix(".next")
+    with owner_only(), successor.open("w") as file:
+        file.write(text.replace(name, substitute))
+        file.flush()
+        os.fsync(file.fileno())
+    successor.replace(path)
 
 
 def read(path: Path) -> Iterator[Run]:

@@ -320,7 +320,7 @@ def _create(client: SqlClientBase[Any], models: Iterable[Model], place: Place) -
     client.execute_sql(f"create schema if not exists {place.identifier(place.marts)}")
     kinds = _kinds(client, place)
     for model in models:
-        statements = [*_creation(model, kinds.get(model.name), place), *_comments(model, place)]
+        statements = [*_creation(model, kinds.get(model.name), place), *comments(model, place)]
         try:
             client.execute_many(statements)
         except DatabaseException as error:
@@ -348,8 +348,8 @@ def _creation(model: Model, present: Materialized | None, place: Place) -> Itera
 
 
 @cache
-def _comments(model: Model, place: Place) -> tuple[str, ...]:
-    """Written with every build, since replacing a table or view drops them."""
+def comments(model: Model, place: Place) -> tuple[str, ...]:
+    """Statements that describe a model: written with every build, since replacing a table or view drops them."""
     name = place.relation(model.name)
     columns = (
         f"comment on column {name}.{place.identifier(column)} is {place.literal(description)}"

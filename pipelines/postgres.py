@@ -1,7 +1,7 @@
 """A PostgreSQL database in place of the DuckDB file: how it is reached, held, and told to be out of reach."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -77,6 +77,12 @@ class PostgresWarehouse(Warehouse):
 
     def publish(self, say: Callable[[str], None]) -> None:
         """Nothing is left to do: a build is there for all readers when it commits."""
+
+    def rewrite(self, tables: Collection[str]) -> None:
+        """Tables are files of their own here; their readers wait for it."""
+        with self._connected() as cursor:
+            for table in tables:
+                cursor.execute(f'vacuum (full, analyze) "{RAW}"."{table}"')
 
     def explain(self, error: BaseException) -> WarehouseError | None:
         """What can be done about a server that is not there, or refuses; never says the password."""

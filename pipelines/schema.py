@@ -9,6 +9,7 @@ import msgspec
 
 from .abort import Aborted
 from .backfill import Backfilled
+from .forget import Forgotten
 from .output import BuiltModels, PlannedBackfill, PlannedSync, Problem
 from .status import Status
 from .sync import Outcome
@@ -24,6 +25,7 @@ OBJECTS = {
     "verify": Verification,
     "status": Status,
     "abort_pending": Aborted,
+    "forget": Forgotten,
     "error": Problem,
 }
 """What each command prints, `sync_plan` being `sync --plan` and so on; `error`: any of them that ends early."""

@@ -19,6 +19,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
 from sources.intercom.client import BASE_URLS
+from sources.intercom.privacy import Privacy, problems
 from sources.intercom.versions import is_too_old, version
 
 from .errors import Misconfigured
@@ -50,6 +51,9 @@ class IntercomSettings(BaseConfiguration):
     sweep_budget: int = None  # type: ignore[assignment]
     include_segments: list[str] = None  # type: ignore[assignment]
     exclude_segments: list[str] = None  # type: ignore[assignment]
+    exclude_columns: list[str] = None  # type: ignore[assignment]
+    hash_columns: list[str] = None  # type: ignore[assignment]
+    hash_key: TSecretStrValue | None = None
     base_url: str | None = None
 
     def on_resolved(self) -> None:
@@ -74,11 +78,19 @@ class IntercomSettings(BaseConfiguration):
         for name, unit in (("overlap", "seconds"), ("sweep_every", "hours"), ("sweep_budget", "calls")):
             if getattr(self, name) < 0:
                 raise Misconfigured(f"{name} is a number of {unit}: set it to 0 or more, not to {getattr(self, name)}.")
+        for problem in problems(self.exclude_columns, self.hash_columns, self.hash_key):
+            raise Misconfigured(problem)
 
     @property
     def url(self) -> str:
         """The API's base address: `base_url` where given, else the region's."""
         return self.base_url or BASE_URLS[self.region]
+
+    @property
+    def privacy(self) -> Privacy:
+        """What of contacts is not to be kept."""
+        key = (self.hash_key or "").encode()
+        return Privacy(frozenset(self.exclude_columns), frozenset(self.hash_columns), key)
 
 
 @configspec
@@ -88,6 +100,7 @@ class WarehouseSettings(BaseConfiguration):
     data_dir: str = None  # type: ignore[assignment]
     destination: str = None  # type: ignore[assignment]
     wait_for_readers: float = None  # type: ignore[assignment]
+    publish_raw: bool = None  # type: ignore[assignment]
 
     def on_resolved(self) -> None:
         """Refuses what this project was never run on, and a wait that cannot be."""
@@ -133,6 +146,7 @@ def sandbox_settings(token: str) -> IntercomSettings:
     settings = _resolved(IntercomSettings(access_token=token), ("sources", "intercom"))
     settings.access_token, settings.base_url, settings.region = token, "http://sandbox.invalid", "us"
     settings.include_segments, settings.exclude_segments = [], []
+    settings.exclude_columns, settings.hash_columns = [], []
     return settings
 
 

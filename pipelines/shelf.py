@@ -151,6 +151,10 @@ class Shelf:
         """All parts, the oldest first."""
         return [KeptPart(folder) for folder in self._folders()]
 
+    def files(self) -> Iterator[Path]:
+        """All that is there, unfinished parts included."""
+        return (path for path in self._folder.rglob("*") if path.is_file())
+
     def interruptions(self) -> Interruptions:
         """Sweeps that had begun and not ended when the newest part was put here, and whom they had seen."""
         parts = self.parts

@@ -214,7 +214,7 @@ class Sync(Job):
                 return asyncio.run(preview(self._connect(), terms, past=before, memory=memory))
 
     def _load(self, pipeline: dlt.Pipeline, app: App, run_id: str) -> Found:
-        terms, fields = self._terms(app, run_id), Fields(known_fields(pipeline))
+        terms, fields = self._terms(app, run_id), Fields(known_fields(pipeline), self.settings.privacy)
         before = past(source_state(pipeline))
         shelf = shelf_of(pipeline)
         with remembering(pipeline, app.id_code) as memory:

@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,10 @@ from dlt.common.destination import Destination
 
 from .errors import Busy, Misconfigured, NothingToRead, WarehouseError, first_line, plain_errors
 from .lock import AT_ONCE, Claim, Lock
+from .private import narrow, owner_only
+from .publish import drop_successor, log_of, publish_all, publish_marts, replaced
 from .release import refuse_newer
+from .rewrite import check_closed, write_anew
 from .steps import Step
 
 RAW = "intercom_raw"
@@ -31,17 +34,21 @@ WHO_HAS_IT_OPEN = re.compile(r"lock is held(?: in (?P<program>.+?))? \(PID (?P<p
 class Warehouse:
     """Everything below one data folder: the run journal, the lock, dlt's working folder, and a DuckDB file.
 
-    `wait_for_readers` is how long a run waits, at least, for programs that have the DuckDB file open.
+    `wait_for_readers` is how long a run waits, at least, for programs that have the DuckDB file open. `publish_raw`: the
+    published copy holds the loaded tables too, not the marts alone.
     """
 
-    def __init__(self, folder: Path, *, wait_for_readers: timedelta = AT_ONCE) -> None:
+    def __init__(self, folder: Path, *, wait_for_readers: timedelta = AT_ONCE, publish_raw: bool = True) -> None:
         self.folder = folder
+        self.publish_raw = publish_raw
         self.wait_for_readers = wait_for_readers
         self.file = folder / "warehouse.duckdb"
         self.published = folder / "published.duckdb"
         self.journal = folder / "runs.jsonl"
         self._spilled = folder / "warehouse.duckdb.tmp"
         self._demo_mark = folder / "DEMO"
+        self._rewrite_mark = folder / "REWRITE"
+        self._held: duckdb.DuckDBPyConnection
 
     @property
     def address(self) -> str:
@@ -65,7 +72,7 @@ class Warehouse:
             Misconfigured: it cannot be written.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             writable = os.access(self.folder, os.W_OK | os.X_OK)
         except OSError:
             writable = False
@@ -79,6 +86,8 @@ class Warehouse:
     def held(self, claim: Claim | None = None) -> Iterator[None]:
         """The warehouse, the claim's alone on this host; nobody in particular's without one.
 
+        Whatever is written meanwhile is for its owner only.
+
         Raises:
             Misconfigured: the folder cannot be written, the database not opened, or a newer release wrote it.
             Unreachable: the database's server is not there.
@@ -86,8 +95,10 @@ class Warehouse:
         """
         self.prepare()
         claim = claim or Claim()
-        with Lock(self.folder).held(claim), self._opened(claim):
-            yield
+        with owner_only(), Lock(self.folder).held(claim):
+            narrow(self._files())
+            with self._opened(claim):
+                yield
 
     def pipeline(self, name: str) -> dlt.Pipeline:
         """The dlt pipeline of one workspace. Its working folder lies in the data folder, whoever runs it from where."""
@@ -148,7 +159,7 @@ class Warehouse:
     def clear(self) -> None:
         """Deletes the warehouse, all that belongs to it included."""
         self.prepare()
-        for file in (self.file, self.file.with_suffix(".duckdb.wal"), self.published, self.journal):
+        for file in (self.file, log_of(self.file), self.published, self.journal, self._rewrite_mark):
             file.unlink(missing_ok=True)
         for folder in (self._working_folder, self._spilled):
             shutil.rmtree(folder, ignore_errors=True)
@@ -156,11 +167,34 @@ class Warehouse:
     def publish(self, say: Callable[[str], None]) -> None:
         """Copies the warehouse for its readers, in one step: who has the old copy open keeps it."""
         say(Step(f"Publishing {self.published.name}", "publish"))
-        with duckdb.connect(str(self.file)) as connection:
-            connection.execute("checkpoint")
-        copy = self.published.with_suffix(".next")
-        shutil.copyfile(self.file, copy)
-        copy.replace(self.published)
+        if self.publish_raw:
+            publish_all(self.file, self.published)
+        else:
+            publish_marts(self.file, self.published, raw=RAW, marts=MARTS, storage_version=STORAGE_VERSION)
+
+    @property
+    def is_rewrite_due(self) -> bool:
+        """Whether somebody was to be forgotten, and a kill came in between."""
+        return self._rewrite_mark.exists()
+
+    def note_rewrite_due(self) -> None:
+        """Notes, lest a kill be the end of it, that somebody is being forgotten."""
+        self._rewrite_mark.write_text("`intercom-warehouse forget` has not come to its end: run it again.\n")
+
+    def note_rewritten(self) -> None:
+        """Takes the note away."""
+        self._rewrite_mark.unlink()
+
+    def rewrite(self, tables: Collection[str]) -> None:
+        """Leaves nothing in the files of `tables` of what was deleted or changed: DuckDB's is one, and written anew.
+
+        To be called by whoever holds the warehouse. A kill leaves either the old file or the new one.
+        """
+        with replaced(self.file) as copy:
+            write_anew(self.file, copy, storage_version=STORAGE_VERSION)
+            self._held.close()
+            check_closed(self.file)
+        self._held = self._connect()
 
     def explain(self, error: BaseException) -> WarehouseError | None:
         """What can be done about an error of the database; None where nothing is known of it."""
@@ -188,21 +222,39 @@ class Warehouse:
 
         So nobody else can open it before the block's end, and readers have to be waited for here alone.
         """
-        with claim.patiently(self._connection, self.wait_for_readers):
+        self._held = claim.patiently(self._connect, self.wait_for_readers)
+        try:
             yield
+        finally:
+            self._held.close()
 
-    def _connection(self) -> duckdb.DuckDBPyConnection:
+    def _files(self) -> Iterator[Path]:
+        """What of ours is there; others may keep things in the folder, too."""
+        marks = (self._demo_mark, self._rewrite_mark)
+        files = (self.file, log_of(self.file), self.published, self.journal, self.folder / "lock", *marks)
+        folder = self.folder / "pipelines"
+        yield from (path for path in (*files, folder, *folder.rglob("*")) if path.exists())
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
         try:
             with plain_errors(self.explain):
                 if not self.file.exists():
                     duckdb.connect(str(self.file), config={"storage_compatibility_version": STORAGE_VERSION}).close()
                 connection = duckdb.connect(str(self.file))
-            # where DuckDB puts what exceeds its memory; it clears that away itself, unless it is killed
+                bound(connection)
+            # where DuckDB puts what exceeds its memory, and a file that was to replace this one: a kill leaves them
             shutil.rmtree(self._spilled, ignore_errors=True)
             refuse_newer(connection, raw=RAW, place=self.place)
+            drop_successor(self.file)
         except duckdb.Error as error:
             raise Misconfigured(
                 f"The warehouse {self.file} cannot be opened: {first_line(error)} Nothing was written. Restore it "
                 "from a backup or from published.duckdb, or set WAREHOUSE__DATA_DIR to another folder."
             ) from None
         return connection
+
+
+def bound(connection: duckdb.DuckDBPyConnection) -> None:
+    """Sets what dlt sets, too, whenever it opens the database: how much memory may be used, first of all."""
+    for name, value in dict(dlt.config.get("destination.duckdb.credentials.global_config", dict) or {}).items():
+        connection.execute(f"set global {name} = '{value}'")

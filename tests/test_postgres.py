@@ -23,6 +23,7 @@ import pytest
 
 from pipelines.abort import Abort, waiting_for
 from pipelines.errors import Busy, ExitCode, Misconfigured, ModelsFailed, Unreachable
+from pipelines.forget import Forget
 from pipelines.lock import Claim
 from pipelines.mark import TABLE
 from pipelines.models import SQL, build, load_models
@@ -37,6 +38,7 @@ from sandbox import Workspace, make_odd
 from sources.intercom.client import Refused
 
 from .conftest import START, House, standing_still
+from .rummage import CANARY, found_in, personal
 
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
 PASSWORD = "password-canary-81c0"
@@ -750,3 +752,41 @@ def test_the_command_line_says_what_to_do_in_one_paragraph(
     assert ended.returncode == exit_code, ended.stderr
     assert "Traceback" not in ended.stderr
     assert PASSWORD not in ended.stdout + ended.stderr
+
+
+# Forgetting
+
+
+def test_a_forgotten_person_is_in_no_row_and_all_counts_are_as_they_were(house: PostgresHouse) -> None:
+    contact_id = min(house.workspace.contacts)
+    house.workspace.update(contact_id, **personal())
+    house.workspace.update(max(house.workspace.contacts), custom_attributes={"referred_by": contact_id})
+    house.sync()
+    house.workspace.advance(days=1)
+    house.sync()
+    counts = "select * from intercom.segment_daily order by 1, 2, 3"
+    before = house.query(counts)
+
+    forgotten = Forget(house.warehouse, contact_id).run()
+    found = {table for table in tables(house) for word in (CANARY, contact_id) if word in text_of(house, table)}
+    house.workspace.advance(days=1)
+    again = house.sync(full=True)
+
+    assert forgotten.rows["contacts"] == 2
+    assert found == set()
+    assert found_in(house.folder, [CANARY, contact_id]) == {}
+    assert (
+        house.query(f"select * from ({counts}) as days where observed_on <= ? order by 1, 2, 3", before[-1][1])
+        == before
+    )
+    assert again.exit_code == ExitCode.DONE
+    assert house.members() == house.workspace.pairs()
+
+
+def tables(house: PostgresHouse) -> list[str]:
+    names = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname like 'intercom%'"
+    return [name for (name,) in run(house.address, names)]
+
+
+def text_of(house: PostgresHouse, table: str) -> str:
+    return str(run(house.address, f"select rows::text from {table} as rows"))

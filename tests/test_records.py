@@ -9,6 +9,7 @@ from msgspec import Raw, ValidationError
 
 from sources.intercom.client import Unreadable, decode
 from sources.intercom.fields import Fields, KnownFields
+from sources.intercom.privacy import KEEPS_ALL
 from sources.intercom.records import Page, contacts_table, read_contact
 from sources.intercom.search import next_cursor, updated_after
 from sources.intercom.versions import DAY_VERSIONS, is_too_old, version
@@ -64,9 +65,9 @@ def test_a_contact_without_an_id_cannot_be_read() -> None:
 
 
 def known_after(*contacts: dict[str, Any], known: KnownFields | None = None) -> tuple[list[str], KnownFields]:
-    fields = Fields(known)
+    fields = Fields(known, KEEPS_ALL)
     read = [read_contact(json.dumps({"id": "c1", **sent}).encode()) for sent in contacts]
-    fields.note(read, contacts_table("w", read))
+    fields.table("w", read)
     return list(fields.news()), fields.known()
 
 

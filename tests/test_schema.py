@@ -62,6 +62,7 @@ def outputs(terminal: Terminal) -> Iterator[tuple[str, str]]:
     yield "backfill_dry_run", terminal.run("backfill", *window, "--dry-run").output
     yield "backfill", terminal.run("backfill", *window).output
     yield "abort_pending", terminal.run("abort-pending", "--json").output
+    yield "forget", terminal.run("forget", min(terminal.workspace.contacts), "--json").output
     yield "status", terminal.run("status", "--json", "--max-age", "1d").output
 
 
@@ -79,5 +80,6 @@ def test_every_command_prints_what_the_schema_says(printed: dict[str, str], comm
         "status": "workspaces",
         "error": "request_id",
         "abort_pending": "run_id",
+        "forget": "rows",
     }
     assert found[telling[command]], "there is nothing in it that could be wrong"

@@ -239,7 +239,8 @@ async def segments(reading: Reading) -> AsyncIterator[pa.Table]:
 async def contact_activities(reading: Reading) -> AsyncIterator[pa.Table]:
     """One row per event of the activity feed: contacts made, merged, deleted."""
     async for page in reading.activities():
-        yield _stamped(reading.terms, CONTACT_ACTIVITIES, [structs.asdict(activity) for activity in page])
+        rows = _stamped(reading.terms, CONTACT_ACTIVITIES, [structs.asdict(activity) for activity in page])
+        yield reading.fields.privacy.veiled(rows)
     dlt.current.source_state()["feed"] = reading.feed_cursor
 
 

@@ -20,7 +20,7 @@ from .memberships import Memory
 from .plan import page_calls
 from .progress import Progress
 from .reading import produced
-from .records import Contact, SentContact, contacts_table
+from .records import Contact, SentContact
 from .search import all_of, count
 from .windows import SMALLEST_WINDOW, Dates, Window
 
@@ -190,9 +190,7 @@ class ChunkReading:
         self.left_to_sync += len(found) - len(rows)
         self.contacts_loaded += len(rows)
         self._newcomers += len(rows) - len(known)
-        table = contacts_table(self._workspace_id, rows)
-        self._fields.note(rows, table)
-        return table
+        return self._fields.table(self._workspace_id, rows)
 
     def _is_news(self, contact: Contact) -> bool:
         return self._cursor is not None and (contact.updated_at or 0) > self._cursor

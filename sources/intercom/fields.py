@@ -1,4 +1,7 @@
-"""Which fields contacts are sent with, compared with earlier runs: what is new, gone, or of another type."""
+"""Which fields contacts are sent with, compared with earlier runs: what is new, gone, or of another type.
+
+Contacts become rows here, so that what is not to be kept of them has been looked at and is in no row.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -6,7 +9,8 @@ from typing import TypedDict
 
 import pyarrow as pa
 
-from .records import DOCUMENTED_CONTACT_FIELDS, NULL, SentContact
+from .privacy import Privacy
+from .records import DOCUMENTED_CONTACT_FIELDS, NULL, SentContact, contacts_table
 
 SURPRISE = 1e-6
 """A field is missed where so rare a chance would have left it empty in all contacts of a run."""
@@ -20,16 +24,27 @@ class KnownFields(TypedDict):
 
 
 class Fields:
-    """The top-level fields that the contacts of one run have a value in. `known` is what earlier runs saw."""
+    """The top-level fields that the contacts of one run have a value in.
 
-    def __init__(self, known: KnownFields | None = None) -> None:
+    Args:
+        known: what earlier runs saw.
+        privacy: what of the contacts is not to be kept.
+    """
+
+    def __init__(self, known: KnownFields | None, privacy: Privacy) -> None:
+        self.privacy = privacy
         self._known = known or {"contacts": 0, "filled": {}}
         self._contacts = 0
         self._filled = Counter[str]()
         self._odd = Counter[str]()
 
-    def note(self, contacts: Sequence[SentContact], table: pa.Table) -> None:
-        """Takes in contacts, and the table that was made of them."""
+    def table(self, workspace_id: str, contacts: Sequence[SentContact]) -> pa.Table:
+        """Contacts as rows that may be written."""
+        table = contacts_table(workspace_id, contacts)
+        self._note(contacts, table)
+        return self.privacy.veiled(table)
+
+    def _note(self, contacts: Sequence[SentContact], table: pa.Table) -> None:
         self._contacts += len(contacts)
         filled = {name: table.num_rows - table[name].null_count for name in table.column_names}
         self._filled.update({name: filled[name] for name in DOCUMENTED_CONTACT_FIELDS & filled.keys() if filled[name]})
@@ -40,11 +55,12 @@ class Fields:
     def news(self) -> Iterator[str]:
         """What changed, in sentences that hold names of fields and numbers, no values."""
         for name in sorted(self._filled.keys() - DOCUMENTED_CONTACT_FIELDS - self._known["filled"].keys()):
-            yield f"contacts are sent with a new field, {name}: it is kept in _extra"
+            yield f"contacts are sent with a new field, {name}: it is {self.privacy.fate(name)}"
         for name in self._missed():
             yield f"contacts have no {name} any more: it is missing or null in all {self._contacts:,} just read"
         for name, count in sorted(self._odd.items()):
-            yield f"{count:,} contacts have another type in {name} than documented: null there, kept in _extra"
+            fate = self.privacy.fate(name)
+            yield f"{count:,} contacts have another type in {name} than documented: null there, {fate}"
 
     def known(self) -> KnownFields:
         """What the next run compares with; a field that is missed is told once."""

@@ -22,7 +22,7 @@ from .memberships import Counts, Memory, Scan, Scanner
 from .plan import Planned, RememberedSegment, page_calls
 from .progress import Progress
 from .reading import version_rows
-from .records import SEGMENTS, Page, Segment, SentContact, contacts_table, rows_table
+from .records import SEGMENTS, Page, Segment, SentContact, rows_table
 from .scanning import Found, Opening, Past, Terms, changes_of, open_workspace, scans_of
 from .search import everyone, knows_segments
 from .windows import EVERYTHING, Span, Windows, window_pages
@@ -119,9 +119,7 @@ class Tray:
         return tables
 
     def _pack(self) -> None:
-        table = contacts_table(self.terms.workspace_id, self.rows)
-        self.fields.note(self.rows, table)
-        self.contacts.append(table)
+        self.contacts.append(self.fields.table(self.terms.workspace_id, self.rows))
         self.rows = []
 
 

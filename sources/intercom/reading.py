@@ -16,7 +16,7 @@ from .fields import Fields
 from .memberships import Clock, Memory, Removal, Scan
 from .plan import RememberedSegment, page_calls
 from .progress import Progress
-from .records import Activity, Segment, SentContact, contacts_table
+from .records import Activity, Segment, SentContact
 from .removals import feed, told
 from .scanning import Found, News, Opening, Past, Scanning, Terms, open_workspace
 from .search import count, everyone, updated_after
@@ -180,9 +180,7 @@ class Reading:
 
     def _table(self, rows: list[SentContact]) -> pa.Table:
         self.contacts_read += len(rows)
-        table = contacts_table(self.terms.workspace_id, rows)
-        self.fields.note(rows, table)
-        return table
+        return self.fields.table(self.terms.workspace_id, rows)
 
     async def activities(self) -> AsyncIterator[list[Activity]]:
         """What the activity feed tells since the last run, in pages; at least one, which may be empty."""

@@ -150,12 +150,14 @@ def moments_of(site: Site, pattern: str) -> int:
 def _run(site: Site, death: Death, run: Callable[..., object]) -> None:
     use_project_config()
     house = site.house()
-    sys.addaudithook(_telling_of_files(str(site.folder), death))
-    run(house, transport=Telling(house.transport, death), say=_telling_of_steps(death))
+    sys.addaudithook(telling_of_files(str(site.folder), death))
+    run(house, transport=Telling(house.transport, death), say=telling_of_steps(death))
     death.note("alive")
 
 
-def _telling_of_files(folder: str, tell: Tell) -> Callable[[str, tuple[Any, ...]], None]:
+def telling_of_files(folder: str, tell: Tell) -> Callable[[str, tuple[Any, ...]], None]:
+    """An audit hook that tells of what is done with files below a folder."""
+
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event.startswith(FILE_EVENTS):
             named = [str(argument) for argument in arguments]
@@ -165,7 +167,7 @@ def _telling_of_files(folder: str, tell: Tell) -> Callable[[str, tuple[Any, ...]
     return hook
 
 
-def _telling_of_steps(tell: Tell) -> Tell:
+def telling_of_steps(tell: Tell) -> Tell:
     """Tells of each step, and of each function that is entered while models are built: they open no file."""
 
     def profile(frame: FrameType, event: str, _: Any) -> None:
