@@ -141,10 +141,8 @@ class Backfill(Job):
         """
         period = self._period()
         with self._begun(self._command()) as (run, pipeline, app):
-            before, fields = (
-                period.loaded(source_state(pipeline)),
-                Fields(known_fields(pipeline), self.settings.privacy),
-            )
+            before = period.loaded(source_state(pipeline))
+            fields = Fields(known_fields(pipeline), self.settings.privacy)
             loaded = self._load(pipeline, app, period, fields)
             faults = self._finish(pipeline).faults if loaded.chunks else ()
             outcome = self._outcome(run, period, before, loaded, fields, faults)

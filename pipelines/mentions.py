@@ -14,6 +14,8 @@ from dlt.pipeline.state_sync import generate_pipeline_state_version_hash
 
 from sources.intercom.records import CONTACTS_KEY
 
+from .release import TABLE as RELEASES
+
 IDS = {
     "contacts": ("id",),
     "membership_changes": ("contact_id",),
@@ -120,13 +122,13 @@ class Mentions:
             yield f"{self._quoted(schema)}.{self._quoted(table)}"
 
     def _catalog(self, schema: str) -> list[tuple[str, str, str]]:
-        """Tables, their columns and types; without dlt's own tables."""
+        """Tables, their columns and types; without dlt's own tables, and the one that tells which releases loaded."""
         found = self._select(
             "select table_name, column_name, data_type from information_schema.columns "
             "where table_catalog = current_database() and table_schema = %s order by table_name, ordinal_position",
             schema,
         )
-        return [row for row in found if not row[0].startswith(DLTS)]
+        return [row for row in found if not row[0].startswith(DLTS) and row[0] != RELEASES]
 
     def _empty_contact(self) -> None:
         """Also takes the external id, which Intercom's feed repeats."""

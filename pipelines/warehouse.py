@@ -34,8 +34,8 @@ WHO_HAS_IT_OPEN = re.compile(r"lock is held(?: in (?P<program>.+?))? \(PID (?P<p
 class Warehouse:
     """Everything below one data folder: the run journal, the lock, dlt's working folder, and a DuckDB file.
 
-    `wait_for_readers` is how long a run waits, at least, for programs that have the DuckDB file open. `publish_raw`: the
-    published copy holds the loaded tables too, not the marts alone.
+    `wait_for_readers` is how long a run waits, at least, for programs that have the DuckDB file open. With
+    `publish_raw` the published copy holds the loaded tables too, not the marts alone.
     """
 
     def __init__(self, folder: Path, *, wait_for_readers: timedelta = AT_ONCE, publish_raw: bool = True) -> None:
