@@ -11,11 +11,11 @@ from typing import Any
 
 import duckdb
 import pytest
-from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.errors import ExitCode, Misconfigured
 from pipelines.forget import Forget, Forgotten
 from pipelines.mentions import TEXT_TYPES
+from pipelines.packages import Stuck
 from pipelines.settings import use_project_config
 from pipelines.sync import shelf_of
 from sandbox import Workspace
@@ -278,7 +278,7 @@ def test_where_what_waits_cannot_be_loaded_nobody_is_forgotten_and_the_way_out_i
     contact_id = a_life(house)
     breaks_loading(house.folder)
 
-    with pytest.raises(PipelineStepFailed):
+    with pytest.raises(Stuck):
         house.sync()
     with pytest.raises(Misconfigured, match="abort-pending"):
         forget(house, contact_id)
