@@ -51,7 +51,7 @@ def metadata() -> None:
     """Airflow's database, which knows the DAGs, and the pool, made as the manual says."""
     airflow("db", "migrate")
     airflow("dags", "reserialize")
-    pool = re.search(r"^\$ airflow pools set (\w+) (\d+) '(.+)'$", MANUAL, re.MULTILINE)
+    pool = re.search(r"^ *\$ airflow pools set (\w+) (\d+) '(.+)'$", MANUAL, re.MULTILINE)
     assert pool
     airflow("pools", "set", *pool.groups())
 
