@@ -19,6 +19,9 @@ COMMAND = Path(__file__).resolve().parent.parent / ".venv" / "bin" / "intercom-w
 COMMAND_VARIABLE = "intercom_warehouse_command"
 SCHEDULE = os.environ.get("INTERCOM_WAREHOUSE_SCHEDULE", "15 3 * * *")
 POOL = "intercom_warehouse"
+NEEDS_POOL = (
+    f"A task that stays *scheduled* has no pool: `airflow pools set {POOL} 1 'One writer of the warehouse at a time'`."
+)
 MARTS = Asset("intercom_marts")
 """Known by its name alone: another DAG that says `Asset("intercom_marts")` means this one."""
 
@@ -30,16 +33,18 @@ SETTINGS: dict[str, Any] = {
     # One writer at a time, across both DAGs: max_active_runs does not keep two DAGs apart, nor a backfill from a
     # scheduled run.
     "pool": POOL,
-    # 2, 4, 8, 16 and 32 minutes: an hour in which Intercom, or whoever holds the warehouse, may come to rest.
+    # 2, 4, 8, 16 and 32 minutes, each up to doubled by Airflow: one or two hours in which Intercom, or whoever holds
+    # the warehouse, may come to rest. Airflow goes on doubling for a task that was cleared, hence the most.
     "retries": 5,
     "retry_delay": timedelta(minutes=2),
     "retry_exponential_backoff": 2,
+    "max_retry_delay": timedelta(hours=1),
     # Ends what hangs. A first load that takes longer goes on where it was in the next try.
     "execution_timeout": timedelta(hours=3),
 }
 # Ends a run whose task never starts, as where the pool is missing; long enough for all tries of one that does, and over
 # before the next day's run.
-RUN_TIMEOUT = timedelta(hours=20)
+RUN_TIMEOUT = timedelta(hours=22)
 
 WORKSPACE = Param(None, type=["null", "string"], description="Another workspace than the default one, by its name.")
 
@@ -201,8 +206,7 @@ with DAG(
         "workspace": WORKSPACE,
     },
     tags=["intercom"],
-    doc_md=f"`intercom-warehouse sync`. Where the pool is missing, no task starts: "
-    f"`airflow pools set {POOL} 1 'One writer of the warehouse at a time'`.",
+    doc_md=f"`intercom-warehouse sync`. {NEEDS_POOL}",
 ):
     Sync(task_id="sync", outlets=[MARTS])
 
@@ -224,7 +228,6 @@ with DAG(
         "workspace": WORKSPACE,
     },
     tags=["intercom"],
-    doc_md=f"`intercom-warehouse backfill`. Where the pool is missing, no task starts: "
-    f"`airflow pools set {POOL} 1 'One writer of the warehouse at a time'`.",
+    doc_md=f"`intercom-warehouse backfill`. {NEEDS_POOL}",
 ):
     Backfill(task_id="backfill", outlets=[MARTS])

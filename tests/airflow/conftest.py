@@ -51,7 +51,7 @@ def metadata() -> None:
     """Airflow's database, which knows the DAGs, and the pool, made as the manual says."""
     airflow("db", "migrate")
     airflow("dags", "reserialize")
-    pool = re.search(r"^\$ airflow pools set (\w+) (\d+) '(.+)'$", MANUAL, re.MULTILINE)
+    pool = re.search(r"^ *\$ airflow pools set (\w+) (\d+) '(.+)'$", MANUAL, re.MULTILINE)
     assert pool
     airflow("pools", "set", *pool.groups())
 
@@ -116,8 +116,7 @@ class Warehouse:
 
     def status(self, *options: str) -> Any:
         """What `intercom-warehouse status` says of it, in the environment that the DAGs run in."""
-        command = os.environ.get("AIRFLOW_VAR_INTERCOM_WAREHOUSE_COMMAND", COMMAND)
-        done = subprocess.run([command, "status", *options, "--json"], capture_output=True, text=True, timeout=120)
+        done = subprocess.run([COMMAND, "status", *options, "--json"], capture_output=True, text=True, timeout=120)
         return json.loads(done.stdout) | {"exit_code": done.returncode}
 
 
