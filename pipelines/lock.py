@@ -110,11 +110,15 @@ class Lock:
 
     def holder(self) -> Holder | None:
         """Who holds the lock, if anybody does; null where whoever said so is no more."""
+        holder = self.words()
+        return holder if holder and is_alive(holder.pid) else None
+
+    def words(self) -> Holder | None:
+        """What the last one who held the lock has written, and not taken away; null where there is nothing."""
         try:
-            holder = msgspec.json.decode(self._words.read_bytes(), type=Holder)
+            return msgspec.json.decode(self._words.read_bytes(), type=Holder)
         except (OSError, msgspec.MsgspecError):
             return None
-        return holder if is_alive(holder.pid) else None
 
     def _acquire(self, lock: FileLock) -> None:
         try:

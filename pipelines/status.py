@@ -4,7 +4,6 @@ It reads the run journal, what readers see, and what dlt left in its working fol
 and writes nothing, so it can be asked at any time, also while a sync runs.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from . import journal
 from .errors import ExitCode, Misconfigured, NothingToRead
 from .journal import Run
+from .lock import Lock, is_alive
 from .pending import packages
 from .published import NOTHING, Days, Published, SegmentStatus, gaps, published
 from .warehouse import Warehouse
@@ -130,7 +131,7 @@ class Inquiry:
         """
         self._runs = list(journal.read(self.warehouse.journal))
         seen, unread = what_readers_see(self.warehouse)
-        holder = read_holder(self.warehouse.folder / "lock.holder")
+        holder = read_holder(self.warehouse.folder)
         workspaces = tuple(self._workspace(*one, seen) for one in self._chosen(seen, holder).items())
         return Status(
             exit_code=ExitCode.INCOMPLETE if any(one.is_stale for one in workspaces) else ExitCode.DONE,
@@ -246,28 +247,7 @@ def backfill(key: str, done: Any) -> Backfill:
             return Backfill(key, f"{key}: {done}")
 
 
-def read_holder(path: Path) -> Holder | None:
-    """Who holds the lock, in the words that the holder left beside it; null where there are none."""
-    try:
-        words = msgspec.json.decode(path.read_bytes(), type=_Words)
-    except (OSError, msgspec.DecodeError):
-        return None
-    return Holder(words.pid, words.command, words.workspace, words.since, is_alive(words.pid))
-
-
-class _Words(msgspec.Struct):
-    pid: int
-    since: datetime
-    command: str | None = None
-    workspace: str | None = None
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is such a process on this host, whoever's it is."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def read_holder(folder: Path) -> Holder | None:
+    """Who holds the lock of a data folder, or held it when killed; null where nobody said so."""
+    words = Lock(folder).words()
+    return Holder(**structs.asdict(words), is_alive=is_alive(words.pid)) if words else None
