@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -333,13 +334,20 @@ def test_after_a_run_that_failed_files_are_for_their_owner_only(house: House) ->
     assert house.folder.stat().st_mode & 0o077 == 0
 
 
-def test_outside_of_a_run_the_umask_is_the_callers(tmp_path: Path) -> None:
+@pytest.fixture(params=[0o022, 0o077])
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_outside_of_a_run_the_umask_is_the_callers(tmp_path: Path, umask: int) -> None:
     with owner_only():
         (tmp_path / "ours").touch()
     (tmp_path / "theirs").touch()
 
     assert (tmp_path / "ours").stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "theirs").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "theirs").stat().st_mode & 0o777 == 0o666 & ~umask
 
 
 def test_a_field_of_another_type_is_told_without_its_value() -> None:
