@@ -21,6 +21,7 @@ from .test_cli import Terminal, terminal
 from .test_first_load import CutOffAfter, contacts, large_house, true_contacts
 
 __all__ = ["terminal"]
+pytestmark = pytest.mark.xdist_group("abort")  # one warehouse, copied for each that is killed
 LOGS = ("contact_activities", "contact_removals", "membership_changes", "runs", "segment_scans", "segments")
 AGE = 2
 LEFT_BEHIND = {name: point for name, point in POINTS.items() if "when" in name and "published" not in name}

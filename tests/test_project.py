@@ -32,6 +32,14 @@ def test_every_default_has_its_reason_above_it() -> None:
     assert [line for line in unexplained if not line.startswith("#")] == []
 
 
+@pytest.mark.xdist_group("proof")
+def test_a_group_of_tests_is_run_by_one_process(request: pytest.FixtureRequest) -> None:
+    if not getattr(request.config.option, "loadgroup", False):
+        pytest.skip("told only with --dist loadgroup, as make test has it")
+
+    assert request.node.nodeid.endswith("@proof"), "this release of pytest-xdist does not work with that of pytest"
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_function_has_more_than_sixty_lines(path: Path) -> None:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -15,6 +15,7 @@ from .conftest import START, House, standing_still
 from .rummage import found_in
 from .test_cli import Terminal, terminal  # noqa: F401  # a fixture
 
+pytestmark = pytest.mark.xdist_group("publish")  # one pair of copies, which most of them look at
 MARTS = [model.name for model in load_models() if model.path.parent.name == "marts"]
 BESIDE = ["int_segment_days"]
 """What the one mart needs that stays a view and reads no mart alone."""

@@ -12,6 +12,7 @@ from pipelines.schema import FILE, OBJECTS, text
 from .test_cli import Terminal, a_terminal
 
 KEPT = json.loads(FILE.read_text())
+pytestmark = pytest.mark.xdist_group("schema")  # one warehouse, of which every command has told
 
 
 def check(command: str, printed: str) -> dict[str, Any]:

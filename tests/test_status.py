@@ -274,7 +274,7 @@ def test_who_holds_the_lock_is_told(settled: Settled) -> None:
 
 
 def test_a_run_that_was_killed_and_told_no_end_is_told(settled: Settled) -> None:
-    process = subprocess.Popen(["true"])  # noqa: S607
+    process = subprocess.Popen(["true"])
     process.wait()
     leave_words(settled.folder, process.pid)
 

@@ -126,7 +126,7 @@ def install(guest: Guest, url: str) -> str | None:
     # a copy of the packages, since links share their owner with uv's cache
     environment = os.environ | {"UV_LINK_MODE": "copy"}
     made = subprocess.run(
-        ["make", "--quiet", "install", f"PYTHON={python}"],  # noqa: S607 (the developer's own)
+        ["make", "--quiet", "install", f"PYTHON={python}"],
         cwd=guest.project,
         env=environment,
         capture_output=True,
@@ -141,7 +141,7 @@ def scheduled(guest: Guest) -> Iterator[None]:
     """The guest's crontab, and a cron that reads it: where none runs, one that ends afterwards."""
     run("crontab", "-u", guest.name, "-", given=guest.crontab())
     try:
-        with subprocess.Popen(["cron", "-f"], stderr=subprocess.DEVNULL) as daemon:  # noqa: S607 (ends at once where one runs)
+        with subprocess.Popen(["cron", "-f"], stderr=subprocess.DEVNULL) as daemon:
             try:
                 yield
             finally:
