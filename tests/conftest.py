@@ -78,10 +78,30 @@ class House:
         return value
 
 
+def lively_workspace() -> Workspace:
+    """300 contacts in 10 segments."""
+    return Workspace(contacts=300, segments=10, start=START, monotonic=standing_still)
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    """300 contacts in 10 segments."""
-    return House(tmp_path / "data", Workspace(contacts=300, segments=10, start=START, monotonic=standing_still))
+    """Of a lively workspace, never synced."""
+    return House(tmp_path / "data", lively_workspace())
+
+
+@pytest.fixture(scope="session")
+def _synced_folder(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> Path:
+    house = House(tmp_path_factory.mktemp("synced") / "data", lively_workspace())
+    house.sync()
+    return house.folder
+
+
+@pytest.fixture
+def synced(tmp_path: Path, _synced_folder: Path) -> House:
+    """The same house after its first run: copied, since a run for each test would take a second."""
+    house = House(shutil.copytree(_synced_folder, tmp_path / "data"), lively_workspace())
+    house.workspace.advance(seconds=1)
+    return house
 
 
 @pytest.fixture

@@ -126,17 +126,16 @@ def test_what_waits_is_told_with_its_rows_its_run_and_what_had_arrived(killed: C
     assert package.failures == {}
 
 
-def test_the_cursor_is_where_it_was_before_the_package(house: House) -> None:
-    house.sync()
-    cursor = house.cursor()
-    house.workspace.live(days=1)
-    interrupt_at_loading(house)
+def test_the_cursor_is_where_it_was_before_the_package(synced: House) -> None:
+    cursor = synced.cursor()
+    synced.workspace.live(days=1)
+    interrupt_at_loading(synced)
 
-    aborted = abort(house)
+    aborted = abort(synced)
 
     assert aborted.is_dropped
-    assert house.cursor() == cursor
-    assert pending_packages(working_folder(house)) == []
+    assert synced.cursor() == cursor
+    assert pending_packages(working_folder(synced)) == []
 
 
 class Interrupted(Exception):
@@ -152,26 +151,24 @@ def interrupt_at_loading(house: House) -> None:
         house.sync(say=interrupt)
 
 
-def test_whoever_declines_keeps_what_waits(house: House) -> None:
-    house.sync()
-    house.workspace.live(days=1)
-    interrupt_at_loading(house)
-    before = pending_packages(working_folder(house))
+def test_whoever_declines_keeps_what_waits(synced: House) -> None:
+    synced.workspace.live(days=1)
+    interrupt_at_loading(synced)
+    before = pending_packages(working_folder(synced))
 
-    aborted = abort(house, confirm=lambda _: False)
+    aborted = abort(synced, confirm=lambda _: False)
 
     assert not aborted.is_dropped
-    assert pending_packages(working_folder(house)) == before != []
+    assert pending_packages(working_folder(synced)) == before != []
 
 
-def test_where_nothing_waits_nothing_is_asked_or_changed(house: House) -> None:
-    house.sync()
-    cursor = house.cursor()
+def test_where_nothing_waits_nothing_is_asked_or_changed(synced: House) -> None:
+    cursor = synced.cursor()
 
-    aborted = abort(house, confirm=lambda _: pytest.fail("asked"))
+    aborted = abort(synced, confirm=lambda _: pytest.fail("asked"))
 
     assert (aborted.exit_code, aborted.is_dropped, aborted.waiting.is_nothing) == (ExitCode.DONE, False, True)
-    assert house.cursor() == cursor
+    assert synced.cursor() == cursor
 
 
 def test_an_abort_that_is_killed_when_all_is_deleted_leaves_the_package_to_the_next_sync(

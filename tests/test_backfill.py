@@ -143,14 +143,13 @@ def test_by_updated_at_finds_whose_latest_update_lies_in_the_window(house: House
     assert outcome.notes == (NO_HISTORY, LATEST_ONLY)
 
 
-def test_a_gap_is_filled(house: House) -> None:
-    house.sync()
-    before = house.query("select * exclude (_dlt_load_id) from intercom_raw.contacts order by id")
-    forget(house, START - 80 * DAY)
+def test_a_gap_is_filled(synced: House) -> None:
+    before = synced.query("select * exclude (_dlt_load_id) from intercom_raw.contacts order by id")
+    forget(synced, START - 80 * DAY)
 
-    backfill(house)
+    backfill(synced)
 
-    assert house.query("select * exclude (_dlt_load_id) from intercom_raw.contacts order by id") == before
+    assert synced.query("select * exclude (_dlt_load_id) from intercom_raw.contacts order by id") == before
 
 
 def test_the_next_sync_asks_what_it_would_have_asked_without_a_backfill(settled: Settled, tmp_path: Path) -> None:
@@ -186,27 +185,25 @@ def test_what_changed_since_the_last_sync_is_left_to_the_next_which_sees_who_mov
     assert settled.scans()["Crowd"][0] == "cursor"
 
 
-def test_what_changed_without_being_updated_is_loaded_as_it_is_now(house: House) -> None:
-    house.sync()
-    contact_id = min(within(house, START - 90 * DAY, START - 10 * DAY))
-    house.workspace.advance(hours=1)
-    house.workspace.see(contact_id)
+def test_what_changed_without_being_updated_is_loaded_as_it_is_now(synced: House) -> None:
+    contact_id = min(within(synced, START - 90 * DAY, START - 10 * DAY))
+    synced.workspace.advance(hours=1)
+    synced.workspace.see(contact_id)
 
-    backfill(house)
+    backfill(synced)
 
-    seen_at = house.query("select last_seen_at from intercom_raw.contacts where id = ?", contact_id)
-    assert seen_at == [(int(house.workspace.now().timestamp()),)]
+    seen_at = synced.query("select last_seen_at from intercom_raw.contacts where id = ?", contact_id)
+    assert seen_at == [(int(synced.workspace.now().timestamp()),)]
 
 
-def test_fields_that_are_new_are_told_and_nothing_is_kept_but_the_contacts(house: House) -> None:
-    house.sync()
-    before = state_of(house)
-    house.workspace.reshape(add={"favourite_colour": "green"})
+def test_fields_that_are_new_are_told_and_nothing_is_kept_but_the_contacts(synced: House) -> None:
+    before = state_of(synced)
+    synced.workspace.reshape(add={"favourite_colour": "green"})
 
-    outcome = backfill(house)
+    outcome = backfill(synced)
 
     assert outcome.drift == ("contacts are sent with a new field, favourite_colour: it is kept in _extra",)
-    assert state_of(house) == before
+    assert state_of(synced) == before
 
 
 def test_a_page_that_came_short_once_is_made_up_for(house: House) -> None:
@@ -381,14 +378,13 @@ def test_a_first_load_that_was_cut_off_goes_on_as_if_there_had_been_no_backfill(
     assert contacts(house) == true_contacts(house.workspace)
 
 
-def test_who_was_missing_and_came_by_a_backfill_is_no_reason_to_look_who_is_gone(house: House) -> None:
-    house.sync()
-    balance = state_of(house)["unaccounted"]
-    lost = forget(house, START - 30 * DAY)
+def test_who_was_missing_and_came_by_a_backfill_is_no_reason_to_look_who_is_gone(synced: House) -> None:
+    balance = state_of(synced)["unaccounted"]
+    lost = forget(synced, START - 30 * DAY)
 
-    backfill(house)
+    backfill(synced)
 
-    assert state_of(house)["unaccounted"] == balance + lost > balance
+    assert state_of(synced)["unaccounted"] == balance + lost > balance
 
 
 USAGE: dict[str, tuple[dict[str, Any], str]] = {

@@ -97,10 +97,8 @@ def test_nothing_is_left_on_the_shelf_of_a_first_load(new_house: Callable[..., H
     assert not list(house.folder.rglob("*.arrow"))
 
 
-def test_a_small_first_load_is_one_package(house: House) -> None:
-    house.sync()
-
-    assert packages(house) == 1
+def test_a_small_first_load_is_one_package(synced: House) -> None:
+    assert packages(synced) == 1
 
 
 def test_a_first_load_cut_off_reads_again_no_more_than_what_was_not_complete(new_house: Callable[..., House]) -> None:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from sandbox.rules import Tagged
 from tests.soak.audit import check_keys
 from tests.soak.kills import PROCESSES, Death, telling_of_files, telling_of_steps
 
-from .conftest import House
+from .conftest import House, lively_workspace
 from .rummage import CANARY, found_in, personal, rows_of
 from .test_cli import Terminal, terminal  # noqa: F401  # a fixture
 from .test_first_load import large_house
@@ -43,23 +44,46 @@ def known_person(house: House, contact_id: str) -> None:
     house.workspace.update(other, custom_attributes={"referred_by": f"see {contact_id}"})
 
 
-def a_life(house: House) -> str:
-    """Three days, of which a user is told everything, is in segments, and takes a lead over. Answers the user's id."""
-    users = sorted(key for key, one in house.workspace.contacts.items() if one.value("role") == "user")
-    leads = sorted(key for key, one in house.workspace.contacts.items() if one.value("role") == "lead")
-    house.workspace.make_segment("Crowd", Tagged("crowd"))
-    for contact_id in users[:40]:
-        house.workspace.tag(contact_id, "crowd")
-    known_person(house, users[0])
-    house.sync()
-    house.workspace.advance(days=1)
-    house.workspace.merge(leads[0], users[0])
-    house.workspace.untag(users[0], "crowd")
-    house.sync()
-    house.workspace.advance(days=1)
-    house.workspace.tag(users[0], "crowd")
-    house.sync()
-    return users[0]
+@dataclass
+class Lived(House):
+    """Three days of a workspace; `person` is a user with all fields filled, in segments, who takes a lead over."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.users, self.leads = (self._everybody_who_is_a(role) for role in ("user", "lead"))
+        self.person = self.users[0]
+
+    def _everybody_who_is_a(self, role: str) -> list[str]:
+        return sorted(key for key, one in self.workspace.contacts.items() if one.value("role") == role)
+
+    def live(self, at_night: Callable[[], object]) -> None:
+        self.workspace.make_segment("Crowd", Tagged("crowd"))
+        for contact_id in self.users[:40]:
+            self.workspace.tag(contact_id, "crowd")
+        known_person(self, self.person)
+        at_night()
+        self.workspace.advance(days=1)
+        self.workspace.merge(self.leads[0], self.person)
+        self.workspace.untag(self.person, "crowd")
+        at_night()
+        self.workspace.advance(days=1)
+        self.workspace.tag(self.person, "crowd")
+        at_night()
+
+
+@pytest.fixture(scope="session")
+def _lived_folder(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> Path:
+    house = Lived(tmp_path_factory.mktemp("lived") / "data", lively_workspace())
+    house.live(house.sync)
+    return house.folder
+
+
+@pytest.fixture
+def lived(tmp_path: Path, _lived_folder: Path) -> Lived:
+    """After three days with a run in every night: copied, since those runs take seconds."""
+    house = Lived(shutil.copytree(_lived_folder, tmp_path / "data"), lively_workspace())
+    house.live(lambda: house.workspace.advance(seconds=1))
+    return house
 
 
 def forget(house: House, contact_id: str, **options: Any) -> Forgotten:
@@ -67,32 +91,32 @@ def forget(house: House, contact_id: str, **options: Any) -> Forgotten:
 
 
 @pytest.mark.parametrize("publish_raw", [True, False])
-def test_a_forgotten_person_is_in_no_file_and_all_counts_are_as_they_were(house: House, publish_raw: bool) -> None:
-    house.warehouse.publish_raw = publish_raw
-    contact_id = a_life(house)
-    before = house.query(COUNTS), house.query(EVENTS)
+def test_a_forgotten_person_is_in_no_file_and_all_counts_are_as_they_were(lived: Lived, publish_raw: bool) -> None:
+    lived.warehouse.publish_raw = publish_raw
+    contact_id = lived.person
+    before = lived.query(COUNTS), lived.query(EVENTS)
 
-    forgotten = forget(house, contact_id)
+    forgotten = forget(lived, contact_id)
 
-    assert found_in(house.folder, [CANARY, contact_id]) == {}
-    assert (house.query(COUNTS), house.query(EVENTS)) == before
+    assert found_in(lived.folder, [CANARY, contact_id]) == {}
+    assert (lived.query(COUNTS), lived.query(EVENTS)) == before
     assert forgotten.rows["contacts"] == 2  # its own, and the one that speaks of it
     assert forgotten.rows["membership_changes"] >= 3
-    assert {path.stat().st_mode & 0o077 for path in house.folder.rglob("*")} == {0}
+    assert {path.stat().st_mode & 0o077 for path in lived.folder.rglob("*")} == {0}
     if publish_raw:
-        check_keys(house)
+        check_keys(lived)
 
 
-def test_the_row_stays_under_a_random_id_and_all_that_named_it_goes_by_that(house: House) -> None:
-    contact_id = a_life(house)
-    house.workspace.live(days=1)
-    house.sync()
-    before = rows_of(house.warehouse.file)
+def test_the_row_stays_under_a_random_id_and_all_that_named_it_goes_by_that(lived: Lived) -> None:
+    contact_id = lived.person
+    lived.workspace.live(days=1)
+    lived.sync()
+    before = rows_of(lived.warehouse.file)
 
-    forget(house, contact_id)
+    forget(lived, contact_id)
 
-    after = rows_of(house.warehouse.file)
-    ((substitute,),) = house.query("select id from intercom_raw.contacts where role is null")
+    after = rows_of(lived.warehouse.file)
+    ((substitute,),) = lived.query("select id from intercom_raw.contacts where role is null")
     assert SHAPE.fullmatch(substitute)
     (row,) = (row for row in after["intercom_raw.contacts"] if substitute in row)
     assert {value for value in row if value is not None} - {row[-1]} == {"sandbox", substitute}
@@ -102,39 +126,40 @@ def test_the_row_stays_under_a_random_id_and_all_that_named_it_goes_by_that(hous
             for row in before[f"intercom_raw.{table}"]
         ]
         assert sorted(after[f"intercom_raw.{table}"], key=repr) == sorted(renamed, key=repr)
-    assert house.query("select merged_into_contact_id from intercom_raw.contact_removals where status = 'merged'") == [
+    assert lived.query("select merged_into_contact_id from intercom_raw.contact_removals where status = 'merged'") == [
         (substitute,)
     ]
-    assert house.query(
+    assert lived.query(
         "select distinct external_id from intercom_raw.contact_activities where contact_id = ?", substitute
     ) == [(None,)]
 
 
-def test_a_file_written_anew_holds_nothing_of_what_was_deleted_as_the_old_one_does(house: House) -> None:
-    house.sync()
+def test_a_file_written_anew_holds_nothing_of_what_was_deleted_as_the_old_one_does(synced: House) -> None:
     rows = "select concat('deleted-canary-', range) as word from range(100000)"
-    with duckdb.connect(str(house.warehouse.file)) as connection:
+    with duckdb.connect(str(synced.warehouse.file)) as connection:
         for name in ("deleted", "kept"):
             connection.execute(f"set force_compression = 'uncompressed'; create table {name} as {rows}; checkpoint")
             rows = rows.replace("deleted", "kept")
         connection.execute("drop table deleted; checkpoint")
-    before = house.warehouse.file.read_bytes()
+    before = synced.warehouse.file.read_bytes()
 
-    with house.warehouse.held():
-        house.warehouse.rewrite([])
+    with synced.warehouse.held():
+        synced.warehouse.rewrite([])
 
     assert b"deleted-canary-" in before
-    assert b"deleted-canary-" not in house.warehouse.file.read_bytes()
-    assert len(rows_of(house.warehouse.file)["main.kept"]) == 100_000
+    assert b"deleted-canary-" not in synced.warehouse.file.read_bytes()
+    assert len(rows_of(synced.warehouse.file)["main.kept"]) == 100_000
 
 
 @pytest.mark.parametrize("version", ["Preview", "2.14"])
 @pytest.mark.parametrize("is_deleted", [True, False])
 def test_the_next_sync_finds_the_forgotten_contact_gone_and_no_count_is_wrong(
-    house: House, version: str, is_deleted: bool
+    tmp_path: Path, version: str, is_deleted: bool
 ) -> None:
+    house = Lived(tmp_path / "data", lively_workspace())
     house.settings.api_version = version
-    contact_id = a_life(house)
+    house.live(house.sync)
+    contact_id = house.person
     past_days = house.query(COUNTS)
     forget(house, contact_id)
 
@@ -162,29 +187,27 @@ def test_the_next_sync_finds_the_forgotten_contact_gone_and_no_count_is_wrong(
     assert (house.query("select 1 from intercom.contacts where contact_id = ?", contact_id) == []) == is_deleted
 
 
-def test_who_is_forgotten_is_unknown_from_then_on_and_nobody_learns_the_id(house: House) -> None:
-    contact_id = a_life(house)
-    forget(house, contact_id)
+def test_who_is_forgotten_is_unknown_from_then_on_and_nobody_learns_the_id(lived: Lived) -> None:
+    forget(lived, lived.person)
 
     with pytest.raises(Misconfigured, match="no contact of that id"):
-        forget(house, contact_id)
+        forget(lived, lived.person)
 
-    assert found_in(house.folder, [contact_id]) == {}
-    assert [json.loads(line)["command"] for line in house.warehouse.journal.read_text().splitlines()][-2:] == [
+    assert found_in(lived.folder, [lived.person]) == {}
+    assert [json.loads(line)["command"] for line in lived.warehouse.journal.read_text().splitlines()][-2:] == [
         "forget",
         "forget",
     ]
 
 
-def test_nobody_is_forgotten_for_an_id_that_is_none(house: House) -> None:
-    a_life(house)
-    before = rows_of(house.warehouse.file)
+def test_nobody_is_forgotten_for_an_id_that_is_none(lived: Lived) -> None:
+    before = rows_of(lived.warehouse.file)
 
-    for unknown in ("", "%", "0", min(house.workspace.segments), "sandbox"):
+    for unknown in ("", "%", "0", min(lived.workspace.segments), "sandbox"):
         with pytest.raises(Misconfigured, match="nothing was changed"):
-            forget(house, unknown)
+            forget(lived, unknown)
 
-    assert rows_of(house.warehouse.file) == before
+    assert rows_of(lived.warehouse.file) == before
 
 
 def test_before_anything_was_synced_there_is_nobody_to_forget(house: House) -> None:
@@ -192,19 +215,19 @@ def test_before_anything_was_synced_there_is_nobody_to_forget(house: House) -> N
         forget(house, "0" * 24)
 
 
-def test_an_id_in_the_words_of_a_failed_check_is_replaced_in_the_journal_and_its_table(house: House) -> None:
-    contact_id = a_life(house)
+def test_an_id_in_the_words_of_a_failed_check_is_replaced_in_the_journal_and_its_table(lived: Lived) -> None:
+    contact_id = lived.person
     problem = f"every_row_is_there_once (rows: 1; one of them: contact_id={contact_id}). Mend it."
-    lines = house.warehouse.journal.read_text().splitlines()
+    lines = lived.warehouse.journal.read_text().splitlines()
     told = json.dumps(json.loads(lines[-1]) | {"problem": problem})
-    house.warehouse.journal.write_text("\n".join([*lines[:-1], told]) + "\n")
-    house.sync()  # loads what the journal says
+    lived.warehouse.journal.write_text("\n".join([*lines[:-1], told]) + "\n")
+    lived.sync()  # loads what the journal says
 
-    forget(house, contact_id)
+    forget(lived, contact_id)
 
-    assert found_in(house.folder, [contact_id]) == {}
-    assert "contact_id=" in house.warehouse.journal.read_text()
-    assert house.query("select count(*) from intercom_raw.runs where problem like '%contact_id=%'") == [(1,)]
+    assert found_in(lived.folder, [contact_id]) == {}
+    assert "contact_id=" in lived.warehouse.journal.read_text()
+    assert lived.query("select count(*) from intercom_raw.runs where problem like '%contact_id=%'") == [(1,)]
 
 
 def test_whom_a_run_asked_about_last_is_replaced_in_dlts_state(house: House) -> None:
@@ -228,13 +251,12 @@ def test_whom_a_run_asked_about_last_is_replaced_in_dlts_state(house: House) -> 
     assert house.members() == house.workspace.pairs()
 
 
-def test_the_cursor_stays_where_it_was(house: House) -> None:
-    contact_id = a_life(house)
-    before = house.cursor()
+def test_the_cursor_stays_where_it_was(lived: Lived) -> None:
+    before = lived.cursor()
 
-    forget(house, contact_id)
+    forget(lived, lived.person)
 
-    assert house.cursor() == before
+    assert lived.cursor() == before
 
 
 def test_two_workspaces_with_equal_ids_are_not_mistaken_for_one_another(new_house: Callable[..., House]) -> None:
@@ -251,39 +273,39 @@ def test_two_workspaces_with_equal_ids_are_not_mistaken_for_one_another(new_hous
     assert ids == [("two",)]
 
 
-def test_who_was_merged_with_the_person_is_told(house: House) -> None:
-    contact_id = a_life(house)
-    ((lead,),) = house.query("select contact_id from intercom_raw.contact_removals where status = 'merged'")
+def test_who_was_merged_with_the_person_is_told(lived: Lived) -> None:
+    contact_id = lived.person
+    ((lead,),) = lived.query("select contact_id from intercom_raw.contact_removals where status = 'merged'")
 
-    first, second = forget(house, contact_id), forget(house, lead)
+    first, second = forget(lived, contact_id), forget(lived, lead)
 
     assert first.merged_with == (lead,)
     assert len(second.merged_with) == 1
     assert contact_id not in second.merged_with
-    assert found_in(house.folder, [contact_id, lead]) == {}
+    assert found_in(lived.folder, [contact_id, lead]) == {}
 
 
-def test_what_waits_to_be_loaded_is_loaded_first(house: House) -> None:
-    contact_id = a_life(house)
-    house.workspace.update(contact_id, name=f"{CANARY}-newer")
+def test_what_waits_to_be_loaded_is_loaded_first(lived: Lived) -> None:
+    contact_id = lived.person
+    lived.workspace.update(contact_id, name=f"{CANARY}-newer")
     with pytest.raises(Stop):
-        house.sync(say=stop)
+        lived.sync(say=stop)
 
-    forget(house, contact_id)
+    forget(lived, contact_id)
 
-    assert found_in(house.folder, [CANARY, contact_id]) == {}
+    assert found_in(lived.folder, [CANARY, contact_id]) == {}
 
 
-def test_where_what_waits_cannot_be_loaded_nobody_is_forgotten_and_the_way_out_is_told(house: House) -> None:
-    contact_id = a_life(house)
-    breaks_loading(house.folder)
+def test_where_what_waits_cannot_be_loaded_nobody_is_forgotten_and_the_way_out_is_told(lived: Lived) -> None:
+    contact_id = lived.person
+    breaks_loading(lived.folder)
 
     with pytest.raises(Stuck):
-        house.sync()
+        lived.sync()
     with pytest.raises(Misconfigured, match="abort-pending"):
-        forget(house, contact_id)
+        forget(lived, contact_id)
 
-    with duckdb.connect(str(house.warehouse.file)) as connection:
+    with duckdb.connect(str(lived.warehouse.file)) as connection:
         assert connection.execute("select count(*) from intercom_raw.moved where id = ?", [contact_id]).fetchall() == [
             (1,)
         ]
@@ -310,10 +332,8 @@ def test_a_first_loads_shelf_is_cleared_and_read_again(new_house: Callable[..., 
     assert house.members() == house.workspace.pairs()
 
 
-def test_every_text_of_every_loaded_table_is_looked_at(house: House) -> None:
-    house.sync()
-
-    types = house.query("select distinct data_type from duckdb_columns() where schema_name = 'intercom_raw'")
+def test_every_text_of_every_loaded_table_is_looked_at(synced: House) -> None:
+    types = synced.query("select distinct data_type from duckdb_columns() where schema_name = 'intercom_raw'")
     known = {*TEXT_TYPES, "BIGINT", "BOOLEAN", "TIMESTAMP WITH TIME ZONE"}
     assert {kind for (kind,) in types} <= known
 
@@ -337,34 +357,21 @@ KILLS = {
 }
 
 
-@pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> tuple[Path, str]:
-    """A warehouse, and somebody in it."""
-    house = House(
-        tmp_path_factory.mktemp("lived") / "data", Workspace(contacts=300, segments=10, token="sandbox-token")
-    )
-    return house.folder, a_life(house)
-
-
-@pytest.mark.xdist_group("forget kills")
 @pytest.mark.parametrize("point", KILLS)
-def test_a_killed_forget_is_finished_when_it_is_run_again(tmp_path: Path, lived: tuple[Path, str], point: str) -> None:
-    folder, contact_id = tmp_path / "data", lived[1]
-    shutil.copytree(lived[0], folder)
-    house = House(folder, Workspace(contacts=0, segments=0))
-    before = house.query(COUNTS), house.query(EVENTS)
+def test_a_killed_forget_is_finished_when_it_is_run_again(lived: Lived, point: str) -> None:
+    before = lived.query(COUNTS), lived.query(EVENTS)
 
-    process = PROCESSES.Process(target=die_forgetting, args=(folder, contact_id, KILLS[point]))
+    process = PROCESSES.Process(target=die_forgetting, args=(lived.folder, lived.person, KILLS[point]))
     process.start()
     process.join()
-    whole = rows_of(house.warehouse.file)["intercom_raw.contacts"]
-    forgotten = forget(house, contact_id)
+    whole = rows_of(lived.warehouse.file)["intercom_raw.contacts"]
+    forgotten = forget(lived, lived.person)
 
     assert process.exitcode == -signal.SIGKILL
     assert len(whole) == 300
     assert forgotten.was_interrupted
-    assert found_in(folder, [CANARY, contact_id]) == {}
-    assert (house.query(COUNTS), house.query(EVENTS)) == before
+    assert found_in(lived.folder, [CANARY, lived.person]) == {}
+    assert (lived.query(COUNTS), lived.query(EVENTS)) == before
 
 
 def test_the_command_says_what_it_removed_and_nothing_of_the_person(terminal: Terminal) -> None:  # noqa: F811

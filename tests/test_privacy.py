@@ -129,12 +129,10 @@ def test_the_key_is_in_no_text_of_the_settings() -> None:
     assert KEY not in repr(hashing("email"))
 
 
-def test_what_is_hidden_is_no_news_of_fields(house: House) -> None:
-    house.sync()
-
-    hide_all(house.settings)
-    hiding = house.sync(full=True)
-    again = house.sync(full=True)
+def test_what_is_hidden_is_no_news_of_fields(synced: House) -> None:
+    hide_all(synced.settings)
+    hiding = synced.sync(full=True)
+    again = synced.sync(full=True)
 
     assert (hiding.drift, again.drift) == ((), ())
 
@@ -313,16 +311,15 @@ def test_a_first_load_that_is_cut_off_keeps_on_its_shelf_what_may_be_kept(
     assert (shelves == set()) if is_hidden else ("/first_load/" in shelves)
 
 
-def test_files_are_for_their_owner_only_whoever_calls_and_whatever_they_were(house: House) -> None:
-    house.sync()
-    for path in house.folder.rglob("*"):
+def test_files_are_for_their_owner_only_whoever_calls_and_whatever_they_were(synced: House) -> None:
+    for path in synced.folder.rglob("*"):
         path.chmod(0o777 if path.is_dir() else 0o666)
-    (house.folder / "somebody else's").write_text("left alone")
-    (house.folder / "somebody else's").chmod(0o644)
+    (synced.folder / "somebody else's").write_text("left alone")
+    (synced.folder / "somebody else's").chmod(0o644)
 
-    house.sync()
+    synced.sync()
 
-    modes = {path.name: path.stat().st_mode & 0o077 for path in house.folder.rglob("*")}
+    modes = {path.name: path.stat().st_mode & 0o077 for path in synced.folder.rglob("*")}
     assert {name for name, mode in modes.items() if mode} == {"somebody else's"}
 
 

@@ -71,9 +71,7 @@ def test_the_readme_names_only_targets_that_make_has() -> None:
     assert set(re.findall(r"\bmake ([a-z-]+)", README)) <= targets
 
 
-def test_dlt_and_the_locked_sqlglot_understand_each_other(house: House) -> None:
-    house.sync()
-
-    rows = house.warehouse.pipeline("intercom").dataset()("select count(*) as contacts from contacts").fetchall()
+def test_dlt_and_the_locked_sqlglot_understand_each_other(synced: House) -> None:
+    rows = synced.warehouse.pipeline("intercom").dataset()("select count(*) as contacts from contacts").fetchall()
 
     assert rows == [(300,)]

@@ -68,12 +68,10 @@ def test_a_first_sync_equals_the_workspace(new_house: Callable[..., House]) -> N
     )
 
 
-def test_every_field_of_every_contact_arrives(house: House) -> None:
-    house.sync()
-
-    columns = [name for name, *_ in house.query("describe intercom_raw.contacts")]
-    rows = [dict(zip(columns, row, strict=True)) for row in house.query("select * from intercom_raw.contacts")]
-    sent = {key: json.loads(contact.json) for key, contact in house.workspace.contacts.items()}
+def test_every_field_of_every_contact_arrives(synced: House) -> None:
+    columns = [name for name, *_ in synced.query("describe intercom_raw.contacts")]
+    rows = [dict(zip(columns, row, strict=True)) for row in synced.query("select * from intercom_raw.contacts")]
+    sent = {key: json.loads(contact.json) for key, contact in synced.workspace.contacts.items()}
     assert {row["id"]: as_sent(row) for row in rows} == {key: without_nulls(one) for key, one in sent.items()}
 
 
@@ -126,17 +124,16 @@ def test_twenty_days_of_life_are_remembered_day_by_day(new_house: Callable[..., 
         assert len(snapshot) == len(truth)
 
 
-def test_syncing_twice_changes_no_row_but_runs_and_scan_times(house: House) -> None:
-    house.sync()
-    house.workspace.live(days=1)
-    house.sync()
-    before = {mart: rows(house, mart) for mart in MARTS}
+def test_syncing_twice_changes_no_row_but_runs_and_scan_times(synced: House) -> None:
+    synced.workspace.live(days=1)
+    synced.sync()
+    before = {mart: rows(synced, mart) for mart in MARTS}
 
-    house.workspace.advance(seconds=2)
-    outcome = house.sync()
+    synced.workspace.advance(seconds=2)
+    outcome = synced.sync()
 
     assert (outcome.joins, outcome.leaves) == (0, 0)
-    assert {mart: rows(house, mart) for mart in MARTS} == before
+    assert {mart: rows(synced, mart) for mart in MARTS} == before
 
 
 def rows(house: House, mart: str) -> list[tuple[Any, ...]]:
@@ -212,18 +209,17 @@ def test_a_search_that_knows_nobody_by_name_proves_no_leave(house: House, leaver
     assert house.members() == house.workspace.pairs()
 
 
-def test_a_segment_that_never_adds_up_closes_nothing_and_is_told(house: House) -> None:
-    house.sync()
-    segment_id = largest(house.workspace)
-    leaver = min(house.workspace.members(segment_id))
+def test_a_segment_that_never_adds_up_closes_nothing_and_is_told(synced: House) -> None:
+    segment_id = largest(synced.workspace)
+    leaver = min(synced.workspace.members(segment_id))
 
-    house.workspace.faults.half_page(segment_id, times=None)
-    house.workspace.delete(leaver)
-    outcome = house.sync()
+    synced.workspace.faults.half_page(segment_id, times=None)
+    synced.workspace.delete(leaver)
+    outcome = synced.sync()
 
     assert outcome.exit_code == ExitCode.INCOMPLETE
     assert outcome.incomplete[segment_id] == "does_not_add_up"
-    assert (segment_id, leaver) in house.members()
+    assert (segment_id, leaver) in synced.members()
 
 
 def largest(workspace: Workspace) -> str:
@@ -246,32 +242,29 @@ def test_a_segment_list_cut_to_half_deletes_nothing(new_house: Callable[..., Hou
 
 @pytest.mark.parametrize("accept_shrink", [False, True])
 def test_a_list_that_lost_half_is_believed_at_the_second_look_or_where_the_user_says_so(
-    house: House, accept_shrink: bool
+    synced: House, accept_shrink: bool
 ) -> None:
-    house.sync()
-    for segment_id in sorted(house.workspace.segments)[:6]:
-        house.workspace.delete_segment(segment_id)
+    for segment_id in sorted(synced.workspace.segments)[:6]:
+        synced.workspace.delete_segment(segment_id)
 
-    first = house.sync(accept_shrink=accept_shrink)
-    deleted = house.query("select count(*) from intercom.segments where is_deleted")
-    second = house.sync()
+    first = synced.sync(accept_shrink=accept_shrink)
+    deleted = synced.query("select count(*) from intercom.segments where is_deleted")
+    second = synced.sync()
 
     assert first.exit_code == (ExitCode.DONE if accept_shrink else ExitCode.INCOMPLETE)
     assert deleted == [(6 if accept_shrink else 0,)]
     assert second.exit_code == ExitCode.DONE
-    assert house.members() == house.workspace.pairs()
-    assert house.query("select count(*) from intercom.segments where is_deleted") == [(6,)]
+    assert synced.members() == synced.workspace.pairs()
+    assert synced.query("select count(*) from intercom.segments where is_deleted") == [(6,)]
 
 
-def test_a_segment_missing_from_the_list_but_still_there_is_incomplete(house: House) -> None:
-    house.sync()
-
-    house.workspace.faults.lose_segments(1)
-    outcome = house.sync()
+def test_a_segment_missing_from_the_list_but_still_there_is_incomplete(synced: House) -> None:
+    synced.workspace.faults.lose_segments(1)
+    outcome = synced.sync()
 
     assert outcome.exit_code == ExitCode.INCOMPLETE
     assert set(outcome.incomplete.values()) == {"not_listed"}
-    assert house.ended() == []
+    assert synced.ended() == []
 
 
 def test_a_segment_hidden_from_the_first_list_is_loaded_when_it_appears(house: House) -> None:
@@ -284,59 +277,55 @@ def test_a_segment_hidden_from_the_first_list_is_loaded_when_it_appears(house: H
     assert house.query("select count(*) from intercom.segment_versions") == [(10,)]
 
 
-def test_a_deleted_segment_ends_its_memberships_with_that_reason(house: House) -> None:
-    house.sync()
-    segment_id = largest(house.workspace)
-    members = house.workspace.members(segment_id)
+def test_a_deleted_segment_ends_its_memberships_with_that_reason(synced: House) -> None:
+    segment_id = largest(synced.workspace)
+    members = synced.workspace.members(segment_id)
 
-    house.workspace.delete_segment(segment_id)
-    outcome = house.sync()
+    synced.workspace.delete_segment(segment_id)
+    outcome = synced.sync()
 
     assert outcome.exit_code == ExitCode.DONE
-    assert set(house.ended()) == {(segment_id, contact_id, "segment_deleted") for contact_id in members}
-    assert house.query("select segment_id from intercom.segments where is_deleted") == [(segment_id,)]
+    assert set(synced.ended()) == {(segment_id, contact_id, "segment_deleted") for contact_id in members}
+    assert synced.query("select segment_id from intercom.segments where is_deleted") == [(segment_id,)]
 
 
-def test_a_collapse_is_believed_only_when_a_second_run_finds_it_again(house: House) -> None:
-    house.sync()
-    segment_id = largest(house.workspace)
-    gone = sorted(house.workspace.members(segment_id))[:200]
+def test_a_collapse_is_believed_only_when_a_second_run_finds_it_again(synced: House) -> None:
+    segment_id = largest(synced.workspace)
+    gone = sorted(synced.workspace.members(segment_id))[:200]
     for contact_id in gone:
-        house.workspace.delete(contact_id)
+        synced.workspace.delete(contact_id)
 
-    first = house.sync()
-    held = house.members()
-    second = house.sync()
+    first = synced.sync()
+    held = synced.members()
+    second = synced.sync()
 
     assert first.exit_code == ExitCode.INCOMPLETE
     assert first.incomplete[segment_id] == "shrunk"
     assert {(segment_id, contact_id) for contact_id in gone} <= held
     assert second.exit_code == ExitCode.DONE
-    assert house.members() == house.workspace.pairs()
+    assert synced.members() == synced.workspace.pairs()
 
 
-def test_a_collapse_is_believed_at_once_where_the_user_says_so(house: House) -> None:
-    house.sync()
-    for contact_id in sorted(house.workspace.contacts)[:200]:
-        house.workspace.delete(contact_id)
+def test_a_collapse_is_believed_at_once_where_the_user_says_so(synced: House) -> None:
+    for contact_id in sorted(synced.workspace.contacts)[:200]:
+        synced.workspace.delete(contact_id)
 
-    outcome = house.sync(accept_shrink=True)
+    outcome = synced.sync(accept_shrink=True)
 
     assert outcome.exit_code == ExitCode.DONE
-    assert house.members() == house.workspace.pairs()
+    assert synced.members() == synced.workspace.pairs()
 
 
-def test_a_deleted_contact_is_marked_when_it_leaves_a_segment(house: House) -> None:
-    house.sync()
-    contact_id = min(house.workspace.members(largest(house.workspace)))
+def test_a_deleted_contact_is_marked_when_it_leaves_a_segment(synced: House) -> None:
+    contact_id = min(synced.workspace.members(largest(synced.workspace)))
 
-    house.workspace.delete(contact_id)
-    outcome = house.sync()
+    synced.workspace.delete(contact_id)
+    outcome = synced.sync()
 
     assert outcome.contacts_gone == 1
-    assert {(member, reason) for _, member, reason in house.ended()} == {(contact_id, "contact_deleted")}
-    assert house.query("select contact_id from intercom.contacts where is_deleted") == [(contact_id,)]
-    assert contact_id not in {member for _, member in house.members()}
+    assert {(member, reason) for _, member, reason in synced.ended()} == {(contact_id, "contact_deleted")}
+    assert synced.query("select contact_id from intercom.contacts where is_deleted") == [(contact_id,)]
+    assert contact_id not in {member for _, member in synced.members()}
 
 
 def test_a_contact_that_comes_back_is_no_longer_marked(house: House) -> None:
@@ -371,26 +360,25 @@ def test_a_deleted_contact_who_was_in_no_segment_is_noticed_by_the_feeds_or_by_a
     assert house.query("select contact_id from intercom.contacts where is_deleted") == [(contact_id,)]
 
 
-def test_a_second_sync_reads_only_contacts_changed_since_the_first(house: House) -> None:
-    house.sync()
-    house.workspace.advance(hours=1)
-    changed = min(house.workspace.contacts)
-    house.workspace.update(changed, name="Somebody Else")
+def test_a_second_sync_reads_only_contacts_changed_since_the_first(synced: House) -> None:
+    synced.workspace.advance(hours=1)
+    changed = min(synced.workspace.contacts)
+    synced.workspace.update(changed, name="Somebody Else")
 
-    house.sync()  # the first run's mark lies before the clock moved
-    house.workspace.advance(hours=1)
-    house.workspace.update(changed, name="Somebody Else Again")
-    outcome = house.sync()
+    synced.sync()  # the first run's mark lies before the clock moved
+    synced.workspace.advance(hours=1)
+    synced.workspace.update(changed, name="Somebody Else Again")
+    outcome = synced.sync()
 
     assert outcome.contacts_read == 1
-    assert house.query("select name from intercom.contacts where contact_id = ?", changed) == [("Somebody Else Again",)]
+    assert synced.query("select name from intercom.contacts where contact_id = ?", changed) == [
+        ("Somebody Else Again",)
+    ]
 
 
-def test_the_cursor_stays_behind_the_newest_contact_by_the_overlap(house: House) -> None:
-    house.sync()
-
-    newest = max(contact.attributes["updated_at"] for contact in house.workspace.contacts.values())
-    assert house.cursor() == newest - 901  # the overlap, and the second that the newest was updated in
+def test_the_cursor_stays_behind_the_newest_contact_by_the_overlap(synced: House) -> None:
+    newest = max(contact.attributes["updated_at"] for contact in synced.workspace.contacts.values())
+    assert synced.cursor() == newest - 901  # the overlap, and the second that the newest was updated in
 
 
 def test_a_contact_edited_after_its_page_was_read_arrives_with_the_next_sync(house: House) -> None:
@@ -456,27 +444,24 @@ def test_another_region_than_configured_stops_the_run(new_house: Callable[..., H
         new_house(region="EU").sync()
 
 
-def test_a_clock_behind_the_log_stops_the_run(house: House) -> None:
-    house.sync()
-
+def test_a_clock_behind_the_log_stops_the_run(synced: House) -> None:
     with pytest.raises(Misconfigured, match="set the clock right"):
-        house.sync(clock=lambda: house.workspace.now() - timedelta(days=1))
+        synced.sync(clock=lambda: synced.workspace.now() - timedelta(days=1))
 
 
-def test_a_failed_run_changes_nothing_and_the_next_one_goes_on(house: House) -> None:
-    house.sync()
-    before, cursor = house.members(), house.cursor()
-    house.workspace.live(days=1)
+def test_a_failed_run_changes_nothing_and_the_next_one_goes_on(synced: House) -> None:
+    before, cursor = synced.members(), synced.cursor()
+    synced.workspace.live(days=1)
 
-    house.workspace.faults.status(503, times=None, path_prefix="/contacts")
+    synced.workspace.faults.status(503, times=None, path_prefix="/contacts")
     with pytest.raises(Unavailable):
-        house.sync()
-    after_failure = house.members(), house.cursor()
-    house.workspace.faults.clear()
-    house.sync()
+        synced.sync()
+    after_failure = synced.members(), synced.cursor()
+    synced.workspace.faults.clear()
+    synced.sync()
 
     assert after_failure == (before, cursor)
-    assert house.members() == house.workspace.pairs()
+    assert synced.members() == synced.workspace.pairs()
 
 
 def test_a_run_interrupted_before_loading_is_finished_by_the_next(house: House) -> None:
@@ -495,59 +480,55 @@ def test_a_run_interrupted_before_loading_is_finished_by_the_next(house: House) 
     assert house.members() == house.workspace.pairs()
 
 
-def test_losing_dlts_working_folder_loses_nothing(house: House) -> None:
-    house.sync()
-    house.workspace.live(days=1, silent=0)
-    cursor = house.cursor()
+def test_losing_dlts_working_folder_loses_nothing(synced: House) -> None:
+    synced.workspace.live(days=1, silent=0)
+    cursor = synced.cursor()
 
-    shutil.rmtree(house.folder / "pipelines")
-    outcome = house.sync()
+    shutil.rmtree(synced.folder / "pipelines")
+    outcome = synced.sync()
 
     assert 0 < outcome.contacts_read < 50  # the cursor came back from the warehouse
-    assert house.cursor() > cursor
-    assert house.members() == house.workspace.pairs()
+    assert synced.cursor() > cursor
+    assert synced.members() == synced.workspace.pairs()
 
 
-def test_every_run_is_journaled_and_the_warehouse_lags_one(house: House) -> None:
-    house.sync()
-    house.workspace.faults.status(503, times=None)
+def test_every_run_is_journaled_and_the_warehouse_lags_one(synced: House) -> None:
+    synced.workspace.faults.status(503, times=None)
     with pytest.raises(Unavailable):
-        house.sync()
-    house.workspace.faults.clear()
+        synced.sync()
+    synced.workspace.faults.clear()
 
-    house.sync(full=True)
+    synced.sync(full=True)
 
-    assert house.query("select outcome, exit_code, command from intercom.sync_runs order by started_at") == [
+    assert synced.query("select outcome, exit_code, command from intercom.sync_runs order by started_at") == [
         ("done", 0, "sync"),
         ("unavailable", 4, "sync"),
     ]
-    assert house.warehouse.journal.read_text().count("\n") == 3
+    assert synced.warehouse.journal.read_text().count("\n") == 3
 
 
-def test_a_failing_error_level_check_keeps_the_marts_and_the_published_copy(house: House) -> None:
-    house.sync()
-    before = house.members()
+def test_a_failing_error_level_check_keeps_the_marts_and_the_published_copy(synced: House) -> None:
+    before = synced.members()
     damage = "update intercom_raw.membership_changes set is_member = false where contact_id = %s"
-    with house.warehouse.pipeline("intercom").sql_client() as client:
-        client.execute_sql(damage, min(house.workspace.contacts))
+    with synced.warehouse.pipeline("intercom").sql_client() as client:
+        client.execute_sql(damage, min(synced.workspace.contacts))
 
     with pytest.raises(ModelsFailed):
-        house.sync()
+        synced.sync()
 
-    assert house.members() == before
+    assert synced.members() == before
 
 
-def test_a_sync_that_finds_nothing_new_builds_no_membership_anew_and_the_command_builds_all(house: House) -> None:
-    house.sync()
-    pipeline = house.warehouse.pipeline("intercom")
+def test_a_sync_that_finds_nothing_new_builds_no_membership_anew_and_the_command_builds_all(synced: House) -> None:
+    pipeline = synced.warehouse.pipeline("intercom")
     reasons = "select distinct enter_reason from intercom.segment_memberships"
     with pipeline.sql_client() as client:
         client.execute_sql("update intercom.segment_memberships set enter_reason = 'as it was'")
 
-    house.sync()
+    synced.sync()
 
-    assert house.query(reasons) == [("as it was",)]
-    assert house.query("select count(distinct run_id) from intercom.int_scans") == [(2,)]
+    assert synced.query(reasons) == [("as it was",)]
+    assert synced.query("select count(distinct run_id) from intercom.int_scans") == [(2,)]
     build_models(pipeline)
     with pipeline.sql_client() as client:
         assert client.execute_sql(reasons) == [("baseline",)]
@@ -563,14 +544,13 @@ def test_what_a_killed_run_spilled_beside_the_warehouse_is_deleted_by_the_next(h
     assert not spilled.exists()
 
 
-def test_the_data_folder_does_not_grow_with_every_run(house: House) -> None:
-    house.sync()
-    loaded = house.warehouse.folder / "pipelines" / "intercom" / "load" / "loaded"
+def test_the_data_folder_does_not_grow_with_every_run(synced: House) -> None:
+    loaded = synced.warehouse.folder / "pipelines" / "intercom" / "load" / "loaded"
     (first,) = (package.name for package in loaded.iterdir())
     for number in range(100):
         (loaded / f"17{number:08}.5").mkdir()
 
-    house.sync()
+    synced.sync()
 
     kept = sorted(package.name for package in loaded.iterdir())
     assert len(kept) == KEPT_NOTES

@@ -63,54 +63,51 @@ def test_an_outage_in_the_middle_is_outlasted(house: House) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in PASSING if kind != "slow"])
-def test_a_fault_that_does_not_pass_ends_the_run_and_a_later_one_goes_on(house: House, kind: Kind) -> None:
-    house.sync()
-    before = house.members()
-    house.workspace.live(days=1, silent=0)
+def test_a_fault_that_does_not_pass_ends_the_run_and_a_later_one_goes_on(synced: House, kind: Kind) -> None:
+    before = synced.members()
+    synced.workspace.live(days=1, silent=0)
 
-    house.workspace.faults.at_rate(1.0, (kind,), late_seconds=0.001)
+    synced.workspace.faults.at_rate(1.0, (kind,), late_seconds=0.001)
     with pytest.raises(Unavailable, match="later"):
-        house.sync()
-    after_failure = house.members()
-    house.workspace.faults.clear()
-    outcome = house.sync(full=True)
+        synced.sync()
+    after_failure = synced.members()
+    synced.workspace.faults.clear()
+    outcome = synced.sync(full=True)
 
     assert after_failure == before
     assert outcome.exit_code == ExitCode.DONE
-    assert whole(house)
+    assert whole(synced)
 
 
-def test_fields_added_removed_retyped_and_nulled_end_no_run_and_are_told(house: House) -> None:
-    house.sync()
-    workspace = house.workspace
+def test_fields_added_removed_retyped_and_nulled_end_no_run_and_are_told(synced: House) -> None:
+    workspace = synced.workspace
 
     workspace.reshape(
         add={"shoe_size": 41}, remove=("referrer",), retype={"browser": lambda name: {"name": name}}, null=("os",)
     )
-    outcome = house.sync(full=True)
+    outcome = synced.sync(full=True)
 
     told = " ".join(outcome.drift)
     assert outcome.exit_code == ExitCode.DONE
     assert all(name in told for name in ("shoe_size", "referrer", "browser", " os "))
     browsers = {one.attributes["browser"] for one in workspace.contacts.values()}
-    kept = house.query(
+    kept = synced.query(
         """select distinct _extra ->> '$.browser.name', _extra ->> '$.shoe_size' from intercom_raw.contacts"""
     )
     assert {browser for browser, _ in kept} == browsers
     assert {size for _, size in kept} == {"41"}
-    assert house.query("select distinct browser, os, referrer from intercom.contacts") == [(None, None, None)]
+    assert synced.query("select distinct browser, os, referrer from intercom.contacts") == [(None, None, None)]
 
 
-def test_a_retyped_field_blocks_no_later_run(house: House) -> None:
-    house.sync()
-    house.workspace.reshape(retype={"created_at": str, "has_hard_bounced": str, "tags": str})
-    house.sync(full=True)
+def test_a_retyped_field_blocks_no_later_run(synced: House) -> None:
+    synced.workspace.reshape(retype={"created_at": str, "has_hard_bounced": str, "tags": str})
+    synced.sync(full=True)
 
-    house.workspace.live(days=1, silent=0)
-    outcome = house.sync(full=True)
+    synced.workspace.live(days=1, silent=0)
+    outcome = synced.sync(full=True)
 
     assert outcome.exit_code == ExitCode.DONE
-    assert house.members() == house.workspace.pairs()
+    assert synced.members() == synced.workspace.pairs()
 
 
 @pytest.mark.parametrize("moment", [2_303_683_200, -1_104_537_600], ids=["2043", "1935"])
@@ -152,24 +149,23 @@ def test_contacts_that_search_shows_late_arrive_with_a_later_run(new_house: Call
     assert whole(house)
 
 
-def test_merged_and_archived_contacts_leave_and_the_unarchived_come_back(house: House) -> None:
-    house.sync()
-    workspace = house.workspace
+def test_merged_and_archived_contacts_leave_and_the_unarchived_come_back(synced: House) -> None:
+    workspace = synced.workspace
     leads = [key for key, one in workspace.contacts.items() if one.attributes["role"] == "lead"]
     users = [key for key, one in workspace.contacts.items() if one.attributes["role"] == "user"]
 
     workspace.merge(leads[0], users[0])
     workspace.archive(users[1])
     workspace.block(users[2])
-    house.sync(full=True)
-    gone = house.members() == workspace.pairs()
+    synced.sync(full=True)
+    gone = synced.members() == workspace.pairs()
     workspace.unarchive(users[1])
-    house.sync()
+    synced.sync()
 
     assert gone
-    assert house.members() == workspace.pairs()
+    assert synced.members() == workspace.pairs()
     removed = "select contact_id, removal_status, is_deleted from intercom.contacts where removal_status <> 'active'"
-    assert set(house.query(removed)) == {(leads[0], "merged", True), (users[2], "blocked", False)}
+    assert set(synced.query(removed)) == {(leads[0], "merged", True), (users[2], "blocked", False)}
 
 
 def test_odd_contacts_arrive_like_the_others(house: House) -> None:

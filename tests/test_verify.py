@@ -75,36 +75,32 @@ def a_segment(house: House) -> tuple[str, str, str]:
     return segment_id, min(sizes[segment_id]), min(everyone - sizes[segment_id])
 
 
-def test_a_fresh_sync_verifies_in_full_with_one_call_a_contact(house: House) -> None:
-    house.sync()
-
-    found = verify(house)
+def test_a_fresh_sync_verifies_in_full_with_one_call_a_contact(synced: House) -> None:
+    found = verify(synced)
 
     assert (found.exit_code, found.differences) == (ExitCode.DONE, ())
     assert found.contacts == found.contacts_known == 300
-    assert found.agreeing == found.compared == len(house.workspace.pairs())
+    assert found.agreeing == found.compared == len(synced.workspace.pairs())
     assert found.api_calls == 300 + 1
 
 
-def test_a_deleted_contact_is_explained(house: House) -> None:
-    house.sync()
-    _, member, _ = a_segment(house)
-    held = {pair for pair in house.workspace.pairs() if pair[1] == member}
+def test_a_deleted_contact_is_explained(synced: House) -> None:
+    _, member, _ = a_segment(synced)
+    held = {pair for pair in synced.workspace.pairs() if pair[1] == member}
 
-    house.workspace.delete(member)
-    found = verify(house)
+    synced.workspace.delete(member)
+    found = verify(synced)
 
     assert (found.exit_code, reasons(found)) == (ExitCode.DONE, {"contact_gone"})
     assert found.contacts_gone == 1
     assert pairs(found, in_intercom=False) == held
 
 
-def test_a_merged_contact_is_explained_by_whom_it_became(house: House) -> None:
-    house.sync()
-    _, lead, user = a_segment(house)
+def test_a_merged_contact_is_explained_by_whom_it_became(synced: House) -> None:
+    _, lead, user = a_segment(synced)
 
-    house.workspace.merge(lead, user)
-    found = verify(house)
+    synced.workspace.merge(lead, user)
+    found = verify(synced)
 
     told = {one.explanation.words for one in found.differences if one.explanation and one.contact_id == lead}
     assert found.exit_code == ExitCode.DONE
@@ -124,62 +120,56 @@ def test_an_updated_contact_is_explained(house: House) -> None:
     assert (segment_id, contact_id) in pairs(found, in_intercom=True)
 
 
-def test_a_new_segment_is_explained(house: House) -> None:
-    house.sync()
-
-    segment_id = house.workspace.make_segment("New", Everyone())
-    found = verify(house)
+def test_a_new_segment_is_explained(synced: House) -> None:
+    segment_id = synced.workspace.make_segment("New", Everyone())
+    found = verify(synced)
 
     assert (found.exit_code, reasons(found)) == (ExitCode.DONE, {"segment_made"})
-    assert pairs(found, in_intercom=True) == {(segment_id, one) for one in house.workspace.contacts}
+    assert pairs(found, in_intercom=True) == {(segment_id, one) for one in synced.workspace.contacts}
 
 
-def test_an_edited_segment_is_explained(house: House) -> None:
-    house.sync()
-    segment_id, *_ = a_segment(house)
-    before = house.workspace.members(segment_id)
+def test_an_edited_segment_is_explained(synced: House) -> None:
+    segment_id, *_ = a_segment(synced)
+    before = synced.workspace.members(segment_id)
 
-    house.workspace.advance(seconds=5)
-    house.workspace.edit_segment(segment_id, Everyone())
-    found = verify(house)
+    synced.workspace.advance(seconds=5)
+    synced.workspace.edit_segment(segment_id, Everyone())
+    found = verify(synced)
 
     assert (found.exit_code, reasons(found)) == (ExitCode.DONE, {"segment_edited"})
-    assert {contact_id for _, contact_id in pairs(found, in_intercom=True)} == house.workspace.contacts.keys() - before
+    assert {contact_id for _, contact_id in pairs(found, in_intercom=True)} == synced.workspace.contacts.keys() - before
 
 
-def test_a_deleted_segment_is_explained(house: House) -> None:
-    house.sync()
-    segment_id, *_ = a_segment(house)
-    before = house.workspace.members(segment_id)
+def test_a_deleted_segment_is_explained(synced: House) -> None:
+    segment_id, *_ = a_segment(synced)
+    before = synced.workspace.members(segment_id)
 
-    house.workspace.delete_segment(segment_id)
-    found = verify(house)
+    synced.workspace.delete_segment(segment_id)
+    found = verify(synced)
 
     assert (found.exit_code, reasons(found)) == (ExitCode.DONE, {"segment_deleted"})
     assert pairs(found, in_intercom=False) == {(segment_id, contact_id) for contact_id in before}
 
 
-def test_a_segment_that_the_list_only_leaves_out_is_not_taken_for_deleted(house: House) -> None:
-    house.sync()
-    for segment_id in house.workspace.segments:
-        forget_membership(house, segment_id, min(house.workspace.members(segment_id), default=""))
+def test_a_segment_that_the_list_only_leaves_out_is_not_taken_for_deleted(synced: House) -> None:
+    for segment_id in synced.workspace.segments:
+        forget_membership(synced, segment_id, min(synced.workspace.members(segment_id), default=""))
 
-    house.workspace.faults.half_segment_list()
-    found = verify(house)
+    synced.workspace.faults.half_segment_list()
+    found = verify(synced)
 
     assert reasons(found) == {None}
 
 
-def test_a_segment_that_the_last_sync_could_not_read_is_explained(house: House) -> None:
-    house.sync()
-    segment_id, *_ = a_segment(house)
-    house.workspace.advance(days=1)
-    house.workspace.faults.half_page(segment_id, times=None)
-    incomplete = house.sync()
-    _, _, outsider = a_segment(house)
-    make_up_membership(house, segment_id, outsider)
+def test_a_segment_that_the_last_sync_could_not_read_is_explained(synced: House) -> None:
+    segment_id, *_ = a_segment(synced)
+    synced.workspace.advance(days=1)
+    synced.workspace.faults.half_page(segment_id, times=None)
+    incomplete = synced.sync()
+    _, _, outsider = a_segment(synced)
+    make_up_membership(synced, segment_id, outsider)
 
-    found = verify(house)
+    found = verify(synced)
 
     assert set(incomplete.incomplete) == {segment_id}
     assert (found.exit_code, reasons(found)) == (ExitCode.DONE, {"segment_unread"})
@@ -200,11 +190,10 @@ class Contradicting(httpx.AsyncBaseTransport):
         return httpx.Response(200, json=told)
 
 
-def test_two_answers_of_intercoms_that_differ_are_explained(house: House) -> None:
-    house.sync()
-    segment_id, member, _ = a_segment(house)
+def test_two_answers_of_intercoms_that_differ_are_explained(synced: House) -> None:
+    segment_id, member, _ = a_segment(synced)
 
-    found = verify(house, transport=Contradicting(house.transport, segment_id, member))
+    found = verify(synced, transport=Contradicting(synced.transport, segment_id, member))
 
     assert (found.exit_code, reasons(found)) == (ExitCode.DONE, {"search_agrees"})
     assert pairs(found, in_intercom=False) == {(segment_id, member)}
@@ -252,13 +241,12 @@ def test_a_contact_whom_search_shows_nowhere_is_not_explained_by_that(house: Hou
     assert reasons(found) == {None}
 
 
-def test_an_answer_that_does_not_add_up_explains_nothing(house: House) -> None:
-    house.sync()
-    segment_id, member, _ = a_segment(house)
-    forget_membership(house, segment_id, member)
+def test_an_answer_that_does_not_add_up_explains_nothing(synced: House) -> None:
+    segment_id, member, _ = a_segment(synced)
+    forget_membership(synced, segment_id, member)
 
-    house.workspace.faults.empty_page(segment_id, times=None)
-    found = verify(house)
+    synced.workspace.faults.empty_page(segment_id, times=None)
+    found = verify(synced)
 
     assert reasons(found) == {None}
 
@@ -277,12 +265,11 @@ def test_people_who_came_by_time_alone_are_explained(house: House) -> None:
     assert "the last look at 2026-03-02 09:00:01 UTC" in "".join(one.words for one in explanations if one)
 
 
-def test_a_row_that_the_log_lost_does_not_pass_for_somebody_who_left(house: House) -> None:
-    house.sync()
-    segment_id, member, _ = a_segment(house)
+def test_a_row_that_the_log_lost_does_not_pass_for_somebody_who_left(synced: House) -> None:
+    segment_id, member, _ = a_segment(synced)
 
-    forget_membership(house, segment_id, member)
-    found = verify(house)
+    forget_membership(synced, segment_id, member)
+    found = verify(synced)
 
     assert found.exit_code == ExitCode.INCOMPLETE
     assert [(one.segment_id, one.contact_id, one.explanation) for one in found.differences] == [
@@ -290,57 +277,51 @@ def test_a_row_that_the_log_lost_does_not_pass_for_somebody_who_left(house: Hous
     ]
 
 
-def test_two_members_exchanged_in_the_warehouse_are_unexplained(house: House) -> None:
-    house.sync()
-    segment_id, member, outsider = a_segment(house)
+def test_two_members_exchanged_in_the_warehouse_are_unexplained(synced: House) -> None:
+    segment_id, member, outsider = a_segment(synced)
 
-    forget_membership(house, segment_id, member)
-    make_up_membership(house, segment_id, outsider)
-    found = verify(house)
+    forget_membership(synced, segment_id, member)
+    make_up_membership(synced, segment_id, outsider)
+    found = verify(synced)
 
     assert (found.exit_code, found.unexplained) == (ExitCode.INCOMPLETE, 2)
     assert pairs(found, in_intercom=True) == {(segment_id, member)}
     assert pairs(found, in_intercom=False) == {(segment_id, outsider)}
 
 
-def test_one_unexplained_difference_among_explained_ones_counts(house: House) -> None:
-    house.sync()
-    segment_id, member, _ = a_segment(house)
-    forget_membership(house, segment_id, member)
+def test_one_unexplained_difference_among_explained_ones_counts(synced: House) -> None:
+    segment_id, member, _ = a_segment(synced)
+    forget_membership(synced, segment_id, member)
 
-    house.workspace.make_segment("New", Everyone())
-    found = verify(house)
+    synced.workspace.make_segment("New", Everyone())
+    found = verify(synced)
 
     assert (found.exit_code, reasons(found)) == (ExitCode.INCOMPLETE, {"segment_made", None})
     assert found.unexplained == 1
 
 
-def test_a_search_that_knows_no_segments_explains_nothing_and_stops_nothing(house: House) -> None:
-    house.sync()
-    segment_id, member, _ = a_segment(house)
-    forget_membership(house, segment_id, member)
+def test_a_search_that_knows_no_segments_explains_nothing_and_stops_nothing(synced: House) -> None:
+    segment_id, member, _ = a_segment(synced)
+    forget_membership(synced, segment_id, member)
 
-    house.workspace.faults.status(400, times=None, path_prefix="/contacts/search")
-    found = verify(house)
+    synced.workspace.faults.status(400, times=None, path_prefix="/contacts/search")
+    found = verify(synced)
 
     assert (found.exit_code, reasons(found)) == (ExitCode.INCOMPLETE, {None})
 
 
-def test_after_any_day_of_life_and_a_sync_everything_agrees_again(house: House) -> None:
-    house.sync()
-    house.workspace.live(days=2, churn=0.2, silent=0)
-    house.sync()
+def test_after_any_day_of_life_and_a_sync_everything_agrees_again(synced: House) -> None:
+    synced.workspace.live(days=2, churn=0.2, silent=0)
+    synced.sync()
 
-    found = verify(house)
+    found = verify(synced)
 
     assert (found.exit_code, found.differences) == (ExitCode.DONE, ())
 
 
-def test_what_a_busy_day_changed_since_the_sync_has_explanations(house: House) -> None:
-    house.sync()
-
-    house.workspace.live(days=1, churn=0.2, silent=0)
-    found = verify(house)
+def test_what_a_busy_day_changed_since_the_sync_has_explanations(synced: House) -> None:
+    synced.workspace.live(days=1, churn=0.2, silent=0)
+    found = verify(synced)
 
     assert reasons(found) >= {"contact_gone", "contact_updated"}
     assert found.agreeing + len(found.differences) == found.compared
@@ -360,20 +341,18 @@ def test_only_what_differs_is_asked_about_again(house: House) -> None:
     assert house.workspace.calls - asked == {"me": 1, "contact_segments": 300, "segments": 1, "contact": 1}
 
 
-def test_a_new_segment_is_explained_by_one_call_however_many_are_in_it(house: House) -> None:
-    house.sync()
-    house.workspace.make_segment("New", Everyone())
+def test_a_new_segment_is_explained_by_one_call_however_many_are_in_it(synced: House) -> None:
+    synced.workspace.make_segment("New", Everyone())
 
-    found = verify(house)
+    found = verify(synced)
 
     assert (len(found.differences), found.api_calls) == (300, 300 + 2)
 
 
-def test_a_seed_draws_the_same_contacts_again_and_another_seed_others(house: House) -> None:
-    house.sync()
-    segment_id = house.workspace.make_segment("New", Everyone())
+def test_a_seed_draws_the_same_contacts_again_and_another_seed_others(synced: House) -> None:
+    segment_id = synced.workspace.make_segment("New", Everyone())
 
-    first, again, other = (verify(house, sample=20, seed=seed) for seed in (7, 7, 8))
+    first, again, other = (verify(synced, sample=20, seed=seed) for seed in (7, 7, 8))
 
     assert first.contacts == len(first.differences) == 20
     assert pairs(first, in_intercom=True) == pairs(again, in_intercom=True) != pairs(other, in_intercom=True)
@@ -388,13 +367,12 @@ def test_a_contact_that_came_takes_the_place_of_one_drawn_at_most() -> None:
     assert len(set(before) - set(after)) <= 1
 
 
-def test_removed_contacts_are_not_drawn(house: House) -> None:
-    house.sync()
-    _, member, _ = a_segment(house)
-    house.workspace.delete(member)
-    house.sync(full=True)
+def test_removed_contacts_are_not_drawn(synced: House) -> None:
+    _, member, _ = a_segment(synced)
+    synced.workspace.delete(member)
+    synced.sync(full=True)
 
-    found = verify(house)
+    found = verify(synced)
 
     assert (found.contacts, found.contacts_gone, found.differences) == (299, 0, ())
 
@@ -408,53 +386,49 @@ def test_an_empty_workspace_verifies_and_says_that_nothing_was_compared(new_hous
     assert (found.exit_code, found.contacts, found.compared) == (ExitCode.DONE, 0, 0)
 
 
-def test_nothing_but_the_journal_is_written(house: House) -> None:
-    house.sync()
-    warehouse = house.warehouse
-    before = warehouse.file.read_bytes(), warehouse.published.read_bytes(), house.cursor()
+def test_nothing_but_the_journal_is_written(synced: House) -> None:
+    warehouse = synced.warehouse
+    before = warehouse.file.read_bytes(), warehouse.published.read_bytes(), synced.cursor()
 
-    house.workspace.make_segment("New", Everyone())
-    found = verify(house)
+    synced.workspace.make_segment("New", Everyone())
+    found = verify(synced)
 
-    assert (warehouse.file.read_bytes(), warehouse.published.read_bytes(), house.cursor()) == before
+    assert (warehouse.file.read_bytes(), warehouse.published.read_bytes(), synced.cursor()) == before
     run = list(journal.read(warehouse.journal))[-1]
     assert (run.run_id, run.command, run.outcome, run.api_calls) == (found.run_id, "verify", "done", found.api_calls)
 
 
-def test_an_unexplained_difference_is_journaled_as_incomplete(house: House) -> None:
-    house.sync()
-    segment_id, member, _ = a_segment(house)
-    forget_membership(house, segment_id, member)
+def test_an_unexplained_difference_is_journaled_as_incomplete(synced: House) -> None:
+    segment_id, member, _ = a_segment(synced)
+    forget_membership(synced, segment_id, member)
 
-    verify(house)
+    verify(synced)
 
-    assert list(journal.read(house.warehouse.journal))[-1].outcome == "incomplete"
+    assert list(journal.read(synced.warehouse.journal))[-1].outcome == "incomplete"
 
 
-def test_no_sync_has_to_wait_while_intercom_is_asked(house: House) -> None:
-    house.sync()
+def test_no_sync_has_to_wait_while_intercom_is_asked(synced: House) -> None:
     outcomes = []
 
     @contextmanager
     def syncing(_: int) -> Iterator[Callable[[], None]]:
-        with FileLock(house.folder / "lock", timeout=0):
+        with FileLock(synced.folder / "lock", timeout=0):
             outcomes.append("free")
         yield lambda: None
 
-    verify(house, track=syncing)
+    verify(synced, track=syncing)
 
     assert outcomes == ["free"]
 
 
-def test_every_contact_asked_about_moves_the_bar(house: House) -> None:
-    house.sync()
+def test_every_contact_asked_about_moves_the_bar(synced: House) -> None:
     moved: list[int] = []
 
     @contextmanager
     def counting(contacts: int) -> Iterator[Callable[[], None]]:
         yield lambda: moved.append(contacts)
 
-    verify(house, sample=40, track=counting)
+    verify(synced, sample=40, track=counting)
 
     assert moved == [40] * 40
 
@@ -467,44 +441,36 @@ def test_without_a_warehouse_it_says_to_sync_first(house: House) -> None:
     assert not house.folder.exists()
 
 
-def test_a_name_that_was_never_synced_is_told(house: House, new_house: Callable[..., House]) -> None:
-    house.sync()
-
+def test_a_name_that_was_never_synced_is_told(synced: House, new_house: Callable[..., House]) -> None:
     with pytest.raises(Misconfigured, match="never synced under the name acme"):
         verify(new_house("acme"))
 
 
-def test_another_workspaces_token_is_stopped(house: House) -> None:
-    house.sync()
+def test_another_workspaces_token_is_stopped(synced: House) -> None:
     other = Workspace(contacts=10, workspace_id="other", monotonic=lambda: 0.0)
 
     with pytest.raises(Misconfigured, match="belongs to other"):
-        verify(house, transport=httpx.ASGITransport(create_app(other, limit=NO_QUOTA)))
+        verify(synced, transport=httpx.ASGITransport(create_app(other, limit=NO_QUOTA)))
 
 
-def test_a_host_that_never_synced_knows_the_warehouse_by_its_own_words(house: House) -> None:
-    house.sync()
-    shutil.rmtree(house.folder / "pipelines")
+def test_a_host_that_never_synced_knows_the_warehouse_by_its_own_words(synced: House) -> None:
+    shutil.rmtree(synced.folder / "pipelines")
 
-    assert verify(house).exit_code == ExitCode.DONE
+    assert verify(synced).exit_code == ExitCode.DONE
 
 
-def test_a_busy_warehouse_is_told(house: House) -> None:
-    house.sync()
+def test_a_busy_warehouse_is_told(synced: House) -> None:
+    with FileLock(synced.folder / "lock"), pytest.raises(Busy):
+        verify(synced)
 
-    with FileLock(house.folder / "lock"), pytest.raises(Busy):
-        verify(house)
-
-    assert list(journal.read(house.warehouse.journal))[-1].outcome == "busy"
+    assert list(journal.read(synced.warehouse.journal))[-1].outcome == "busy"
 
 
 @pytest.mark.parametrize(("status", "error"), [(401, Refused), (500, Unavailable)])
-def test_what_intercom_says_no_to_is_raised_as_itself(house: House, status: int, error: type[Exception]) -> None:
-    house.sync()
-
-    house.workspace.faults.status(status, times=None, path_prefix="/contacts/")
+def test_what_intercom_says_no_to_is_raised_as_itself(synced: House, status: int, error: type[Exception]) -> None:
+    synced.workspace.faults.status(status, times=None, path_prefix="/contacts/")
     with pytest.raises(error):
-        verify(house)
+        verify(synced)
 
 
 def test_another_version_of_intercom_verifies_too(house: House) -> None:
