@@ -14,11 +14,11 @@ import typer
 from stamina.instrumentation import set_on_retry_hooks
 
 from sources.intercom.backfill import By
-from sources.intercom.client import IntercomError
+from sources.intercom.client import IntercomError, Usage
 from sources.intercom.preview import Preview
 
 from . import check as checks
-from . import display, logs
+from . import display, journal, logs
 from .abort import Abort, Waiting
 from .backfill import DEFAULT_CHUNK, LATEST_ONLY, NO_HISTORY, Backfill, BackfillPreview
 from .duration import duration
@@ -38,7 +38,7 @@ from .settings import (
     warehouse_settings,
 )
 from .status import Inquiry
-from .sync import Sync, build_models, silently, utc_now
+from .sync import Sync, bound_workspace, build_models, silently, utc_now
 from .verify import DEFAULT_SAMPLE, Verify, a_seed
 from .voice import Voice
 from .warehouse import Warehouse
@@ -181,8 +181,11 @@ def models(
         raise Misconfigured(f"There is no warehouse in {warehouse.place} yet. Run intercom-warehouse sync first.")
     say = silently if mode.quiet else mode.voice.say
     claim = Claim("models", a_name(workspace), wait=wait or AT_ONCE, say=say)
-    with plain_errors(warehouse.explain), warehouse.held(claim):
-        built = build_models(warehouse.pipeline(workspace), select)
+    journaled = journal.kept(warehouse, workspace, "models", clock=utc_now, usage=Usage())
+    with journaled as run, warehouse.held(claim):
+        pipeline = warehouse.pipeline(workspace)
+        run.workspace_id = bound_workspace(pipeline)
+        built = build_models(pipeline, select)
         warehouse.publish(say)
     if as_json:
         typer.echo(json_of(BuiltModels.of(built)))

@@ -282,10 +282,13 @@ def test_models_rebuilds_the_marts_without_asking_intercom(terminal: Terminal) -
     terminal.run("sync")
     asked = terminal.workspace.calls.total()
 
-    ended = terminal.run("models")
+    ended = terminal.run("--log-format", "json", "models")
 
     assert ended.exit_code == 0, ended.errors
     assert terminal.workspace.calls.total() == asked
+    run = json.loads((terminal.folder / "runs.jsonl").read_text().splitlines()[-1])
+    assert (run["command"], run["workspace_id"], run["outcome"]) == ("models", "sandbox", "done")
+    assert json.loads(ended.errors.splitlines()[-1])["run_id"] == run["run_id"]
 
 
 def test_models_without_a_warehouse_says_to_sync_first(terminal: Terminal) -> None:

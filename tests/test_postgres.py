@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -31,14 +32,18 @@ from pipelines.packages import Stuck
 from pipelines.postgres import PostgresWarehouse
 from pipelines.published import Days
 from pipelines.release import FORMAT
-from pipelines.settings import postgres_credentials, warehouse_settings
+from pipelines.settings import postgres_credentials, use_project_config, warehouse_settings
 from pipelines.status import Inquiry
+from pipelines.steps import Step
 from pipelines.sync import build_models
 from sandbox import Workspace, make_odd
 from sources.intercom.client import Refused
 
 from .conftest import START, House, standing_still
 from .rummage import CANARY, found_in, personal
+from .soak.kills import PROCESSES, Death, telling_of_steps
+from .test_backfill import DAY, LONG_AGO, backfill
+from .test_privacy import Stop
 
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
 PASSWORD = "password-canary-81c0"
@@ -754,6 +759,34 @@ def test_the_command_line_says_what_to_do_in_one_paragraph(
     assert PASSWORD not in ended.stdout + ended.stderr
 
 
+# Backfilling
+
+
+def test_a_backfill_that_was_stopped_goes_on_and_leaves_the_cursor_where_it_was(house: PostgresHouse) -> None:
+    house.sync()
+    before, cursor = house.query(PLAIN_CONTACTS), house.cursor()
+    run(house.address, "delete from intercom_raw.contacts where updated_at <= %s", cursor)
+
+    with pytest.raises(Stop):
+        backfill(house, since=LONG_AGO, chunk=DAY * 365, say=stop_behind_a_chunk_of_contacts)
+    in_between = house.query(PLAIN_CONTACTS)
+    outcome = backfill(house, since=LONG_AGO, chunk=DAY * 365)
+
+    assert len(in_between) < len(before)
+    assert house.query(PLAIN_CONTACTS) == before
+    assert 0 < outcome.contacts_loaded < len(before)
+    assert house.cursor() == cursor
+    assert house.query("select count(*) from intercom.contacts") == [(len(before),)]
+
+
+PLAIN_CONTACTS = "select to_jsonb(contacts) - '_dlt_load_id' from intercom_raw.contacts order by id"
+
+
+def stop_behind_a_chunk_of_contacts(step: str) -> None:
+    if isinstance(step, Step) and step.event == "chunk_loaded" and step.figures["contacts"]:
+        raise Stop
+
+
 # Forgetting
 
 
@@ -781,6 +814,32 @@ def test_a_forgotten_person_is_in_no_row_and_all_counts_are_as_they_were(house: 
     )
     assert again.exit_code == ExitCode.DONE
     assert house.members() == house.workspace.pairs()
+
+
+@pytest.mark.parametrize("point", ["Removing", "Building", "Writing"])
+def test_a_killed_forget_is_finished_when_it_is_run_again(house: PostgresHouse, point: str) -> None:
+    contact_id = min(house.workspace.contacts)
+    house.workspace.update(contact_id, **personal())
+    house.sync()
+    counts = "select * from intercom.segment_daily order by 1, 2, 3"
+    before = house.query(counts)
+
+    process = PROCESSES.Process(target=die_forgetting, args=(house.folder, house.address, contact_id, point))
+    process.start()
+    process.join()
+    forgotten = Forget(house.warehouse, contact_id).run()
+
+    assert process.exitcode == -signal.SIGKILL
+    assert forgotten.was_interrupted
+    assert {table for table in tables(house) for word in (CANARY, contact_id) if word in text_of(house, table)} == set()
+    assert found_in(house.folder, [CANARY, contact_id]) == {}
+    assert house.query(counts) == before
+
+
+def die_forgetting(folder: Path, address: str, contact_id: str, point: str) -> None:
+    use_project_config()
+    warehouse = PostgresWarehouse(folder, credentials(address))
+    Forget(warehouse, contact_id, say=telling_of_steps(Death(f"^say {point}"))).run()
 
 
 def tables(house: PostgresHouse) -> list[str]:
