@@ -165,6 +165,15 @@ def test_a_refusal_in_the_middle_of_a_run_is_told_in_one_paragraph(terminal: Ter
     assert ended.is_one_paragraph, ended.errors
 
 
+@pytest.fixture
+def _in_the_foreground() -> Iterator[None]:
+    """Whoever was started in the background may ignore Ctrl+C, and so would all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_in_the_foreground")
 def test_ctrl_c_ends_a_run_with_one_line_and_the_next_run_works(terminal: Terminal) -> None:
     terminal.workspace.faults.status(429, times=None, path_prefix="/contacts", headers={"retry-after": "60"})
     running = subprocess.Popen(
