@@ -19,6 +19,7 @@ install: .venv/installed  ## make .venv with the command in it
 	@$(BIN)/python -m pip --quiet --disable-pip-version-check install uv
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps -e .
+	@$(BIN)/python -m compileall -q pipelines sandbox sources
 	@touch $@
 
 demo: install  ## three weeks of a made-up workspace, synced day by day, then a query

@@ -1,10 +1,10 @@
 """The command line. Results go to standard output, progress and errors to standard error."""
 
-import gc
 import logging
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -410,10 +410,12 @@ def main() -> None:
     """The command `intercom-warehouse`."""
     began = time.monotonic()
     os.umask(0o077)  # every file holds contacts' data
-    gc.freeze()  # what was imported stays: the collector need not look at it again and again
     use_project_config()
-    exit_code = ended()
-    mode.voice.conclude(exit_code, time.monotonic() - began)
+    try:
+        exit_code = ended()
+        mode.voice.conclude(exit_code, time.monotonic() - began)
+    except (SystemExit, BrokenPipeError):  # whoever read what is printed has gone, as `head` does; Typer exits then
+        exit_code = ExitCode.UNEXPECTED
     leave(exit_code)
 
 
@@ -436,9 +438,10 @@ def ended() -> ExitCode:
 def failed(error: Exception, words: str) -> ExitCode:
     """Tells an error; the exit code that it leads to."""
     problem = Problem.of(error, words)
-    if mode.as_json:
-        typer.echo(json_of(problem))
     mode.voice.show_problem(problem, error if mode.debug else None)
+    if mode.as_json:
+        with suppress(BrokenPipeError):
+            typer.echo(json_of(problem))
     return problem.exit_code
 
 
@@ -447,6 +450,7 @@ def leave(exit_code: ExitCode) -> NoReturn:
 
     Whatever has to be closed was closed by the block that opened it.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # whoever read it has gone
+            stream.flush()
     os._exit(exit_code)

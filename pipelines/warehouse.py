@@ -5,13 +5,15 @@ import re
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dlt
 import duckdb
-from dlt.common.destination import Destination
+from dlt.common.destination import Destination, DestinationCapabilitiesContext
+from dlt.common.normalizers.naming import NamingConvention
 
 from .errors import Busy, Misconfigured, NothingToRead, WarehouseError, first_line, plain_errors
 from .lock import AT_ONCE, Claim, Lock
@@ -105,7 +107,7 @@ class Warehouse:
         return dlt.pipeline(
             pipeline_name=name,
             pipelines_dir=str(self._working_folder),
-            destination=self._destination(),
+            destination=answering_once(self._destination()),
             dataset_name=RAW,
         )
 
@@ -258,3 +260,22 @@ def bound(connection: duckdb.DuckDBPyConnection) -> None:
     """Sets what dlt sets, too, whenever it opens the database: how much memory may be used, first of all."""
     for name, value in dict(dlt.config.get("destination.duckdb.credentials.global_config", dict) or {}).items():
         connection.execute(f"set global {name} = '{value}'")
+
+
+def answering_once(destination: Destination[Any, Any]) -> Destination[Any, Any]:
+    """The destination, which from now on works out only once what it is capable of.
+
+    dlt asks it a dozen times a run, and each time it looks through all configuration: a seventh of a small run's time.
+    """
+    work_out = destination.capabilities
+    answers = dict[type, DestinationCapabilitiesContext]()
+
+    def capabilities(config: Any = None, naming: NamingConvention | None = None) -> DestinationCapabilitiesContext:
+        if config is not None:
+            return work_out(config, naming)
+        if (kind := type(naming)) not in answers:
+            answers[kind] = work_out(None, naming)
+        return deepcopy(answers[kind])  # dlt writes into what it is answered
+
+    destination.capabilities = capabilities  # type: ignore[method-assign]
+    return destination

@@ -165,6 +165,21 @@ def test_a_refusal_in_the_middle_of_a_run_is_told_in_one_paragraph(terminal: Ter
     assert ended.is_one_paragraph, ended.errors
 
 
+@pytest.mark.parametrize(("arguments", "words"), [(["--help"], ""), (["status", "--json"], "There is no warehouse")])
+def test_a_reader_who_has_gone_is_no_reason_for_a_traceback(tmp_path: Path, arguments: list[str], words: str) -> None:
+    environment = {"WAREHOUSE__DATA_DIR": str(tmp_path)}
+    command = [str(COMMAND), *arguments]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout
+        assert running.stderr
+        running.stdout.close()
+        said = running.stderr.read().decode()
+
+    assert said.startswith(words)
+    assert "Traceback" not in said
+    assert "leaked" not in said  # DuckDB's word where Python takes it apart
+
+
 @pytest.fixture
 def _in_the_foreground() -> Iterator[None]:
     """Whoever was started in the background may ignore Ctrl+C, and so would all that it starts."""
