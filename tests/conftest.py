@@ -1,5 +1,6 @@
 """A warehouse in a temporary folder, fed by a sandbox in this process: real dlt, real DuckDB, real HTTP objects."""
 
+import gc
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,11 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 def standing_still() -> float:
     return 0.0
+
+
+def pytest_unconfigure() -> None:
+    """Takes Hypothesis's hook out of the collector; with all that hangs on it DuckDB would tell of leaks at the end."""
+    gc.callbacks.clear()
 
 
 @pytest.fixture(autouse=True, scope="session")
