@@ -52,6 +52,7 @@ MARTS = [model.name for model in MODELS if model.path.parent.name == "marts"]
 SCAN_TIMES = {("segments", "last_complete_scan_at"), ("segment_membership_snapshots", "observed_at")}
 SYNCED = (0, 1, 4)
 """The days of five on which the twins are synced."""
+PLAIN_CONTACTS = "select to_jsonb(contacts) - '_dlt_load_id' from intercom_raw.contacts order by id"
 SAME_TYPES = {
     "VARCHAR": "character varying",
     "BIGINT": "bigint",
@@ -777,9 +778,6 @@ def test_a_backfill_that_was_stopped_goes_on_and_leaves_the_cursor_where_it_was(
     assert 0 < outcome.contacts_loaded < len(before)
     assert house.cursor() == cursor
     assert house.query("select count(*) from intercom.contacts") == [(len(before),)]
-
-
-PLAIN_CONTACTS = "select to_jsonb(contacts) - '_dlt_load_id' from intercom_raw.contacts order by id"
 
 
 def stop_behind_a_chunk_of_contacts(step: str) -> None:
