@@ -14,17 +14,17 @@ import typer
 from stamina.instrumentation import set_on_retry_hooks
 
 from sources.intercom.backfill import By
-from sources.intercom.client import IntercomError, Usage
+from sources.intercom.client import IntercomError
 from sources.intercom.preview import Preview
 
 from . import check as checks
-from . import display, journal, logs
+from . import display, logs
 from .abort import Abort, Waiting
 from .backfill import DEFAULT_CHUNK, LATEST_ONLY, NO_HISTORY, Backfill, BackfillPreview
 from .duration import duration
 from .errors import ExitCode, Misconfigured, WarehouseError, plain_errors
 from .forget import Forget
-from .lock import AT_ONCE, Claim
+from .lock import AT_ONCE
 from .moment import moment
 from .output import BuiltModels, PlannedBackfill, PlannedSync, Problem, json_of
 from .overview import show_status
@@ -38,7 +38,7 @@ from .settings import (
     warehouse_settings,
 )
 from .status import Inquiry
-from .sync import Sync, bound_workspace, build_models, silently, utc_now
+from .sync import Sync, rebuild, silently, utc_now
 from .verify import DEFAULT_SAMPLE, Verify, a_seed
 from .voice import Voice
 from .warehouse import Warehouse
@@ -180,13 +180,7 @@ def models(
     if not warehouse.exists:
         raise Misconfigured(f"There is no warehouse in {warehouse.place} yet. Run intercom-warehouse sync first.")
     say = silently if mode.quiet else mode.voice.say
-    claim = Claim("models", a_name(workspace), wait=wait or AT_ONCE, say=say)
-    journaled = journal.kept(warehouse, workspace, "models", clock=utc_now, usage=Usage())
-    with journaled as run, warehouse.held(claim):
-        pipeline = warehouse.pipeline(workspace)
-        run.workspace_id = bound_workspace(pipeline)
-        built = build_models(pipeline, select)
-        warehouse.publish(say)
+    built = rebuild(warehouse, a_name(workspace), select, wait=wait or AT_ONCE, say=say)
     if as_json:
         typer.echo(json_of(BuiltModels.of(built)))
     else:

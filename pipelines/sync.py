@@ -448,6 +448,21 @@ def check_clock(now: datetime, memory: RawMemory) -> None:
         )
 
 
+def rebuild(warehouse: Warehouse, workspace: str, select: list[str] | None, *, wait: timedelta, say: Say) -> Build:
+    """Builds and publishes in a run of its own, which is journaled however it ends. Asks Intercom nothing.
+
+    Raises:
+        WarehouseError: the marts and the published copy are as they were.
+    """
+    journaled = journal.kept(warehouse, workspace, "models", clock=utc_now, usage=Usage())
+    with journaled as run, warehouse.held(Claim("models", workspace, wait=wait, say=say)):
+        pipeline = warehouse.pipeline(workspace)
+        run.workspace_id = bound_workspace(pipeline)
+        built = build_models(pipeline, select)
+        warehouse.publish(say)
+        return built
+
+
 def build_models(pipeline: dlt.Pipeline, select: list[str] | None = None) -> Build:
     """Builds the models, or only some and what follows from them, and runs the checks.
 
