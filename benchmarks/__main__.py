@@ -14,16 +14,17 @@ import typer
 from rich.console import Console
 
 from benchmarks import readme
-from benchmarks.bench import Bench
-from benchmarks.building import models
-from benchmarks.children import Failed
-from benchmarks.memory import memory
-from benchmarks.plain import plain
-from benchmarks.quota import quota, two
-from benchmarks.rows import Missing, Row, quantity
-from benchmarks.table import FULL, on_screen
-from benchmarks.tap import tap
-from benchmarks.throughput import throughput, unchanged
+
+from .bench import Bench
+from .building import models
+from .children import Failed
+from .memory import memory
+from .plain import plain
+from .quota import quota, two
+from .rows import Missing, Row, quantity
+from .table import FULL, on_screen
+from .tap import tap
+from .throughput import throughput, unchanged
 
 Scenario = Callable[[Bench], list[Row]]
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks.rows import Row
-from benchmarks.served import NOTING, Served, served
-from benchmarks.syncing import Synced, rows_in, sync
-from benchmarks.watch import Watch
+from .rows import Row
+from .served import NOTING, Served, served
+from .syncing import Synced, rows_in, sync
+from .watch import Watch
 
 LARGE_CONTACTS = 200_000
 LATENCY = 0.1

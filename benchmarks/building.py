@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from benchmarks.bench import Bench
-from benchmarks.rows import Row, Target, below
+from .bench import Bench
+from .rows import Row, Target, below
 
 if TYPE_CHECKING:
-    from benchmarks.models import ModelFigures
+    from .models import ModelFigures
 
 MEGABYTES_A_GB = 1000
 TARGETS: Mapping[tuple[int, str], Target] = {
@@ -21,7 +21,7 @@ TARGETS: Mapping[tuple[int, str], Target] = {
 def models(bench: Bench) -> list[Row]:
     """A build of all marts over about 100 thousand, 1 million and 5 million spells."""
     # Late, as it brings dlt and DuckDB: what this process holds is counted in with what its children hold.
-    from benchmarks.models import SIZES, measure
+    from .models import SIZES, measure
 
     sizes = sorted(SIZES.values(), key=lambda size: size.spells)
     most = max(sizes[-1].spells * bench.scale, sizes[0].spells)

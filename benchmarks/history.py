@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from pipelines.warehouse import RAW, Warehouse
-from sources.intercom import records
+from pipelines.destinations import RAW, Warehouse
+from sources.intercom.tables import CONTACT_REMOVALS, CONTACTS, MEMBERSHIP_CHANGES, RUNS, SEGMENT_SCANS, SEGMENTS
 
 SCHEMAS: dict[str, pa.Schema] = {
-    "segments": records.SEGMENTS,
-    "contacts": records.CONTACTS,
-    "membership_changes": records.MEMBERSHIP_CHANGES,
-    "segment_scans": records.SEGMENT_SCANS,
-    "contact_removals": records.CONTACT_REMOVALS,
-    "runs": records.RUNS,
+    "segments": SEGMENTS,
+    "contacts": CONTACTS,
+    "membership_changes": MEMBERSHIP_CHANGES,
+    "segment_scans": SEGMENT_SCANS,
+    "contact_removals": CONTACT_REMOVALS,
+    "runs": RUNS,
 }
 
 MACROS = """

@@ -2,11 +2,11 @@
 
 from itertools import pairwise
 
-from benchmarks.bench import Bench
-from benchmarks.rows import Row, at_most, below
-from benchmarks.served import served
-from benchmarks.syncing import Synced, sync
-from benchmarks.watch import Watch
+from .bench import Bench
+from .rows import Row, at_most, below
+from .served import served
+from .syncing import Synced, sync
+from .watch import Watch
 
 SMALL, LARGE, HUGE = 50_000, 200_000, 1_000_000
 GB = 1e9

@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from pipelines.destinations import MARTS, Warehouse
 from pipelines.models import load_checks
+from pipelines.runs import build_models
 from pipelines.settings import use_project_config
-from pipelines.sync import build_models
-from pipelines.warehouse import MARTS, Warehouse
 
 from .history import Size, write
 

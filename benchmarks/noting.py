@@ -11,8 +11,9 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox import Workspace, create_app
 from sandbox import __main__ as serving
+from sandbox.api import create_app
+from sandbox.world import Workspace
 
 SEARCHES = "/_searches"
 """Answers the bodies of all searches so far."""

@@ -3,12 +3,12 @@
 import json
 import sys
 
-from benchmarks.bench import LATENCY, Bench
-from benchmarks.children import started
-from benchmarks.rows import Row, at_least
-from benchmarks.served import TOKEN, served
-from benchmarks.throughput import ROWS_PER_SECOND
-from benchmarks.watch import Watch
+from .bench import LATENCY, Bench
+from .children import started
+from .rows import Row, at_least
+from .served import TOKEN, served
+from .throughput import ROWS_PER_SECOND
+from .watch import Watch
 
 CONTACTS = 10_000
 PATIENCE_SECONDS = 30

@@ -9,7 +9,7 @@ import typer
 from dlt.sources.rest_api import rest_api_source
 from dlt.sources.rest_api.typing import RESTAPIConfig
 
-from benchmarks.floors import PAGE_SIZE
+from .floors import PAGE_SIZE
 
 TABLES = ("contacts", "contact_segments")
 

@@ -1,11 +1,11 @@
 """How close reading comes to what the quota allows, alone and beside another one."""
 
-from benchmarks.bench import Bench
-from benchmarks.floors import quota_floor
-from benchmarks.rows import Row, at_most
-from benchmarks.served import Served, served
-from benchmarks.syncing import SHARE, sync, synced, syncing
-from benchmarks.watch import Watch
+from .bench import Bench
+from .floors import quota_floor
+from .rows import Row, at_most
+from .served import Served, served
+from .syncing import SHARE, sync, synced, syncing
+from .watch import Watch
 
 LIMIT = 200
 LATENCY = 0.2

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pendulum
 
-from benchmarks.rows import Missing, Row
-from benchmarks.table import FULL, as_markdown
+from .rows import Missing, Row
+from .table import FULL, as_markdown
 
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- begin of the last table -->", "<!-- end of the last table -->"

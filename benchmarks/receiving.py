@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from benchmarks.children import Failed
-from benchmarks.served import TOKEN
+from .children import Failed
+from .served import TOKEN
 
 LANES = 24
 BUFFER_BYTES = 2**20

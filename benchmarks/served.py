@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.children import Failed, stop
-from benchmarks.floors import Size
+from .children import Failed, stop
+from .floors import Size
 
 TOKEN = "sandbox-token"
 UNLIMITED = 1_000_000_000

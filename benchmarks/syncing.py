@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.children import Child, Cost, started
-from benchmarks.served import TOKEN, Served
+from .children import Child, Cost, started
+from .served import TOKEN, Served
 
 COMMAND = str(Path(sys.executable).with_name("intercom-warehouse"))
 PATIENCE_SECONDS = 3600

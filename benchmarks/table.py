@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.table import Table
 
-from benchmarks.rows import Missing, Row, quantity
+from .rows import Missing, Row, quantity
 
 COLUMNS = ("row", "figure", "measured", "target", "holds", "seen")
 FULL = 1.0

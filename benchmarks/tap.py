@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.bench import Bench
-from benchmarks.children import Cost, Failed, started
-from benchmarks.rows import TIMES, Row, at_most
-from benchmarks.served import TOKEN, Served, served
-from benchmarks.syncing import sync
-from benchmarks.table import FULL
-from benchmarks.watch import Watch
+from .bench import Bench
+from .children import Cost, Failed, started
+from .rows import TIMES, Row, at_most
+from .served import TOKEN, Served, served
+from .syncing import sync
+from .table import FULL
+from .watch import Watch
 
 TAP = "tap-intercom==2.2.5"
 HERE = Path(__file__).parent

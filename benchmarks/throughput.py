@@ -3,12 +3,12 @@
 import asyncio
 import time
 
-from benchmarks.bench import Bench, Large
-from benchmarks.noting import SEARCHES
-from benchmarks.receiving import received
-from benchmarks.rows import Row, at_least, at_most
-from benchmarks.syncing import sync
-from benchmarks.watch import Watch
+from .bench import Bench, Large
+from .noting import SEARCHES
+from .receiving import received
+from .rows import Row, at_least, at_most
+from .syncing import sync
+from .watch import Watch
 
 ROWS_PER_SECOND = "rows/s"
 

@@ -2,8 +2,8 @@
 
 import time
 
-from benchmarks.rows import Row
-from benchmarks.served import Served
+from .rows import Row
+from .served import Served
 
 
 class Watch:

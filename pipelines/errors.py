@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 
-from sources.intercom.client import IntercomError, Refused, Unavailable
+from sources.intercom.api import IntercomError, Refused, Unavailable
 
 
 class ExitCode(IntEnum):
@@ -122,3 +124,19 @@ def first_line(error: BaseException) -> str:
     """The first line of an error's words, ending in a full stop."""
     line = str(error).strip().partition("\n")[0].rstrip(".")
     return f"{line}."
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a command ended early. `request_id` is Intercom's, for the call that failed, where it gave one."""
+
+    exit_code: ExitCode
+    outcome: str
+    problem: str
+    request_id: str | None
+
+    @classmethod
+    def of(cls, error: Exception, words: str) -> Self:
+        """The problem that an error is."""
+        code = exit_code_of(error)
+        return cls(code, code.name.lower(), words, getattr(error, "request_id", None))

@@ -18,9 +18,8 @@ from dlt.common.runtime.run_context import switch_context
 from dlt.common.typing import TSecretStrValue
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
-from sources.intercom.client import BASE_URLS
-from sources.intercom.privacy import Privacy, problems
-from sources.intercom.versions import is_too_old, version
+from sources.intercom.api import BASE_URLS, is_too_old, version
+from sources.intercom.tables import Privacy, problems
 
 from .errors import Misconfigured
 

@@ -4,10 +4,8 @@ from typing import Annotated
 
 import typer
 
-from sandbox.app import create_app
-from sandbox.collection import kept_from_collection
-from sandbox.server import address, listen, server
-from sandbox.workspace import BEARER, Workspace
+from .api import address, create_app, listen, server
+from .world import BEARER, Workspace, kept_from_collection
 
 
 def main(

@@ -2,31 +2,19 @@
 
 import gc
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import httpx
 import pytest
 
-from pipelines.settings import IntercomSettings, sandbox_settings, use_project_config
-from pipelines.sync import Outcome, Sync
-from pipelines.warehouse import Warehouse
-from sandbox import Workspace, create_app, in_process
-from sandbox.rules import DAY_SECONDS, All, Attribute, Everyone, OlderThan, Rule, Tagged, Within
-from sources.intercom.client import Retries
+from pipelines.settings import use_project_config
+from sandbox.world import Workspace
+
+from .support.deployments import START, Deployment, Settled, lively_workspace, settled_workspace, standing_still
+from .support.terminal import Terminal, a_terminal
 
 collect_ignore = ["airflow"]  # needs an environment of its own: make test-airflow
-AT_ONCE = Retries(attempts=3, wait_initial=0, wait_max=0, wait_jitter=0)
-NO_QUOTA = 1_000_000
-START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
-
-def standing_still() -> float:
-    return 0.0
 
 
 def pytest_unconfigure() -> None:
@@ -39,169 +27,54 @@ def _project_config() -> None:
     use_project_config()
 
 
-@dataclass
-class House:
-    """A data folder and the workspace that is synced into it."""
-
-    folder: Path
-    workspace: Workspace
-    name: str = "intercom"
-    settings: IntercomSettings = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.warehouse = Warehouse(self.folder)
-        self.settings = sandbox_settings("sandbox-token")
-        self.transport: httpx.AsyncBaseTransport = in_process(create_app(self.workspace, limit=NO_QUOTA))
-
-    def job(self, **options: Any) -> Sync:
-        defaults: dict[str, Any] = {"clock": self.workspace.now, "transport": self.transport, "retries": AT_ONCE}
-        return Sync(self.warehouse, self.settings, self.name, **(defaults | options))
-
-    def sync(self, **options: Any) -> Outcome:
-        self.workspace.advance(seconds=1)  # the clock of a workspace stands still but for this
-        return self.job(**options).run()
-
-    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.warehouse.published), read_only=True) as connection:
-            return connection.execute(sql, list(values)).fetchall()
-
-    def members(self) -> set[tuple[str, str]]:
-        rows = self.query(
-            "select segment_id, contact_id from intercom.current_segment_members where workspace_id = ?",
-            self.workspace.workspace_id,
-        )
-        assert len(rows) == len(set(rows))
-        return set(rows)
-
-    def ended(self) -> list[tuple[Any, ...]]:
-        return self.query(
-            "select segment_id, contact_id, leave_reason from intercom.segment_memberships where not is_current"
-        )
-
-    def cursor(self) -> int:
-        state: Any = self.warehouse.pipeline(self.name).state
-        value: int = state["sources"]["intercom"]["resources"]["contacts"]["incremental"]["updated_at"]["last_value"]
-        return value
-
-
-def lively_workspace() -> Workspace:
-    """300 contacts in 10 segments."""
-    return Workspace(contacts=300, segments=10, start=START, monotonic=standing_still)
-
-
 @pytest.fixture
-def house(tmp_path: Path) -> House:
+def deployment(tmp_path: Path) -> Deployment:
     """Of a lively workspace, never synced."""
-    return House(tmp_path / "data", lively_workspace())
+    return Deployment(tmp_path / "data", lively_workspace())
 
 
 @pytest.fixture(scope="session")
 def _synced_folder(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> Path:
-    house = House(tmp_path_factory.mktemp("synced") / "data", lively_workspace())
-    house.sync()
-    return house.folder
+    deployment = Deployment(tmp_path_factory.mktemp("synced") / "data", lively_workspace())
+    deployment.sync()
+    return deployment.folder
 
 
 @pytest.fixture
-def synced(tmp_path: Path, _synced_folder: Path) -> House:
+def synced(tmp_path: Path, _synced_folder: Path) -> Deployment:
     """The same house after its first run: copied, since a run for each test would take a second."""
-    house = House(shutil.copytree(_synced_folder, tmp_path / "data"), lively_workspace())
-    house.workspace.advance(seconds=1)
-    return house
+    deployment = Deployment(shutil.copytree(_synced_folder, tmp_path / "data"), lively_workspace())
+    deployment.workspace.advance(seconds=1)
+    return deployment
 
 
 @pytest.fixture
-def new_house(tmp_path: Path) -> Callable[..., House]:
+def make_deployment(tmp_path: Path) -> Callable[..., Deployment]:
     """Makes houses; all share one data folder."""
 
-    def make(name: str = "intercom", **options: Any) -> House:
+    def make(name: str = "intercom", **options: Any) -> Deployment:
         defaults: dict[str, Any] = {"contacts": 300, "segments": 10, "start": START, "monotonic": standing_still}
-        return House(tmp_path / "data", Workspace(**(defaults | options)), name)
+        return Deployment(tmp_path / "data", Workspace(**(defaults | options)), name)
 
     return make
 
 
-SETTLED_SEGMENTS: dict[str, Rule] = {
-    "Everyone": Everyone(),
-    "Paying": Attribute("custom_attributes.plan", "IN", ("pro", "team", "enterprise")),
-    "Trial": Attribute("custom_attributes.plan", "=", "trial"),
-    "Crowd": Tagged("crowd"),
-    "Nobody yet": Tagged("nobody yet"),
-    "Renewed": Within("custom_attributes.renewed_at", 30),
-    "Ageing": All((OlderThan("custom_attributes.aged_at", 30), Within("custom_attributes.aged_at", 60))),
-}
-
-
-@dataclass
-class Settled(House):
-    """A workspace whose every member is known, and a warehouse that one run has made equal to it.
-
-    Its segments are those of SETTLED_SEGMENTS: 60 of its 300 contacts are in Crowd, and only time moves members of the
-    last two. The run was two hours ago, and no contact was updated in the hour before it but one.
-    """
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.settings.sweep_budget = 0
-        self.segments = {name: self.workspace.make_segment(name, rule) for name, rule in SETTLED_SEGMENTS.items()}
-        self.people = sorted(self.workspace.contacts)
-        self.crowd = self.people[:60]
-        for contact_id in self.crowd:
-            self.workspace.tag(contact_id, "crowd")
-        self._date("renewed_at", {60: 0, 61: 0, 62: 30 - 3.5 / 24})
-        self._date("aged_at", {63: 45, 64: 45, 65: 30 - 5.5 / 24, 66: 60 - 5.5 / 24})
-        self.workspace.advance(hours=1)
-        self.workspace.update(self.people[-1], name="The Newest")
-
-    def _date(self, attribute: str, days_ago: dict[int, float]) -> None:
-        now = int(self.workspace.now().timestamp())
-        for person, days in days_ago.items():
-            dated = {attribute: now - int(days * DAY_SECONDS)}
-            self.workspace.update(self.people[person], custom_attributes=dated)
-
-    def settle_down(self) -> None:
-        """The first two hours of it."""
-        self.workspace.advance(seconds=1, hours=2)
-
-    def called(self, segment_id: str) -> str:
-        """What a segment is called; its id, where it is none of SETTLED_SEGMENTS."""
-        return {key: name for name, key in self.segments.items()}.get(segment_id, segment_id)
-
-    def changes(self) -> set[tuple[str, str, bool, str]]:
-        """What the newest run logged: segment, contact, whether it is a member, and how that was seen."""
-        rows = self.query(
-            "select segment_id, contact_id, is_member, seen_by from intercom_raw.membership_changes where run_id = ?",
-            self._newest_run(),
-        )
-        assert len(rows) == len(set(rows))
-        return {(self.called(segment_id), *rest) for segment_id, *rest in rows}
-
-    def scans(self) -> dict[str, tuple[str, str]]:
-        """How the newest run looked at each segment, and what came of it."""
-        rows = self.query(
-            "select segment_id, how, status from intercom_raw.segment_scans where run_id = ?", self._newest_run()
-        )
-        return {self.called(segment_id): (how, status) for segment_id, how, status in rows}
-
-    def _newest_run(self) -> str:
-        ((run_id,),) = self.query("select max_by(run_id, observed_at) from intercom_raw.segment_scans")
-        return str(run_id)
-
-
-def settled_workspace() -> Workspace:
-    return Workspace(contacts=300, segments=0, start=START, monotonic=standing_still)
-
-
 @pytest.fixture(scope="session")
 def _settled_folder(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> Path:
-    house = Settled(tmp_path_factory.mktemp("settled") / "data", settled_workspace())
-    house.sync()
-    return house.folder
+    deployment = Settled(tmp_path_factory.mktemp("settled") / "data", settled_workspace())
+    deployment.sync()
+    return deployment.folder
 
 
 @pytest.fixture
 def settled(tmp_path: Path, _settled_folder: Path) -> Settled:
     """The same warehouse for every test, copied: a run for each would take a second."""
-    house = Settled(shutil.copytree(_settled_folder, tmp_path / "settled"), settled_workspace())
-    house.settle_down()
-    return house
+    deployment = Settled(shutil.copytree(_settled_folder, tmp_path / "settled"), settled_workspace())
+    deployment.settle_down()
+    return deployment
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    with a_terminal(tmp_path / "data") as terminal:
+        yield terminal

@@ -23,7 +23,8 @@ from benchmarks.syncing import environment_of
 from benchmarks.table import FULL, as_markdown, cells, on_screen
 from benchmarks.tap import Turn, ratios
 from benchmarks.watch import Watch
-from sandbox import Workspace, create_app, serving
+from sandbox.api import create_app, serving
+from sandbox.world import Workspace
 
 RATIO = Row("quota", "extraction / quota floor", 1.084, target=at_most(1.08), seen="325.2 s / 300.0 s")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.models import load_models
+from pipelines.models.files import load_models
 from pipelines.settings import ROOT
 
-from .conftest import House
+from .support.deployments import Deployment
 
 SOURCES = sorted(path for room in ("pipelines", "sandbox", "sources") for path in (ROOT / room).rglob("*.py"))
 README = (ROOT / "README.md").read_text()
@@ -71,7 +71,7 @@ def test_the_readme_names_only_targets_that_make_has() -> None:
     assert set(re.findall(r"\bmake ([a-z-]+)", README)) <= targets
 
 
-def test_dlt_and_the_locked_sqlglot_understand_each_other(synced: House) -> None:
+def test_dlt_and_the_locked_sqlglot_understand_each_other(synced: Deployment) -> None:
     rows = synced.warehouse.pipeline("intercom").dataset()("select count(*) as contacts from contacts").fetchall()
 
     assert rows == [(300,)]

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.settings import ROOT
-from sandbox import Workspace, create_app, serving
+from sandbox.api import create_app, serving
+from sandbox.world import Workspace
 
-from .conftest import NO_QUOTA
 from .soak.cron import SCHEDULE, WHERE_IT_IS, line_of_readme
+from .support.deployments import NO_QUOTA
 
 DOCUMENT = (ROOT / "docs" / "scheduling.md").read_text()
 UNITS = ROOT / "docs" / "systemd"
@@ -215,7 +216,7 @@ def test_what_an_image_gets_is_enough_for_a_sync(variables: dict[str, str], tmp_
     )
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{app}/pipelines/cli.py\n")
+    assert done.stdout.startswith(f"{app}/pipelines/cli/__init__.py\n")
     assert "120 contacts read" in done.stdout
 
 

@@ -5,9 +5,11 @@ It must not change, since the workspace that is synced after an upgrade has to b
 
 from collections.abc import Callable
 
-from sandbox import Workspace
-from sandbox.rules import All, Attribute, Everyone, OlderThan, Rule, Tagged, Within
-from tests.conftest import START, standing_still
+from sandbox.segments import All, Attribute, Rule
+from sandbox.segments.rules import Everyone, OlderThan, Tagged, Within
+from sandbox.world import Workspace
+
+from ..support.deployments import START, standing_still
 
 PEOPLE = 60
 SEGMENTS: dict[str, Rule] = {

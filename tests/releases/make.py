@@ -10,10 +10,11 @@ from tempfile import TemporaryDirectory
 
 import typer
 
-from pipelines.release import RELEASE
+from pipelines.destinations.format import RELEASE
 from pipelines.settings import ROOT, use_project_config
-from tests.conftest import House
-from tests.releases.life import DAYS, pass_a_day, workspace_at_first
+
+from ..support.deployments import Deployment
+from .life import DAYS, pass_a_day, workspace_at_first
 
 HERE = Path(__file__).parent
 ELSEWHERE = "/srv/intercom-warehouse"
@@ -35,14 +36,14 @@ def make() -> None:
     typer.echo(f"{archive.name}: {archive.stat().st_size:,} bytes")
 
 
-def live_and_sync(folder: Path) -> House:
+def live_and_sync(folder: Path) -> Deployment:
     """The workspace's first four days, each with a run."""
-    house = House(folder, workspace_at_first())
-    house.sync()
+    deployment = Deployment(folder, workspace_at_first())
+    deployment.sync()
     for events in DAYS:
-        pass_a_day(house.workspace, events)
-        house.sync()
-    return house
+        pass_a_day(deployment.workspace, events)
+        deployment.sync()
+    return deployment
 
 
 def forget_the_place(folder: Path) -> None:

@@ -20,19 +20,10 @@ from hypothesis.stateful import run_state_machine_as_test
 from pipelines.errors import causes
 from pipelines.settings import use_project_config
 from tests.soak import cron
-from tests.soak.audit import check_keys
-from tests.soak.kills import (
-    ANYWHERE,
-    Death,
-    NeverKilled,
-    Site,
-    contents,
-    differences,
-    moments_of,
-    never_killed,
-    sync_and_die,
-)
-from tests.soak.machine import Syncing, TimeIsUp
+
+from .audit import check_keys
+from .kills import ANYWHERE, Death, NeverKilled, Site, contents, differences, moments_of, never_killed, sync_and_die
+from .machine import Syncing, TimeIsUp
 
 KILLS = 40
 SHARE_OF_KILLS = 0.4
@@ -89,14 +80,14 @@ def kill(never: NeverKilled, site: Site, number: int) -> Iterator[str]:
     diary = site.folder.with_suffix(".diary")
     sync_and_die(site, Death(ANYWHERE, number, diary))
     name = f"kill of sync {site.age + 1} at moment {diary.read_text().replace(str(site.folder), '')}"
-    house = site.house()
-    house.workspace.advance(seconds=1)
+    deployment = site.deployment()
+    deployment.workspace.advance(seconds=1)
     for attempt in (1, 2):
         try:
-            house.sync()
-            differing = differences(contents(house), never.contents)
+            deployment.sync()
+            differing = differences(contents(deployment), never.contents)
             assert not differing, f"not as if nobody had been killed: {'; '.join(differing)}"
-            check_keys(house)
+            check_keys(deployment)
         except Exception as error:  # noqa: BLE001 (whatever it is, it is told)
             yield f"{name}: run {attempt} after it: {told(error)}"
         else:
@@ -115,14 +106,14 @@ def go_on_after_a_kill(site: Site) -> Iterator[str]:
     """A first sync killed at 70% of its calls needs at most 40% of them again."""
     all_calls = moments_of(site._replace(folder=site.folder.with_name("whole")), "^call")
     sync_and_die(site, Death("^call", int(KILLED_AT * all_calls)))
-    house = site.house()
-    house.workspace.advance(seconds=1)
-    again = house.sync().api_calls
+    deployment = site.deployment()
+    deployment.workspace.advance(seconds=1)
+    again = deployment.sync().api_calls
     told_so = f"{site.contacts} contacts: {again} of {all_calls} calls again after a kill at {KILLED_AT:.0%}"
     typer.echo(f"kills: {told_so}")
     if again > READ_AGAIN_AT_MOST * all_calls:
         yield f"{told_so}, more than {READ_AGAIN_AT_MOST:.0%}"
-    if house.members() != house.workspace.pairs():
+    if deployment.members() != deployment.workspace.pairs():
         yield f"{site.contacts} contacts: the members differ after a kill and another run"
 
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from tests.conftest import House
-from tests.soak.truth import Pair, Truth
+from ..support.deployments import Deployment
+from .truth import Pair, Truth
 
 KNOWN = """
     select segment_id, contact_id from intercom_raw.membership_changes
@@ -47,20 +47,20 @@ class Spell(NamedTuple):
         return self.segment_id, self.contact_id
 
 
-def check_scans(house: House, truth: Truth, run_id: str, doubtful: str | None) -> set[tuple[str, datetime]]:
+def check_scans(deployment: Deployment, truth: Truth, run_id: str, doubtful: str | None) -> set[tuple[str, datetime]]:
     """Every segment read whole in that run has the members that it had then.
 
     A contact may be in or out only if it was both while the segment was read. In the `doubtful` segment, of which a
     bad page came while the total moved, somebody may be missing, too; answers that scan's segment and beginning.
     """
-    members = house.members()
+    members = deployment.members()
     known = defaultdict[str, set[Pair]](set)
-    for segment_id, contact_id in house.query(KNOWN):
+    for segment_id, contact_id in deployment.query(KNOWN):
         known[segment_id].add((segment_id, contact_id))
     assert members == set().union(*known.values())
 
     unsure = set()
-    for segment_id, status, *times in house.query(SCANS, run_id):
+    for segment_id, status, *times in deployment.query(SCANS, run_id):
         begin, end = (moment.astimezone(UTC) for moment in times)
         span = truth.during(begin, end)
         if status != "complete":
@@ -78,9 +78,9 @@ def of(segment_id: str, pairs: frozenset[Pair]) -> set[Pair]:
     return {pair for pair in pairs if pair[0] == segment_id}
 
 
-def spells(house: House) -> list[Spell]:
+def spells(deployment: Deployment) -> list[Spell]:
     """All spells, those of a contact in a segment one after the other."""
-    return [Spell(*(_in_utc(value) for value in row)) for row in house.query(SPELLS)]
+    return [Spell(*(_in_utc(value) for value in row)) for row in deployment.query(SPELLS)]
 
 
 def _in_utc(value: Any) -> Any:
@@ -115,15 +115,15 @@ def _problems(spell: Spell, truth: Truth, unsure: set[tuple[str, datetime]]) -> 
         yield f"was no member at any moment of the window in which it left: {spell}"
 
 
-def check_contacts(house: House, *columns: str) -> None:
+def check_contacts(deployment: Deployment, *columns: str) -> None:
     """Every contact of the workspace is in the warehouse, as it is."""
     fields = ("id", *columns)
-    truth = {tuple(contact.value(name) for name in fields) for contact in house.workspace.contacts.values()}
-    loaded = set(house.query(f"select {', '.join(fields)} from intercom_raw.contacts"))
+    truth = {tuple(contact.value(name) for name in fields) for contact in deployment.workspace.contacts.values()}
+    loaded = set(deployment.query(f"select {', '.join(fields)} from intercom_raw.contacts"))
     assert truth <= loaded, f"not as in the workspace: {sorted(truth - loaded)}"
 
 
-def check_keys(house: House) -> None:
+def check_keys(deployment: Deployment) -> None:
     """No row was loaded twice."""
     for table, key in {
         "contacts": "id",
@@ -133,17 +133,17 @@ def check_keys(house: House) -> None:
         "contact_removals": "contact_id, status, observed_at",
         "runs": "run_id",
     }.items():
-        doubles = house.query(f"select {key} from intercom_raw.{table} group by all having count(*) > 1")
+        doubles = deployment.query(f"select {key} from intercom_raw.{table} group by all having count(*) > 1")
         assert doubles == [], f"{table} holds rows twice: {doubles}"
 
 
-def logged_changes(house: House) -> list[tuple[Any, ...]]:
+def logged_changes(deployment: Deployment) -> list[tuple[Any, ...]]:
     """The whole log of changes as the next run will find it, published or not; empty before the first load.
 
     Read from a copy, write-ahead log included: a run that failed in this process may still have the file open.
     """
     with TemporaryDirectory() as folder:
-        for file in house.folder.glob("warehouse.duckdb*"):
+        for file in deployment.folder.glob("warehouse.duckdb*"):
             shutil.copy(file, folder)
         with duckdb.connect(f"{folder}/warehouse.duckdb") as connection:
             try:

@@ -17,10 +17,12 @@ from typing import NamedTuple
 import duckdb
 import typer
 
-from pipelines import journal
+from pipelines.folder import Run, read_journal
 from pipelines.settings import ROOT
-from sandbox import Workspace, create_app, serving
-from tests.conftest import NO_QUOTA, standing_still
+from sandbox.api import create_app, serving
+from sandbox.world import Workspace
+
+from ..support.deployments import NO_QUOTA, standing_still
 
 LEAST_SECONDS = 300
 """Three minutes, one to wait for the first of them, and the rest to install and to look."""
@@ -159,11 +161,11 @@ def outcome(guest: Guest, workspace: Workspace, until: float) -> Iterator[str]:
         yield f"cron: {problem}"
 
 
-def journaled(guest: Guest) -> list[journal.Run]:
-    return list(journal.read(guest.data / "runs.jsonl"))
+def journaled(guest: Guest) -> list[Run]:
+    return list(read_journal(guest.data / "runs.jsonl"))
 
 
-def problems(guest: Guest, workspace: Workspace, runs: list[journal.Run]) -> Iterator[str]:
+def problems(guest: Guest, workspace: Workspace, runs: list[Run]) -> Iterator[str]:
     """Everything that a user would not like to find in the morning.
 
     dlt writes a random id into the home, though it is told to report to nobody.

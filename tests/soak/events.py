@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from sandbox import Workspace
 from sandbox.people import PLANS
-from sandbox.rules import All, Attribute, Tagged
-from sandbox.segments import OUTLINES, Outline, family_outline
+from sandbox.segments import OUTLINES, All, Attribute, Outline, family_outline
+from sandbox.segments.rules import Tagged
+from sandbox.world import Workspace
 
 Thing = TypeVar("Thing")
 

@@ -21,8 +21,9 @@ from typing import Any, NamedTuple
 import httpx
 
 from pipelines.settings import use_project_config
-from sandbox import Workspace
-from tests.conftest import START, House, standing_still
+from sandbox.world import Workspace
+
+from ..support.deployments import START, Deployment, standing_still
 
 Tell = Callable[[str], None]
 Contents = dict[str, list[tuple[Any, ...]]]
@@ -56,7 +57,7 @@ class Site(NamedTuple):
     contacts: int = 200
     segments: int = 9
 
-    def house(self) -> House:
+    def deployment(self) -> Deployment:
         """The workspace and its warehouse; each day of its life everybody was changed at least once."""
         workspace = Workspace(
             contacts=self.contacts, segments=self.segments, seed=5, start=START, monotonic=standing_still
@@ -65,7 +66,7 @@ class Site(NamedTuple):
             workspace.live(days=1, churn=0.1)
             for contact_id in list(workspace.contacts):
                 workspace.update(contact_id, language_override="fr")
-        return House(self.folder, workspace)
+        return Deployment(self.folder, workspace)
 
 
 @dataclass
@@ -129,7 +130,7 @@ class Telling(httpx.AsyncBaseTransport):
 
 def sync_and_die(site: Site, death: Death) -> int | None:
     """Syncs in another process; answers its exit code, negative if a signal ended it."""
-    return run_and_die(site, death, House.sync)
+    return run_and_die(site, death, Deployment.sync)
 
 
 def run_and_die(site: Site, death: Death, run: Callable[..., object]) -> int | None:
@@ -149,9 +150,9 @@ def moments_of(site: Site, pattern: str) -> int:
 
 def _run(site: Site, death: Death, run: Callable[..., object]) -> None:
     use_project_config()
-    house = site.house()
+    deployment = site.deployment()
     sys.addaudithook(telling_of_files(str(site.folder), death))
-    run(house, transport=Telling(house.transport, death), say=telling_of_steps(death))
+    run(deployment, transport=Telling(deployment.transport, death), say=telling_of_steps(death))
     death.note("alive")
 
 
@@ -181,10 +182,11 @@ def telling_of_steps(tell: Tell) -> Tell:
     return say
 
 
-def contents(house: House) -> Contents:
+def contents(deployment: Deployment) -> Contents:
     """All marts but for what tells which run saw something, and when."""
     return {
-        mart: sorted(house.query(f"select {columns} from intercom.{mart}"), key=repr) for mart, columns in MARTS.items()
+        mart: sorted(deployment.query(f"select {columns} from intercom.{mart}"), key=repr)
+        for mart, columns in MARTS.items()
     }
 
 
@@ -209,12 +211,12 @@ def never_killed(folder: Path, age: int) -> NeverKilled:
     """What became of a warehouse that was synced once a day."""
     before, data = folder / "before", folder / "data"
     for day in range(age):
-        Site(data, day).house().sync()
+        Site(data, day).deployment().sync()
     data.mkdir(exist_ok=True)
     shutil.copytree(data, before)
-    house = Site(data, age).house()
+    deployment = Site(data, age).deployment()
     for _ in range(2):
-        truth = house.workspace.pairs()
-        house.sync()
-    assert house.members() == truth, "who comes or goes in this very second may be seen or not: take another seed"
-    return NeverKilled(before, contents(house))
+        truth = deployment.workspace.pairs()
+        deployment.sync()
+    assert deployment.members() == truth, "who comes or goes in this very second may be seen or not: take another seed"
+    return NeverKilled(before, contents(deployment))

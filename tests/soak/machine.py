@@ -14,15 +14,16 @@ import httpx
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from pipelines.commands import Outcome
 from pipelines.errors import ExitCode, causes
 from pipelines.settings import use_project_config
-from pipelines.sync import Outcome
-from sandbox import Workspace
-from sources.intercom.client import Unavailable
-from tests.conftest import START, House, standing_still
-from tests.soak.audit import check_contacts, check_keys, check_scans, check_spells, logged_changes, spells
-from tests.soak.events import OF_CONTACTS, OF_SEGMENTS, Life
-from tests.soak.truth import Truth
+from sandbox.world import Workspace
+from sources.intercom.api import Unavailable
+
+from ..support.deployments import START, Deployment, standing_still
+from .audit import check_contacts, check_keys, check_scans, check_spells, logged_changes, spells
+from .events import OF_CONTACTS, OF_SEGMENTS, Life
+from .truth import Truth
 
 PICKS = st.integers(0, 9_999)
 CALLS = st.integers(1, 25)
@@ -88,8 +89,8 @@ class Syncing(RuleBasedStateMachine):
             monotonic=standing_still,
             token="sandbox-token",
         )
-        self.house = House(Path(self.folder.name), workspace)
-        self.house.settings.api_version, self.house.settings.sweep_budget = version, sweep_budget
+        self.deployment = Deployment(Path(self.folder.name), workspace)
+        self.deployment.settings.api_version, self.deployment.settings.sweep_budget = version, sweep_budget
         self.workspace, self.life, self.truth = workspace, Life(workspace), Truth(workspace)
         self.unsure: set[tuple[str, Any]] = set()
         self.tally["machines"] += 1
@@ -127,7 +128,7 @@ class Syncing(RuleBasedStateMachine):
         outcome = self._finished(full=full, accept_shrink=accept_shrink)
 
         assert set(outcome.incomplete.values()) <= HELD_BY_THE_GUARD
-        check_contacts(self.house, "updated_at")
+        check_contacts(self.deployment, "updated_at")
 
     @rule(meddling=st.dictionaries(CALLS, st.tuples(EVENTS, st.sampled_from((0, 1, 40))), min_size=1, max_size=5))
     def a_run_while_things_happen(self, meddling: dict[int, tuple[tuple[str, int], int]]) -> None:
@@ -168,9 +169,9 @@ class Syncing(RuleBasedStateMachine):
         if where == "step":
             self._attempt(Killed, say=_killing_at_step(number % 6 + 1))
         elif where == "call":
-            self._failing(Killed, transport=Interfering(self.house.transport, {number: _kill}))
+            self._failing(Killed, transport=Interfering(self.deployment.transport, {number: _kill}))
         else:
-            transport = Interfering(self.house.transport, {})
+            transport = Interfering(self.deployment.transport, {})
             transport.plan = {number: transport.go_down}
             self._failing(Unavailable, transport=transport)
 
@@ -182,11 +183,11 @@ class Syncing(RuleBasedStateMachine):
             outcome = self._finished(full=True)
 
             assert outcome.exit_code == ExitCode.DONE
-            assert self.house.members() == self.workspace.pairs()
-            check_contacts(self.house, "updated_at", "last_seen_at")
-            gone = self.house.query("select contact_id from intercom.contacts where is_deleted")
+            assert self.deployment.members() == self.workspace.pairs()
+            check_contacts(self.deployment, "updated_at", "last_seen_at")
+            gone = self.deployment.query("select contact_id from intercom.contacts where is_deleted")
             assert {contact_id for (contact_id,) in gone}.isdisjoint(self.workspace.contacts)
-            check_keys(self.house)
+            check_keys(self.deployment)
         if hasattr(self, "folder"):
             self.folder.cleanup()
 
@@ -213,16 +214,16 @@ class Syncing(RuleBasedStateMachine):
     ) -> Outcome:
         """A run that ends well, though it may have been meddled with, and what it says is so."""
         plan = {call: _later(self._happen, *what) for call, what in (meddling or {}).items()}
-        outcome = self._attempt(transport=Interfering(self.house.transport, plan), doubtful=doubtful, **options)
+        outcome = self._attempt(transport=Interfering(self.deployment.transport, plan), doubtful=doubtful, **options)
         assert outcome is not None
         return outcome
 
     def _failing(self, error: type[Exception], **options: Any) -> None:
         """A run that reads too little to load anything, unless it ends before its trouble begins."""
-        pipeline = self.house.warehouse.pipeline(self.house.name)
-        before = None if pipeline.has_pending_data else logged_changes(self.house)
+        pipeline = self.deployment.warehouse.pipeline(self.deployment.name)
+        before = None if pipeline.has_pending_data else logged_changes(self.deployment)
         if self._attempt(error, **options) is None and before is not None:
-            assert logged_changes(self.house) == before
+            assert logged_changes(self.deployment) == before
 
     def _attempt(
         self, error: type[Exception] | None = None, *, doubtful: str | None = None, **options: Any
@@ -231,14 +232,14 @@ class Syncing(RuleBasedStateMachine):
         self.tally["syncs"] += 1
         self._pass(1)
         try:
-            outcome = self.house.job(**options).run()
+            outcome = self.deployment.job(**options).run()
         except Exception as raised:
             if error is None or not any(isinstance(cause, error) for cause in causes(raised)):
                 raise
             self.tally["syncs ended early"] += 1
             return None
-        self.unsure |= check_scans(self.house, self.truth, outcome.run_id, doubtful)
-        check_spells(spells(self.house), self.truth, self.unsure)
+        self.unsure |= check_scans(self.deployment, self.truth, outcome.run_id, doubtful)
+        check_spells(spells(self.deployment), self.truth, self.unsure)
         return outcome
 
 

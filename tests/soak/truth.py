@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from typing import NamedTuple
 
-from sandbox import Workspace
+from sandbox.world import Workspace
 
 Pair = tuple[str, str]
 """A segment's id and a contact's."""

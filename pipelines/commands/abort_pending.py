@@ -1,0 +1,148 @@
+"""`abort-pending`: drops what was read and cannot be loaded, so that the next sync begins behind the last loaded run.
+
+What had arrived of it goes first, in one transaction, and then, in one rename, the pipeline's working folder: its
+packages, its state with the cursor behind them, and what is on a first load's shelf. dlt takes state and schema from
+the warehouse again, as it does on a new host. A kill in between leaves the packages as they were, to be loaded or
+dropped. dlt's own `abort_packages` would put the state back in a step of its own, behind a moment in which the packages
+are gone and the cursor is past them; it would keep the failed files; and it needs packages that can be read.
+"""
+
+import shutil
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.destinations.sql_client import SqlClientBase
+
+from sources.intercom.api import Usage
+from sources.intercom.memberships import Clock
+
+from ..destinations import Warehouse
+from ..errors import ExitCode, Misconfigured
+from ..folder import AT_ONCE, LockRequest
+from ..loading import PendingPackage, part_store_of, pending_packages, set_aside
+from ..runs import Say, bound_workspace, recorded, silently, utc_now
+from ..settings import DEFAULT_WORKSPACE
+
+COMMAND = "abort-pending"
+KEPT = "contacts"
+"""The one table whose rows stay: each is a contact as Intercom sent it, whichever load brought it."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What waits to be loaded: packages, and a first load's parts that are in none yet, with their rows.
+
+    `arrived` are rows of the packages that are in the warehouse already, by table.
+    """
+
+    packages: tuple[PendingPackage, ...]
+    shelved_parts: int
+    shelved_rows: int
+    arrived: dict[str, int]
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is nothing to drop."""
+        return not self.packages and not self.shelved_parts
+
+
+@dataclass(frozen=True)
+class Aborted:
+    """What was found and whether it was dropped; `deleted` are rows that had arrived and went again, by table."""
+
+    run_id: str
+    exit_code: ExitCode
+    waiting: Waiting
+    is_dropped: bool
+    deleted: dict[str, int]
+
+
+@dataclass
+class Abort:
+    """The end of what waits to be loaded for one workspace; `run` makes it. Asks Intercom nothing.
+
+    Args:
+        confirm: shown what waits; whether to drop it.
+        wait: how long to wait for another run to end.
+    """
+
+    warehouse: Warehouse
+    confirm: Callable[[Waiting], bool]
+    workspace: str = DEFAULT_WORKSPACE
+    wait: timedelta = AT_ONCE
+    clock: Clock = utc_now
+    say: Say = silently
+
+    def run(self) -> Aborted:
+        """Looks, asks and drops, and writes the run into the journal however it ends.
+
+        Raises:
+            WarehouseError: what waits still does.
+        """
+        if not self.warehouse.is_used:
+            raise Misconfigured(f"There is no warehouse in {self.warehouse.place} yet, so nothing waits to be loaded.")
+        request = LockRequest(COMMAND, self.workspace, wait=self.wait, say=self.say)
+        journaled = recorded(self.warehouse, self.workspace, COMMAND, clock=self.clock, usage=Usage())
+        with journaled as run, self.warehouse.held(request):
+            pipeline = self.warehouse.pipeline(self.workspace)
+            run.workspace_id = bound_workspace(pipeline)
+            waiting = waiting_for(pipeline)
+            is_dropped = not waiting.is_nothing and self.confirm(waiting)
+            deleted = self._drop(pipeline, waiting) if is_dropped else {}
+            return Aborted(run.run_id, ExitCode.DONE, waiting, is_dropped, deleted)
+
+    def _drop(self, pipeline: dlt.Pipeline, waiting: Waiting) -> dict[str, int]:
+        with pipeline.sql_client() as client:
+            delete_arrived(client, [package.load_id for package in waiting.packages])
+        shutil.rmtree(set_aside(Path(pipeline.working_dir)))
+        self.warehouse.pipeline(self.workspace).sync_destination()
+        return {table: rows for table, rows in waiting.arrived.items() if table != KEPT}
+
+
+def waiting_for(pipeline: dlt.Pipeline) -> Waiting:
+    """What waits to be loaded by a pipeline."""
+    packages = pending_packages(Path(pipeline.working_dir))
+    parts = [part for part in part_store_of(pipeline).parts if not part.is_loaded]
+    with pipeline.sql_client() as client:
+        counted = arrived(client, [package.load_id for package in packages])
+    return Waiting(tuple(packages), len(parts), sum(part.rows for part in parts), counted)
+
+
+def arrived(client: SqlClientBase[Any], load_ids: Collection[str]) -> dict[str, int]:
+    """How many rows of some loads are in the raw tables, by table."""
+    counts = dict[str, int]()
+    for schema, table in _loaded_tables(client) if load_ids else ():
+        if schema == client.dataset_name and not table.startswith("_dlt"):
+            rows = client.execute_sql(f"select count(*) {_of_loads(client, schema, table, load_ids)}", *load_ids)
+            counts[table] = rows[0][0] if rows else 0
+    return {table: rows for table, rows in sorted(counts.items()) if rows}
+
+
+def delete_arrived(client: SqlClientBase[Any], load_ids: Collection[str]) -> None:
+    """Deletes some loads' rows, staged ones and dlt's own included, but for contacts. One transaction."""
+    with client.begin_transaction():
+        for schema, table in _loaded_tables(client) if load_ids else ():
+            if (schema, table) != (client.dataset_name, KEPT):
+                client.execute_sql(f"delete {_of_loads(client, schema, table, load_ids)}", *load_ids)
+
+
+def _loaded_tables(client: SqlClientBase[Any]) -> Iterator[tuple[str, str]]:
+    """Schema and name of each table whose rows say which load they are of."""
+    rows = client.execute_sql(
+        "select table_schema, table_name from information_schema.columns where table_catalog = current_database() "
+        "and table_schema in (%s, %s) and (column_name = '_dlt_load_id' or table_name = '_dlt_loads' and column_name = "
+        "'load_id')",
+        client.dataset_name,
+        client.staging_dataset_name,
+    )
+    return ((row[0], row[1]) for row in rows or ())
+
+
+def _of_loads(client: SqlClientBase[Any], schema: str, table: str, load_ids: Collection[str]) -> str:
+    name = client.capabilities.escape_identifier
+    column = "load_id" if table == "_dlt_loads" else "_dlt_load_id"
+    return f"from {name(schema)}.{name(table)} where {name(column)} in ({', '.join(['%s'] * len(load_ids))})"

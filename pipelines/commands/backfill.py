@@ -1,0 +1,310 @@
+"""`backfill`: contacts of a window of time, read again, chunk by chunk; the cursor of the sync stays where it is.
+
+Each chunk is one load package, and how far the backfill has come is in it: a killed one goes on behind the last chunk
+that was loaded.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+
+import dlt
+
+from sources.intercom import BESIDE_CONTACTS, intercom_backfill
+from sources.intercom.api import App, version
+from sources.intercom.memberships import BYTES_A_CONTACT
+from sources.intercom.readings import (
+    By,
+    CameShort,
+    ChunkReading,
+    Estimate,
+    FirstLoadState,
+    Period,
+    estimates,
+    moment_of,
+)
+from sources.intercom.resources import saved
+from sources.intercom.search import Dates, Progress
+from sources.intercom.tables import Fields
+
+from ..errors import ExitCode, Misconfigured, causes, plain_errors
+from ..folder import Run
+from ..loading import known_fields, load_package, part_store_of, remembering, source_state
+from ..models import Fault
+from ..runs import Job, check_purpose, check_region
+from ..steps import Step
+
+DEFAULT_CHUNK = timedelta(days=7)
+"""Short enough that a kill costs little, long enough that there are few loads, each of which takes half a second."""
+MOST_CHUNKS = 10_000
+NO_HISTORY = (
+    "Memberships from before the first sync cannot be had from Intercom: a backfill loads contacts, not which segments "
+    "they were in."
+)
+LATEST_ONLY = (
+    "By updated_at only contacts whose latest update lies in the window can be found: earlier ones are not told."
+)
+
+
+@dataclass(frozen=True)
+class Backfilled:
+    """What a backfill loaded and cost. `window` tells `from` and `to`, the latter as it was cut.
+
+    Of `chunks` there were `chunks_done_before` loaded by an earlier attempt and `chunks_done` in the end.
+    `left_to_sync` are contacts of the window that changed after the sync's cursor. `notes`: what is good to know.
+    `drift`: fields that are new, gone or of another type, in sentences.
+    """
+
+    run_id: str
+    workspace_id: str
+    exit_code: ExitCode
+    window: dict[str, str]
+    by: By
+    chunks: int
+    chunks_done_before: int
+    chunks_done: int
+    contacts_loaded: int
+    left_to_sync: int
+    notes: tuple[str, ...]
+    drift: tuple[str, ...]
+    warnings: tuple[str, ...]
+    api_calls: int
+    megabytes: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BackfillPreview:
+    """What a backfill would read: the chunks that are still to be loaded, of all its `chunks`."""
+
+    window: dict[str, str]
+    by: By
+    chunks: int
+    estimates: tuple[Estimate, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def chunks_done_before(self) -> int:
+        """Chunks that an earlier attempt has loaded."""
+        return self.chunks - len(self.estimates)
+
+    @property
+    def contacts(self) -> int:
+        """Contacts that would be read."""
+        return sum(one.contacts for one in self.estimates)
+
+    @property
+    def calls(self) -> int:
+        """Calls for them, and the one that asks whose token it is."""
+        return 1 + sum(one.calls for one in self.estimates)
+
+    @property
+    def megabytes(self) -> float:
+        """What would come over, unpacked."""
+        return round(self.contacts * BYTES_A_CONTACT / 1e6, 1)
+
+
+@dataclass
+class Loaded:
+    """What is loaded: chunks, those of earlier attempts included, and contacts. `problem`: why it ended early."""
+
+    chunks: int
+    contacts: int = 0
+    left_to_sync: int = 0
+    problem: str | None = None
+
+    def add(self, reading: ChunkReading) -> None:
+        """Takes in a chunk."""
+        self.chunks += 1
+        self.contacts += reading.contacts_loaded
+        self.left_to_sync += reading.left_to_sync
+
+
+@dataclass(kw_only=True)
+class Backfill(Job):
+    """A backfill of one workspace; `run` does it.
+
+    Args:
+        since, until: the window, from the one on and before the other.
+        by: which time of a contact has to lie in it.
+        chunk: what is loaded at a time.
+    """
+
+    since: datetime
+    until: datetime
+    by: By = "created_at"
+    chunk: timedelta = DEFAULT_CHUNK
+
+    def run(self) -> Backfilled:
+        """Loads what is left of the window, and writes the run into the journal however it ends.
+
+        Where Intercom shows fewer contacts of a chunk than it counts, it ends before that one.
+
+        Raises:
+            WarehouseError, IntercomError: the chunks that were loaded before stay.
+        """
+        period = self._period()
+        with self._begun(self._command()) as (run, pipeline, app):
+            before = period.loaded(source_state(pipeline))
+            fields = Fields(known_fields(pipeline), self.settings.privacy)
+            loaded = self._load(pipeline, app, period, fields)
+            faults = self._finish(pipeline).faults if loaded.chunks else ()
+            outcome = self._outcome(run, period, before, loaded, fields, faults)
+            run.exit_code, run.contacts_read = int(outcome.exit_code), outcome.contacts_loaded
+            return outcome
+
+    def preview(self) -> BackfillPreview:
+        """What `run` would read and what that would cost: a call for each chunk. Writes nothing.
+
+        Raises:
+            WarehouseError, IntercomError: as `run` does.
+        """
+        period = self._period()
+        check_purpose(self.warehouse, self.workspace)
+        with plain_errors(self.warehouse.explain):
+            app, before = self._look_up(period)
+            left = period.chunks()[before:]
+            found = asyncio.run(estimates(self._connect(), left, self._dates(app)))
+        return BackfillPreview(_window(period), self.by, period.size, tuple(found), tuple(self._notes(period)))
+
+    def _period(self) -> Period:
+        """The window in whole seconds, of which Intercom's times are.
+
+        Raises:
+            Misconfigured: nothing can lie in it.
+        """
+        since, until, now = (ceil(at.timestamp()) for at in (self.since, self.until, self.clock()))
+        if since >= until:
+            raise Misconfigured(
+                f"Nothing lies from {moment_of(since)} to {moment_of(until)}: --to has to be later than --from. A date "
+                "is its first moment, so that one day is from that date to the next."
+            )
+        if since >= now:
+            raise Misconfigured(
+                f"The window begins at {moment_of(since)}, which is still to come: choose a --from in the past."
+            )
+        seconds = int(self.chunk.total_seconds())
+        if seconds < 1:
+            raise Misconfigured("A chunk of no length is never loaded: set --chunk to 1d or more, 7d for example.")
+        period = Period(self.by, since, until, seconds, now)
+        if period.size > MOST_CHUNKS:
+            raise Misconfigured(
+                f"That would be {period.size:,} chunks, each a load of its own: choose a longer --chunk, so that there "
+                f"are {MOST_CHUNKS:,} at most."
+            )
+        return period
+
+    def _command(self) -> str:
+        asked = (moment_of(ceil(at.timestamp())) for at in (self.since, self.until))
+        return "backfill --from {} --to {}".format(*asked) + f" --by {self.by}"
+
+    def _look_up(self, period: Period) -> tuple[App, int]:
+        """The workspace, and how many chunks are loaded. Where nothing ever was, not even a folder is made."""
+        if not self.warehouse.is_used:
+            app = self._ask_whose_token()
+            check_region(app, self.settings)
+            return app, 0
+        with self.warehouse.held(self._lock_request("backfill --dry-run")):
+            pipeline = self.warehouse.pipeline(self.workspace)
+            return self._introduce(pipeline), period.loaded(source_state(pipeline))
+
+    def _load(self, pipeline: dlt.Pipeline, app: App, period: Period, fields: Fields) -> Loaded:
+        """Loads chunk after chunk, up to one of which Intercom does not show all."""
+        loaded, cursor = Loaded(period.loaded(source_state(pipeline))), sync_cursor(pipeline)
+        progress = Progress(self.usage, self._pacer)
+        words = f"Reading contacts in {period.size:,} chunks, of which {loaded.chunks:,} are loaded"
+        self.say(Step(words, "read_chunks", chunks=period.size, chunks_loaded=loaded.chunks))
+        with self.watch(progress):
+            for chunk in period.chunks()[loaded.chunks :]:
+                with remembering(pipeline, app.id_code) as memory:
+                    reading = ChunkReading(
+                        self._connect,
+                        chunk,
+                        workspace_id=app.id_code,
+                        dates=self._dates(app),
+                        cursor=cursor,
+                        memory=memory,
+                        fields=fields,
+                        progress=progress,
+                    )
+                    if problem := _extract(pipeline, reading):
+                        loaded.problem = problem
+                        break
+                load_package(pipeline)
+                loaded.add(reading)
+                self.say(_told(reading, period))
+        return loaded
+
+    def _dates(self, app: App) -> Dates:
+        return Dates(version(self.settings.api_version), app.timezone)
+
+    def _notes(self, period: Period) -> Iterator[str]:
+        yield NO_HISTORY
+        if self.by == "updated_at":
+            yield LATEST_ONLY
+        if period.until > period.end:
+            yield f"{moment_of(period.until)} is still to come: the window ends now, at {moment_of(period.end)}."
+
+    def _outcome(
+        self, run: Run, period: Period, before: int, loaded: Loaded, fields: Fields, faults: tuple[Fault, ...]
+    ) -> Backfilled:
+        notes = (*self._notes(period), *([loaded.problem] if loaded.problem else []))
+        return Backfilled(
+            run_id=run.run_id,
+            workspace_id=str(run.workspace_id),
+            exit_code=ExitCode.INCOMPLETE if loaded.problem else ExitCode.DONE,
+            window=_window(period),
+            by=self.by,
+            chunks=period.size,
+            chunks_done_before=before,
+            chunks_done=loaded.chunks,
+            contacts_loaded=loaded.contacts,
+            left_to_sync=loaded.left_to_sync,
+            notes=notes,
+            drift=tuple(fields.changes()),
+            warnings=tuple(map(str, faults)),
+            api_calls=self.usage.calls.total(),
+            megabytes=round(self.usage.bytes_received / 1e6, 1),
+            seconds=round(time.monotonic() - self._began, 1),
+        )
+
+
+def sync_cursor(pipeline: dlt.Pipeline) -> int | None:
+    """Contacts updated later are read by the next sync; null where no sync has begun.
+
+    A first load that is not over has its cursor, too: what changed since it began is read when it is over.
+    """
+    state = source_state(pipeline)
+    cursor = saved(state).cursor
+    if cursor is not None:
+        return cursor
+    if stage := state.get("first_load"):
+        return FirstLoadState(**stage).cursor
+    return next((part.stage.cursor for part in part_store_of(pipeline).parts), None)
+
+
+def _extract(pipeline: dlt.Pipeline, reading: ChunkReading) -> str | None:
+    """Reads a chunk into a package; where Intercom does not show all of it there is none, and it answers why."""
+    known = set(pipeline.default_schema.tables) if pipeline.default_schema_name else set[str]()
+    try:
+        pipeline.extract(intercom_backfill(reading, [name for name in BESIDE_CONTACTS if name not in known]))
+    except Exception as error:
+        short = next((cause for cause in causes(error) if isinstance(cause, CameShort)), None)
+        if short is None:
+            raise
+        return str(short)
+    return None
+
+
+def _told(reading: ChunkReading, period: Period) -> Step:
+    left = f", {reading.left_to_sync:,} left to the next sync" if reading.left_to_sync else ""
+    chunk = reading.chunk
+    words = f"Loaded {reading.contacts_loaded:,} contacts {chunk}{left} ({chunk.number:,} of {period.size:,})"
+    return Step(words, "chunk_loaded", chunk=chunk.number, contacts=reading.contacts_loaded)
+
+
+def _window(period: Period) -> dict[str, str]:
+    return {"from": moment_of(period.since), "to": moment_of(period.end)}

@@ -1,0 +1,40 @@
+"""`check`: whether a sync would work, a line for each thing it needs."""
+
+import asyncio
+from collections.abc import Iterator
+
+from sources.intercom.api import App, Pacer, Retries, Usage
+from sources.intercom.search import count, everyone
+
+from ..destinations import Warehouse
+from ..folder import LockRequest
+from ..runs import check_identity, connection
+from ..settings import IntercomSettings
+
+IMPATIENT = Retries(attempts=2, wait_initial=0.2)
+"""Somebody is waiting for the answer."""
+
+
+def run_checks(warehouse: Warehouse, settings: IntercomSettings, workspace: str) -> Iterator[tuple[str, str]]:
+    """What was looked at and what was found, one thing after the other.
+
+    Raises:
+        WarehouseError, IntercomError: at the first thing that is not as it has to be.
+    """
+    yield "settings", f"version {settings.api_version} at {settings.url}"
+    pacer = Pacer(settings.rate_limit_share)
+    app, segments, contacts = asyncio.run(_access(settings, pacer))
+    yield "token", f"opens workspace {app.id_code}{f' ({app.name})' if app.name else ''}"
+    yield "scopes", f"{segments:,} segments and {contacts:,} contacts can be read"
+    yield "quota", f"{pacer.quota}; a sync spends {settings.rate_limit_share:.0%} of it at most"
+    with warehouse.held(LockRequest("check", workspace)):
+        yield "lock", "free"
+        yield "warehouse", f"{warehouse.place} can be written"
+        check_identity(app, settings, warehouse.pipeline(workspace))
+        yield "workspace", f"in region {settings.region}, the one that pipeline {workspace} is for"
+
+
+async def _access(settings: IntercomSettings, pacer: Pacer) -> tuple[App, int, int]:
+    async with connection(settings, pacer, Usage(), retries=IMPATIENT) as client:
+        app = (await client.me()).app
+        return app, len(await client.segments()), await count(client, everyone())

@@ -1,0 +1,85 @@
+"""The run journal: one line per run in `data/runs.jsonl`, also for those that failed or were refused."""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from ..errors import ExitCode
+from .file_modes import owner_only
+
+
+@dataclass
+class Run:
+    """One run of a command. Times are ISO 8601 in UTC; `problem` is the error as the user read it.
+
+    `memberships_changed` are those that began or ended.
+    """
+
+    run_id: str
+    pipeline_name: str
+    command: str
+    started_at: str
+    workspace_id: str | None = None
+    ended_at: str | None = None
+    outcome: str | None = None
+    exit_code: int | None = None
+    api_calls: int = 0
+    contacts_read: int = 0
+    memberships_changed: int = 0
+    problem: str | None = None
+
+    def end(self, at: datetime, exit_code: ExitCode, problem: str | None = None) -> None:
+        """Notes how the run went."""
+        self.ended_at, self.exit_code, self.problem = at.isoformat(), int(exit_code), problem
+        self.outcome = exit_code.name.lower()
+
+
+def start_run(pipeline_name: str, command: str, at: datetime) -> Run:
+    """A run that begins now, under an id that sorts by time."""
+    return Run(f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", pipeline_name, command, at.isoformat())
+
+
+_runs: list[Run] = []
+
+
+def newest_run() -> Run | None:
+    """The newest run that this process began; null where it began none."""
+    return _runs[-1] if _runs else None
+
+
+def append_run(path: Path, run: Run) -> None:
+    """Adds the run's line; it is on the disk when this returns. A line that a crash cut off is closed first."""
+    cut_off = path.exists() and not path.read_bytes().endswith(b"\n")
+    with owner_only(), path.open("a") as file:
+        file.write("\n" * cut_off + json.dumps(asdict(run)) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_in_journal(path: Path, name: str, substitute: str) -> None:
+    """Puts another name in the place of one that a run's problem mentions."""
+    text = path.read_text() if path.exists() else ""
+    if name not in text:
+        return
+    successor = path.with_suffix(".next")
+    with owner_only(), successor.open("w") as file:
+        file.write(text.replace(name, substitute))
+        file.flush()
+        os.fsync(file.fileno())
+    successor.replace(path)
+
+
+def read_journal(path: Path) -> Iterator[Run]:
+    """All runs, oldest first, but for a line that a crash cut off; what another release noted besides is left out."""
+    if not path.exists():
+        return
+    for line in path.read_bytes().splitlines():
+        with suppress(msgspec.DecodeError):
+            yield msgspec.json.decode(line, type=Run)

@@ -1,0 +1,31 @@
+"""From extracted rows to raw tables."""
+
+from .background import Background
+from .contact_rows import Mentions, is_id, pseudonym
+from .known import RawMemory, remembering
+from .load import known_fields, load_package, part_store_of, source_state
+from .packages import PendingPackage, pending_packages, stuck_packages_told
+from .part_store import PartStore
+from .recovery import packages, repair_packages, set_aside
+from .runs_table import new_runs
+
+__all__ = [
+    "Background",
+    "Mentions",
+    "PartStore",
+    "PendingPackage",
+    "RawMemory",
+    "is_id",
+    "known_fields",
+    "load_package",
+    "new_runs",
+    "packages",
+    "part_store_of",
+    "pending_packages",
+    "pseudonym",
+    "remembering",
+    "repair_packages",
+    "set_aside",
+    "source_state",
+    "stuck_packages_told",
+]

@@ -1,0 +1,41 @@
+"""Loads an extracted package, and reads the source's state."""
+
+from pathlib import Path
+from typing import Any
+
+import dlt
+
+from sources.intercom.tables import KnownFields
+
+from ..destinations import RAW, note_release
+from .part_store import PartStore, drop_unreadable_parts
+from .recovery import clear_away
+
+
+def part_store_of(pipeline: dlt.Pipeline) -> PartStore:
+    """Where a first load keeps what it has read."""
+    folder = Path(pipeline.working_dir) / "first_load"
+    drop_unreadable_parts(folder)
+    return PartStore(folder)
+
+
+def load_package(pipeline: dlt.Pipeline) -> None:
+    """Brings what was extracted into the warehouse, the pipeline's state along with it."""
+    pipeline.normalize()
+    with pipeline.sql_client() as client:
+        note_release(client, raw=RAW)
+    pipeline.load()
+    clear_away(Path(pipeline.working_dir))
+
+
+def source_state(pipeline: dlt.Pipeline) -> dict[str, Any]:
+    """What earlier runs left in the pipeline's state."""
+    sources: dict[str, Any] = pipeline.state.get("sources") or {}
+    state: dict[str, Any] = sources.get("intercom", {})
+    return state
+
+
+def known_fields(pipeline: dlt.Pipeline) -> KnownFields | None:
+    """The fields that contacts had in earlier runs, null before the first."""
+    fields: KnownFields | None = source_state(pipeline).get("contact_fields")
+    return fields

@@ -1,0 +1,29 @@
+"""Writes a run to the journal, whatever its outcome."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sources.intercom.api import Usage
+from sources.intercom.memberships import Clock
+
+from ..destinations import Warehouse
+from ..errors import ExitCode, exit_code_of, is_ours, plain_errors
+from ..folder import Run, _runs, append_run, start_run
+from ..loading import stuck_packages_told
+
+
+@contextmanager
+def recorded(warehouse: Warehouse, pipeline_name: str, command: str, *, clock: Clock, usage: Usage) -> Iterator[Run]:
+    """A run that is written into the journal however it ends; errors that people can mend are put into words."""
+    run = start_run(pipeline_name, command, clock())
+    _runs[:] = [run]
+    try:
+        with stuck_packages_told(), plain_errors(warehouse.explain):
+            yield run
+        run.end(clock(), ExitCode(run.exit_code or 0))
+    except BaseException as error:
+        run.end(clock(), exit_code_of(error), str(error) if is_ours(error) else type(error).__name__)
+        raise
+    finally:
+        run.api_calls = usage.calls.total()
+        append_run(warehouse.journal, run)

@@ -1,0 +1,38 @@
+"""Which contact is in which segment: plan, scans, evidence, removals."""
+
+from .evidence import Clock, Guard, Memory, Removal, Scan
+from .options import ContactChanges, ReadingResult, RunOptions, SavedState, WorkspaceSnapshot, take_snapshot
+from .plan import BYTES_A_CONTACT, LastSweep, Limits, Plan, Planned, RememberedSegment, plan
+from .removals import feed, told
+from .scan_all import Scanning, changes_of, scans_of
+from .scanner import Counts, Scanner
+from .selection import Selection
+
+__all__ = [
+    "BYTES_A_CONTACT",
+    "Clock",
+    "ContactChanges",
+    "Counts",
+    "Guard",
+    "LastSweep",
+    "Limits",
+    "Memory",
+    "Plan",
+    "Planned",
+    "ReadingResult",
+    "RememberedSegment",
+    "Removal",
+    "RunOptions",
+    "SavedState",
+    "Scan",
+    "Scanner",
+    "Scanning",
+    "Selection",
+    "WorkspaceSnapshot",
+    "changes_of",
+    "feed",
+    "plan",
+    "scans_of",
+    "take_snapshot",
+    "told",
+]

@@ -1,0 +1,39 @@
+"""Contact search: queries, pages, windows of creation time, lookups by id."""
+
+from .by_id import Answer, ask
+from .contacts import ROWS_A_TABLE, ContactSearch, Times, read_contacts
+from .members import Interrupted, MemberRead, ReadSlots, Sighting
+from .pages import count, knows_segments, newest, next_cursor
+from .progress import Progress, Tally
+from .queries import Dates, Window, all_of, everyone, members_of, updated_after
+from .windows import EVERYTHING, SMALLEST_WINDOW, Span, Windows, window_pages
+
+__all__ = [
+    "EVERYTHING",
+    "ROWS_A_TABLE",
+    "SMALLEST_WINDOW",
+    "Answer",
+    "ContactSearch",
+    "Dates",
+    "Interrupted",
+    "MemberRead",
+    "Progress",
+    "ReadSlots",
+    "Sighting",
+    "Span",
+    "Tally",
+    "Times",
+    "Window",
+    "Windows",
+    "all_of",
+    "ask",
+    "count",
+    "everyone",
+    "knows_segments",
+    "members_of",
+    "newest",
+    "next_cursor",
+    "read_contacts",
+    "updated_after",
+    "window_pages",
+]

@@ -1,0 +1,86 @@
+"""Promises of what `--json` prints: it is as docs/output.schema.json says."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import pytest
+
+from pipelines.cli.schema import FILE, OBJECTS, text
+
+from ...support.terminal import Terminal, a_terminal
+
+KEPT = json.loads(FILE.read_text())
+pytestmark = pytest.mark.xdist_group("schema")  # one warehouse, of which every command has told
+
+
+def check(command: str, printed: str) -> dict[str, Any]:
+    """What was printed, which has to be one object and as the schema has it, with nothing besides."""
+    found: dict[str, Any] = json.loads(printed)
+    jsonschema.validate(found, {"$ref": f"#/$defs/{command}", "$defs": KEPT["$defs"]})
+    assert found.keys() == of_command(command)["properties"].keys()
+    return found
+
+
+def of_command(command: str) -> dict[str, Any]:
+    part: dict[str, Any] = KEPT["$defs"][KEPT["$defs"][command]["$ref"].removeprefix("#/$defs/")]
+    return part
+
+
+def test_the_schema_is_made_of_the_types() -> None:
+    assert FILE.read_text() == text(), "python -m pipelines.cli.schema writes it"
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(KEPT)
+
+
+def test_a_schema_that_is_not_kept_is_noticed() -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        check("error", json.dumps({"exit_code": 8, "outcome": "new", "problem": "one", "request_id": None}))
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What each command prints, in a warehouse of which there is something to tell."""
+    with a_terminal(tmp_path_factory.mktemp("schema") / "data") as terminal:
+        return dict(outputs(terminal))
+
+
+def outputs(terminal: Terminal) -> Iterator[tuple[str, str]]:
+    segment_id = max(terminal.workspace.segments, key=lambda one: len(terminal.workspace.members(one)))
+    yield "sync_plan", terminal.run("sync", "--plan", "--json").output
+    terminal.workspace.faults.half_page(segment_id, times=None)
+    yield "sync", terminal.run("sync", "--json").output
+    terminal.workspace.faults.clear()
+    for contact_id in sorted(terminal.workspace.contacts)[:9]:
+        terminal.workspace.delete(contact_id)
+    yield "verify", terminal.run("verify", "--json").output
+    yield "error", terminal.run("sync", "--json", SOURCES__INTERCOM__ACCESS_TOKEN="wrong").output
+    yield "models", terminal.run("models", "--json").output
+    window = ("--from", "2020-01-01", "--to", "2100-01-01", "--chunk", "3650d", "--json")
+    yield "backfill_dry_run", terminal.run("backfill", *window, "--dry-run").output
+    yield "backfill", terminal.run("backfill", *window).output
+    yield "abort_pending", terminal.run("abort-pending", "--json").output
+    yield "forget", terminal.run("forget", min(terminal.workspace.contacts), "--json").output
+    yield "status", terminal.run("status", "--json", "--max-age", "1d").output
+
+
+@pytest.mark.parametrize("command", OBJECTS)
+def test_every_command_prints_what_the_schema_says(printed: dict[str, str], command: str) -> None:
+    found = check(command, printed[command])
+
+    telling = {
+        "sync": "incomplete",
+        "sync_plan": "sweeps",
+        "models": "models",
+        "backfill": "contacts_loaded",
+        "backfill_dry_run": "chunks",
+        "verify": "differences",
+        "status": "workspaces",
+        "error": "request_id",
+        "abort_pending": "run_id",
+        "forget": "rows",
+    }
+    assert found[telling[command]], "there is nothing in it that could be wrong"

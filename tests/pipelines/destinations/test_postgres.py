@@ -1,0 +1,856 @@
+"""What holds on PostgreSQL as it does on DuckDB: a server of the tests' own, in a temporary folder."""
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from pipelines.commands import Abort, Forget
+from pipelines.commands.abort_pending import waiting_for
+from pipelines.commands.status import Days, StatusQuery
+from pipelines.destinations import PostgresWarehouse
+from pipelines.destinations.format import FORMAT
+from pipelines.errors import Busy, ExitCode, Misconfigured, ModelsFailed, Unreachable
+from pipelines.folder import LockRequest
+from pipelines.loading.packages import Stuck
+from pipelines.models import build
+from pipelines.models.changes import TABLE
+from pipelines.models.files import SQL, load_models
+from pipelines.runs import build_models
+from pipelines.settings import postgres_credentials, use_project_config, warehouse_settings
+from pipelines.steps import Step
+from sandbox.world import Workspace, make_odd
+from sources.intercom.api import Refused
+
+from ...soak.kills import PROCESSES, Death, telling_of_steps
+from ...support.deployments import START, Deployment, standing_still
+from ...support.interference import Stop
+from ...support.personal_data import CANARY, found_in, personal
+from ..commands.test_backfill import DAY, LONG_AGO, backfill
+
+PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
+PASSWORD = "password-canary-81c0"
+MODELS = load_models()
+MARTS = [model.name for model in MODELS if model.path.parent.name == "marts"]
+SCAN_TIMES = {("segments", "last_complete_scan_at"), ("segment_membership_snapshots", "observed_at")}
+SYNCED = (0, 1, 4)
+"""The days of five on which the twins are synced."""
+PLAIN_CONTACTS = "select to_jsonb(contacts) - '_dlt_load_id' from intercom_raw.contacts order by id"
+SAME_TYPES = {
+    "VARCHAR": "character varying",
+    "BIGINT": "bigint",
+    "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "JSON": "jsonb",
+}
+
+pytestmark = [
+    pytest.mark.skipif(
+        PROGRAMS is None, reason="no PostgreSQL in /usr/lib/postgresql: apt-get install postgresql brings it"
+    ),
+    pytest.mark.xdist_group("postgres"),  # one server, and one pair of twins, for all of them
+]
+
+Row = tuple[Any, ...]
+
+
+@dataclass
+class Server:
+    """PostgreSQL on a port of its own; lets everybody in, except that `locked` needs a password."""
+
+    port: int
+    databases: Iterator[int] = field(default_factory=count)
+
+    def address(self, database: str = "postgres", user: str = "postgres") -> str:
+        return f"postgresql://{user}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+    def database(self) -> str:
+        """A new one, whose clock is on a wall in Los Angeles."""
+        name = f"warehouse_{next(self.databases)}"
+        run(self.address(), f"create database {name} strategy file_copy")
+        run(self.address(), f"alter database {name} set timezone = 'America/Los_Angeles'")
+        return self.address(name)
+
+    def drop(self, address: str) -> None:
+        """Also while somebody is connected."""
+        run(self.address(), f"drop database {address.rpartition('/')[2]} with (force)")
+
+
+@dataclass
+class PostgresHouse(Deployment):
+    """A data folder and a database, and the workspace that is synced into them."""
+
+    address: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.warehouse = PostgresWarehouse(self.folder, credentials(self.address))
+
+    def query(self, sql: str, *values: object) -> list[Row]:
+        return run(self.address, sql.replace("?", "%s"), *values)
+
+    def rebuild(self, folder: Path = SQL) -> None:
+        with self.warehouse.pipeline(self.name).sql_client() as client:
+            build(client, raw="intercom_raw", marts="intercom", folder=folder)
+
+
+def run(address: str, sql: str, *values: object) -> list[Row]:
+    with connected(address) as cursor:
+        cursor.execute(sql, values or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    connection = psycopg2.connect(address)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+def credentials(address: str) -> Any:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
+        return postgres_credentials()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    assert PROGRAMS is not None
+    folder = Path(tempfile.mkdtemp())  # not pytest's, which only its owner can enter: the server refuses to run as root
+    started_by = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+    if started_by:
+        shutil.chown(folder, "postgres", "postgres")
+
+    def program(name: str, *arguments: str) -> None:
+        command = [str(PROGRAMS / name), "-D", str(folder / "data"), *arguments]
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=60, **started_by)  # type: ignore[call-overload]
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program("initdb", "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
+    (folder / "data" / "pg_hba.conf").write_text(
+        "host all locked all scram-sha-256\nhost all all all trust\nlocal all all trust\n"
+    )
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=30"
+    program("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield Server(port)
+    finally:
+        program("pg_ctl", "-m", "immediate", "-w", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[str]:
+    """The address of an empty one."""
+    address = server.database()
+    yield address
+    server.drop(address)
+
+
+@pytest.fixture
+def make_deployment(tmp_path: Path, database: str) -> Callable[..., PostgresHouse]:
+    """Makes houses; all share one data folder and one database."""
+
+    def make(name: str = "intercom", **options: Any) -> PostgresHouse:
+        defaults: dict[str, Any] = {"contacts": 120, "segments": 6, "start": START, "monotonic": standing_still}
+        return PostgresHouse(tmp_path / "data", Workspace(**(defaults | options)), name, address=database)
+
+    return make
+
+
+@pytest.fixture
+def deployment(make_deployment: Callable[..., PostgresHouse]) -> PostgresHouse:
+    return make_deployment()
+
+
+# The same as on DuckDB
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory, server: Server) -> tuple[Deployment, PostgresHouse]:
+    """One workspace's 20 days; on most, it is synced into DuckDB and PostgreSQL at the same instant of its clock."""
+    folder = tmp_path_factory.mktemp("twins")
+    workspace = Workspace(contacts=300, segments=8, start=START, monotonic=standing_still)
+    pair = (
+        Deployment(folder / "duckdb", workspace),
+        PostgresHouse(folder / "postgres", workspace, address=server.database()),
+    )
+    for day in range(20):
+        a_day(workspace)
+        for twin in pair if day % 5 in SYNCED else ():
+            assert twin.job().run().exit_code == 0
+    return pair
+
+
+def a_day(workspace: Workspace) -> None:
+    """Life, and what seldom happens in so small a workspace."""
+    users = [contact.id for contact in workspace.contacts.values() if contact.value("role") == "user"]
+    leads = [contact.id for contact in workspace.contacts.values() if contact.value("role") == "lead"]
+    workspace.archive(users[0])
+    workspace.delete(users[1])
+    workspace.merge(leads[0], users[2])
+    workspace.sign_up(name='O\'Neill, "Ann";\tÅ 100% \\N', email="")
+    workspace.live(days=1, churn=0.08)
+
+
+def test_a_whole_sync_leaves_the_database_equal_to_the_workspace(deployment: PostgresHouse) -> None:
+    deployment.sync()
+    deployment.workspace.live(days=1, churn=0.1)
+
+    outcome = deployment.sync()
+
+    assert outcome.exit_code == 0
+    assert outcome.warnings == ()
+    assert deployment.members() == deployment.workspace.pairs()
+    loaded = deployment.query(
+        "select id, name, email from intercom_raw.contacts where id = any(?)", list(deployment.workspace.contacts)
+    )
+    there = deployment.workspace.contacts.values()
+    assert sorted(loaded) == sorted((contact.id, contact.value("name"), contact.value("email")) for contact in there)
+
+
+@pytest.mark.parametrize("mart", MARTS)
+def test_twenty_days_give_the_same_rows_as_on_duckdb(twins: tuple[Deployment, PostgresHouse], mart: str) -> None:
+    ours, theirs = (sorted(plain_rows(twin, f"select * from intercom.{mart}"), key=repr) for twin in twins)
+
+    assert ours
+    assert theirs == ours
+
+
+def plain_rows(twin: Deployment, sql: str) -> list[Row]:
+    return [tuple(plain(value) for value in row) for row in twin.query(sql)]
+
+
+def plain(value: object) -> object:
+    """Instants in UTC, JSON parsed whether it came as text or not, and run ids without their random end."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        return json.loads(value)
+    return value[:15] if isinstance(value, str) and value[8:9] == "T" and value[15:16] == "-" else value
+
+
+def test_the_twenty_days_had_something_of_everything(twins: tuple[Deployment, PostgresHouse]) -> None:
+    reasons = "select distinct reason from intercom.segment_membership_events"
+    statuses = "select distinct removal_status from intercom.contacts where removal_status is not null"
+
+    assert {reason for (reason,) in twins[1].query(reasons)} > {"baseline", "joined", "left"}
+    assert twins[1].query(statuses)
+    assert twins[1].query("select count(distinct observed_on) from intercom.segment_daily") == [(12,)]
+
+
+def test_columns_have_the_same_names_order_and_types_as_on_duckdb(twins: tuple[Deployment, PostgresHouse]) -> None:
+    columns = (
+        "select table_name, ordinal_position, column_name, data_type from information_schema.columns "
+        f"where table_schema = 'intercom' and table_name <> '{TABLE}' order by 1, 2"
+    )
+    ours, theirs = (twin.query(columns) for twin in twins)
+
+    assert [(*row[:3], "character varying" if row[3] == "text" else row[3]) for row in theirs] == [
+        (*row[:3], SAME_TYPES[row[3]]) for row in ours
+    ]
+
+
+def test_every_description_is_a_comment_in_the_database(twins: tuple[Deployment, PostgresHouse]) -> None:
+    relations = (
+        "select relname, obj_description(oid, 'pg_class') from pg_class "
+        "where relnamespace = 'intercom'::regnamespace and relkind in ('r', 'v')"
+    )
+    columns = (
+        "select relname, attname, col_description(pg_class.oid, attnum) from pg_class "
+        "join pg_attribute on attrelid = pg_class.oid and attnum > 0 "
+        "where relnamespace = 'intercom'::regnamespace and relkind in ('r', 'v')"
+    )
+
+    assert sorted(twins[1].query(relations)) == sorted((model.name, model.description) for model in MODELS)
+    assert sorted(twins[1].query(columns)) == sorted(
+        (model.name, column, text) for model in MODELS for column, text in model.columns.items()
+    )
+
+
+def test_syncing_twice_changes_no_row_but_runs_and_scan_times(deployment: PostgresHouse) -> None:
+    deployment.sync()
+    deployment.workspace.live(days=1)
+    deployment.sync()
+    before = lasting(deployment)
+
+    deployment.workspace.advance(seconds=2)
+    outcome = deployment.sync()
+
+    assert (outcome.joins, outcome.leaves) == (0, 0)
+    assert lasting(deployment) == before
+
+
+def lasting(deployment: PostgresHouse) -> dict[str, list[Row]]:
+    """The marts without what every run moves."""
+    columns = {
+        model.name: ", ".join(column for column in model.columns if (model.name, column) not in SCAN_TIMES)
+        for model in MODELS
+        if model.name in MARTS and model.name != "sync_runs"
+    }
+    return {
+        name: sorted(deployment.query(f"select {said} from intercom.{name}"), key=repr)
+        for name, said in columns.items()
+    }
+
+
+def test_odd_contacts_arrive_too(deployment: PostgresHouse) -> None:
+    odd = make_odd(deployment.workspace, crowd=160)
+
+    outcome = deployment.sync()
+
+    assert outcome.exit_code == ExitCode.DONE
+    assert deployment.members() == deployment.workspace.pairs()
+    names = {deployment.workspace.contacts[key].attributes["name"].replace("\0", "\ufffd") for key in odd["names"]}
+    loaded: dict[str, str] = dict(deployment.query("select contact_id, name from intercom.contacts"))
+    assert {loaded[key] for key in odd["names"]} == names
+
+
+def test_two_workspaces_do_not_mix(make_deployment: Callable[..., PostgresHouse]) -> None:
+    first, second = make_deployment(), make_deployment("acme", workspace_id="acme", seed=7)
+
+    first.sync()
+    second.sync()
+    first.workspace.live(days=1, churn=0.1)
+    first.sync()
+
+    assert first.members() == first.workspace.pairs()
+    assert second.members() == second.workspace.pairs()
+    assert {row[0] for row in first.query("select workspace_id from intercom.contacts")} == {"sandbox", "acme"}
+
+
+def test_status_tells_the_same_and_says_where_nothing_is_built_yet(deployment: PostgresHouse) -> None:
+    deployment.workspace.faults.status(401, times=None)
+    with pytest.raises(Refused):
+        deployment.sync()
+    before = StatusQuery(deployment.warehouse, deployment.workspace.now()).answer()
+    deployment.workspace.faults.clear()
+    deployment.sync()
+    deployment.workspace.told_count = lambda size: size + 1
+    deployment.workspace.advance(days=3)
+    deployment.sync()
+
+    after = StatusQuery(deployment.warehouse, deployment.workspace.now()).answer()
+
+    assert "missing" in str(before.unread)
+    assert (after.unread, after.published_at) == (None, None)
+    (one,) = after.workspaces
+    assert (one.segments, one.members) == (6, len(deployment.workspace.pairs()))
+    assert [segment.has_drifted for segment in one.segments_worth_a_look] == [True] * 6
+    assert one.days_missing == (Days(date(2026, 3, 3), date(2026, 3, 4)),)
+
+
+def test_no_file_is_made_and_nothing_is_published(deployment: PostgresHouse) -> None:
+    deployment.sync()
+
+    assert sorted(path.name for path in deployment.folder.iterdir()) == ["lock", "pipelines", "runs.jsonl"]
+
+
+def test_every_connection_tells_times_in_utc(deployment: PostgresHouse) -> None:
+    with deployment.warehouse.pipeline("intercom").sql_client() as client:
+        assert client.execute_sql("show timezone") == [("UTC",)]
+
+
+def test_a_database_begins_afresh_whatever_the_data_folder_was_used_for(
+    make_deployment: Callable[..., PostgresHouse],
+) -> None:
+    deployment = make_deployment()
+    in_a_file = Deployment(deployment.folder, deployment.workspace)
+    in_a_file.sync()
+    deployment.sync()
+    deployment.workspace.live(days=1, churn=0.2)
+    deployment.sync()
+
+    in_a_file.sync()
+
+    assert deployment.query("select count(*) from intercom.contacts where not is_deleted") == [
+        (len(deployment.workspace.contacts),)
+    ]
+    assert in_a_file.members() == deployment.members() == deployment.workspace.pairs()
+
+
+# The exchange of the marts
+
+
+def standing(deployment: PostgresHouse) -> list[Row]:
+    """Schemas and relations by name and identity, with what is said of them: whatever was built anew differs."""
+    schemas = deployment.query("select nspname, oid from pg_namespace where nspname !~ '^pg_' order by 1")
+    relations = "select relname, oid, obj_description(oid) from pg_class where relnamespace = 'intercom'::regnamespace"
+    return schemas + sorted(deployment.query(relations), key=repr)
+
+
+def test_a_check_that_fails_leaves_the_marts_as_they_were(deployment: PostgresHouse) -> None:
+    deployment.sync()
+    before = standing(deployment), lasting(deployment)
+    deployment.query("update intercom_raw.segment_scans set members = members + 1")
+
+    with pytest.raises(ModelsFailed, match="members_after_a_scan_equal_the_log"):
+        deployment.rebuild()
+
+    assert (standing(deployment), lasting(deployment)) == before
+
+
+def test_a_model_that_fails_leaves_the_marts_as_they_were(deployment: PostgresHouse, sql: Path) -> None:
+    deployment.sync()
+    before = standing(deployment), lasting(deployment)
+    change(sql / "marts" / "sync_runs.sql", "api_calls", "api_costs as api_calls")
+
+    with pytest.raises(ModelsFailed, match=r"model sync_runs could not be built.*api_costs"):
+        deployment.rebuild(sql)
+
+    assert (standing(deployment), lasting(deployment)) == before
+
+
+@pytest.fixture
+def sql(tmp_path: Path) -> Path:
+    """A copy of the project's SQL, to be changed at will."""
+    return Path(shutil.copytree(SQL, tmp_path / "sql"))
+
+
+def change(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def test_a_reader_never_waits_for_a_build(deployment: PostgresHouse, sql: Path) -> None:
+    deployment.sync()
+    change(sql / "marts" / "sync_runs.sql", "from runs", "from runs cross join (select pg_sleep(1)) as nap")
+    waits: list[float] = []
+    done = threading.Event()
+
+    def read() -> None:
+        with connected(deployment.address) as cursor:
+            while not done.is_set():
+                began = time.monotonic()
+                for mart in MARTS:
+                    cursor.execute(f"select count(*) from intercom.{mart}")
+                    assert cursor.fetchone() is not None
+                waits.append(time.monotonic() - began)
+
+    reader = Reader(target=read)
+    reader.start()
+    for _ in range(2):
+        deployment.rebuild(sql)
+    done.set()
+    reader.join()
+
+    assert reader.error is None
+    assert max(waits) < 0.5
+    assert len(waits) > 20
+
+
+class Reader(threading.Thread):
+    """A thread that keeps the error it ended with."""
+
+    error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except BaseException as error:  # noqa: BLE001  # for the test to look at
+            self.error = error
+
+
+def test_a_reader_in_the_midst_of_a_result_neither_stops_a_build_nor_loses_the_rest(deployment: PostgresHouse) -> None:
+    deployment.sync()
+    spells = deployment.query("select * from intercom.segment_memberships")
+    replaced = "select nspname from pg_namespace where nspname like 'intercom\\_replaced\\_%'"
+    with connected(deployment.address) as cursor:
+        cursor.execute(
+            "begin; declare result cursor for select * from intercom.segment_memberships; fetch 10 in result"
+        )
+        begun = cursor.fetchall()
+
+        deployment.workspace.live(days=1, churn=0.2)
+        deployment.sync()
+        cursor.execute("fetch all in result")
+        ended = cursor.fetchall()
+
+        assert begun + ended == spells
+        assert len(deployment.query(replaced)) == 1
+        assert deployment.members() == deployment.workspace.pairs()
+
+    deployment.rebuild()
+
+    assert deployment.query(replaced) == []
+
+
+def test_grants_survive_a_build(deployment: PostgresHouse) -> None:
+    deployment.sync()
+    deployment.query("create role analyst login; create role \"A; 'b'\" login")
+    deployment.query("grant usage on schema intercom to analyst with grant option")
+    deployment.query("grant select on intercom.segments, intercom.contacts to analyst, \"A; 'b'\", public")
+    deployment.query("grant select (contact_id, entered_at) on intercom.segment_memberships to analyst")
+    deployment.query("alter default privileges in schema intercom grant select on tables to analyst")
+    before = grants(deployment)
+
+    deployment.sync()
+    deployment.sync()
+
+    assert grants(deployment) >= before
+    assert run(
+        deployment.address.replace("postgres:", "analyst:", 1), "select count(*) > 0 from intercom.segment_daily"
+    )
+
+
+def grants(deployment: PostgresHouse) -> set[Row]:
+    said = (
+        "select nspname, '', '', nspacl::text from pg_namespace where nspname = 'intercom' "
+        "union all select relname, '', '', relacl::text from pg_class "
+        "where relnamespace = 'intercom'::regnamespace and relname in ('segments', 'contacts') "
+        "union all select 'segment_memberships', attname, '', attacl::text from pg_attribute "
+        "where attrelid = 'intercom.segment_memberships'::regclass and attacl is not null "
+        "union all select 'default', '', defaclobjtype::text, defaclacl::text from pg_default_acl"
+    )
+    return set(deployment.query(said))
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("create view reports.members as select * from intercom.current_segment_members", "view reports.members"),
+        ("create materialized view reports.m as select * from intercom.segments", "materialized view reports.m"),
+        ("create view intercom.members as select 1 as one", "view intercom.members"),
+        ("create table intercom.notes (note text)", "table intercom.notes"),
+        ("create function intercom.one() returns int language sql as 'select 1'", r"function intercom\.one\(\)"),
+    ],
+)
+def test_what_others_made_of_the_marts_is_never_dropped(deployment: PostgresHouse, statement: str, named: str) -> None:
+    deployment.sync()
+    deployment.query("create schema reports")
+    deployment.query(statement)
+    before = standing(deployment), lasting(deployment)
+
+    with pytest.raises(
+        ModelsFailed, match=rf"would drop what it did not make itself: {named}\..*docs/destinations\.md"
+    ):
+        deployment.sync()
+
+    assert (standing(deployment), lasting(deployment)) == before
+
+
+def test_a_database_of_a_newer_release_is_left_as_it_is(deployment: PostgresHouse) -> None:
+    deployment.sync()
+    run(deployment.address, "insert into intercom_raw._releases values ('99.0.0', %s)", FORMAT + 1)
+    before = run(deployment.address, "select * from intercom_raw.segment_scans")
+
+    with pytest.raises(Misconfigured, match=r"written by release 99\.0\.0"):
+        deployment.sync()
+
+    assert run(deployment.address, "select * from intercom_raw.segment_scans") == before
+
+
+def test_choosing_one_model_builds_all(deployment: PostgresHouse) -> None:
+    deployment.sync()
+
+    built = build_models(deployment.warehouse.pipeline("intercom"), ["segments"])
+
+    assert set(built.models) == {model.name for model in MODELS}
+    with pytest.raises(Misconfigured, match="No model is called members"):
+        build_models(deployment.warehouse.pipeline("intercom"), ["members"])
+
+
+# What can be wrong
+
+
+def test_an_unknown_destination_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAREHOUSE__DESTINATION", "snowflake")
+
+    with pytest.raises(Misconfigured, match=r"'snowflake'.*duckdb or postgres.*docs/destinations\.md"):
+        warehouse_settings()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        (None, "lack database, password, username, host"),
+        (f"postgresql://someone:{PASSWORD}@", "lack database, host"),
+        (f"someone {PASSWORD} somewhere", "cannot be understood"),
+        (f"postgresql://someone:{PASSWORD}@127.0.0.1:port/db", "cannot be understood"),
+    ],
+)
+def test_credentials_that_cannot_be_are_told_without_repeating_them(
+    monkeypatch: pytest.MonkeyPatch, address: str | None, said: str
+) -> None:
+    if address:
+        monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
+
+    with pytest.raises(Misconfigured, match=rf"{said}.*DESTINATION__POSTGRES__CREDENTIALS") as refused:
+        postgres_credentials()
+
+    assert PASSWORD not in str(refused.value)
+
+
+@pytest.fixture
+def locked(server: Server) -> Iterator[None]:
+    """A user whose password is another one."""
+    run(server.address(), "create role locked login password 'another'")
+    yield
+    run(server.address(), "drop role locked")
+
+
+@pytest.mark.usefixtures("locked")
+@pytest.mark.parametrize(
+    ("user", "database", "said"),
+    [
+        ("locked", "postgres", "password authentication failed"),
+        ("nobody", "postgres", 'role "nobody" does not exist'),
+        ("postgres", "nowhere", 'database "nowhere" does not exist'),
+    ],
+)
+def test_who_is_not_let_in_has_to_mend_the_credentials(
+    tmp_path: Path, server: Server, user: str, database: str, said: str
+) -> None:
+    warehouse = PostgresWarehouse(tmp_path, credentials(server.address(database, user)))
+
+    with pytest.raises(Misconfigured, match=f"{said}.*DESTINATION__POSTGRES__CREDENTIALS") as refused, warehouse.held():
+        pass
+
+    assert PASSWORD not in str(refused.value)
+
+
+def test_an_option_that_libpq_does_not_know_is_a_matter_of_the_credentials(tmp_path: Path, server: Server) -> None:
+    warehouse = PostgresWarehouse(tmp_path, credentials(f"{server.address('postgres')}?colour={PASSWORD}"))
+
+    with pytest.raises(Misconfigured, match="cannot be understood") as refused, warehouse.held():
+        pass
+
+    assert PASSWORD not in str(refused.value)
+
+
+def test_a_user_who_may_not_create_schemas_is_told_so(tmp_path: Path, server: Server) -> None:
+    address = server.database()
+    run(address, "create role guest login")
+    guest = PostgresHouse(
+        tmp_path,
+        Workspace(contacts=50, segments=2, start=START, monotonic=standing_still),
+        address=address.replace("postgres:", "guest:", 1),
+    )
+
+    with pytest.raises(Misconfigured, match=r"The user guest may not.*permission denied.*create schemas"):
+        guest.sync()
+
+
+def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        warehouse = PostgresWarehouse(tmp_path, credentials(f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/db"))
+
+        with pytest.raises(Unreachable, match=r"cannot be reached.*[Cc]onnection refused.*Try again") as gone:
+            warehouse.held().__enter__()
+
+    assert gone.value.exit_code == 4
+    assert PASSWORD not in str(gone.value)
+
+
+def test_a_server_that_goes_away_during_a_run_is_unavailable(deployment: PostgresHouse, server: Server) -> None:
+    deployment.sync()
+
+    def shut_out(step: str) -> None:
+        if step == "Loading":
+            name = deployment.address.rpartition("/")[2]
+            run(server.address(), f"alter database {name} allow_connections false")
+
+    deployment.workspace.live(days=1, churn=0.2)
+    with pytest.raises(Unreachable, match="not currently accepting connections"):
+        deployment.sync(say=shut_out)
+
+    run(server.address(), f"alter database {deployment.address.rpartition('/')[2]} allow_connections true")
+    deployment.sync()
+    assert deployment.members() == deployment.workspace.pairs()
+
+
+def test_two_data_folders_do_not_write_at_once(tmp_path: Path, server: Server) -> None:
+    reached = credentials(server.database())
+    here, there = PostgresWarehouse(tmp_path / "here", reached), PostgresWarehouse(tmp_path / "there", reached)
+
+    with here.held(), pytest.raises(Busy, match="another host"), there.held():
+        pass
+    with there.held():
+        pass
+
+
+def test_a_run_waits_for_one_on_another_host(tmp_path: Path, server: Server) -> None:
+    reached, told = credentials(server.database()), list[str]()
+    here, there = PostgresWarehouse(tmp_path / "here", reached), PostgresWarehouse(tmp_path / "there", reached)
+
+    with ExitStack() as before:
+        before.enter_context(here.held())
+        request = LockRequest(
+            "sync", "b", wait=timedelta(minutes=1), say=told.append, sleep=lambda _: before.close(), monotonic=lambda: 0
+        )
+        with there.held(request), pytest.raises(Busy), here.held():
+            pass
+
+    assert told == [
+        f"Waiting 1 minute at most: A run on another host, or with another data folder, holds {here.place}."
+    ]
+
+
+def test_a_package_that_cannot_be_loaded_is_dropped_and_read_again(deployment: PostgresHouse) -> None:
+    deployment.sync()
+    deployment.workspace.live(days=1, churn=0.2)
+
+    def spoil(step: str) -> None:
+        if step == "Loading":
+            pipeline = deployment.warehouse.pipeline(deployment.name)
+            pipeline.normalize()
+            (file,) = Path(pipeline.working_dir).rglob("new_jobs/membership_changes.*")
+            changes.append(waiting_for(pipeline).packages[0].rows["membership_changes"])
+            file.write_bytes(gzip.compress(b"INSERT INTO {} VALUES ('spoilt')"))
+
+    changes: list[int | None] = []
+    with pytest.raises(Stuck, match=r"membership_changes: .*abort-pending"):
+        deployment.sync(say=spoil)
+    aborted = Abort(deployment.warehouse, lambda _: True, deployment.name, clock=deployment.workspace.now).run()
+    left = deployment.query("select count(distinct run_id) from intercom_raw.segment_scans")
+    outcome = deployment.sync()
+
+    assert aborted.is_dropped
+    assert left == [(1,)]
+    assert changes == [outcome.joins + outcome.leaves]
+    assert deployment.members() == deployment.workspace.pairs()
+
+
+@pytest.mark.parametrize(("port", "exit_code"), [(None, 2), (1, 4)], ids=["not loaded yet", "not there"])
+def test_the_command_line_says_what_to_do_in_one_paragraph(
+    tmp_path: Path, server: Server, port: int | None, exit_code: int
+) -> None:
+    address = server.database() if port is None else f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/db"
+    environment = {
+        "WAREHOUSE__DATA_DIR": str(tmp_path),
+        "WAREHOUSE__DESTINATION": "postgres",
+        "DESTINATION__POSTGRES__CREDENTIALS": address,
+    }
+
+    ended = subprocess.run(
+        [Path(sys.executable).parent / "intercom-warehouse", "models"],
+        env=environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode == exit_code, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert PASSWORD not in ended.stdout + ended.stderr
+
+
+# Backfilling
+
+
+def test_a_backfill_that_was_stopped_goes_on_and_leaves_the_cursor_where_it_was(deployment: PostgresHouse) -> None:
+    deployment.sync()
+    before, cursor = deployment.query(PLAIN_CONTACTS), deployment.cursor()
+    run(deployment.address, "delete from intercom_raw.contacts where updated_at <= %s", cursor)
+
+    with pytest.raises(Stop):
+        backfill(deployment, since=LONG_AGO, chunk=DAY * 365, say=stop_behind_a_chunk_of_contacts)
+    in_between = deployment.query(PLAIN_CONTACTS)
+    outcome = backfill(deployment, since=LONG_AGO, chunk=DAY * 365)
+
+    assert len(in_between) < len(before)
+    assert deployment.query(PLAIN_CONTACTS) == before
+    assert 0 < outcome.contacts_loaded < len(before)
+    assert deployment.cursor() == cursor
+    assert deployment.query("select count(*) from intercom.contacts") == [(len(before),)]
+
+
+def stop_behind_a_chunk_of_contacts(step: str) -> None:
+    if isinstance(step, Step) and step.event == "chunk_loaded" and step.figures["contacts"]:
+        raise Stop
+
+
+# Forgetting
+
+
+def test_a_forgotten_person_is_in_no_row_and_all_counts_are_as_they_were(deployment: PostgresHouse) -> None:
+    contact_id = min(deployment.workspace.contacts)
+    deployment.workspace.update(contact_id, **personal())
+    deployment.workspace.update(max(deployment.workspace.contacts), custom_attributes={"referred_by": contact_id})
+    deployment.sync()
+    deployment.workspace.advance(days=1)
+    deployment.sync()
+    counts = "select * from intercom.segment_daily order by 1, 2, 3"
+    before = deployment.query(counts)
+
+    forgotten = Forget(deployment.warehouse, contact_id).run()
+    found = {
+        table for table in tables(deployment) for word in (CANARY, contact_id) if word in text_of(deployment, table)
+    }
+    deployment.workspace.advance(days=1)
+    again = deployment.sync(full=True)
+
+    assert forgotten.rows["contacts"] == 2
+    assert found == set()
+    assert found_in(deployment.folder, [CANARY, contact_id]) == {}
+    assert (
+        deployment.query(f"select * from ({counts}) as days where observed_on <= ? order by 1, 2, 3", before[-1][1])
+        == before
+    )
+    assert again.exit_code == ExitCode.DONE
+    assert deployment.members() == deployment.workspace.pairs()
+
+
+@pytest.mark.parametrize("point", ["Removing", "Building", "Writing"])
+def test_a_killed_forget_is_finished_when_it_is_run_again(deployment: PostgresHouse, point: str) -> None:
+    contact_id = min(deployment.workspace.contacts)
+    deployment.workspace.update(contact_id, **personal())
+    deployment.sync()
+    counts = "select * from intercom.segment_daily order by 1, 2, 3"
+    before = deployment.query(counts)
+
+    process = PROCESSES.Process(target=die_forgetting, args=(deployment.folder, deployment.address, contact_id, point))
+    process.start()
+    process.join()
+    forgotten = Forget(deployment.warehouse, contact_id).run()
+
+    assert process.exitcode == -signal.SIGKILL
+    assert forgotten.was_interrupted
+    assert {
+        table for table in tables(deployment) for word in (CANARY, contact_id) if word in text_of(deployment, table)
+    } == set()
+    assert found_in(deployment.folder, [CANARY, contact_id]) == {}
+    assert deployment.query(counts) == before
+
+
+def die_forgetting(folder: Path, address: str, contact_id: str, point: str) -> None:
+    use_project_config()
+    warehouse = PostgresWarehouse(folder, credentials(address))
+    Forget(warehouse, contact_id, say=telling_of_steps(Death(f"^say {point}"))).run()
+
+
+def tables(deployment: PostgresHouse) -> list[str]:
+    names = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname like 'intercom%'"
+    return [name for (name,) in run(deployment.address, names)]
+
+
+def text_of(deployment: PostgresHouse, table: str) -> str:
+    return str(run(deployment.address, f"select rows::text from {table} as rows"))

@@ -1,0 +1,135 @@
+"""The published copy without the loaded tables: the same marts, and nothing of what they were made of."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pipelines.models import published_marts
+from pipelines.models.files import load_models
+from pipelines.models.published import published_models
+from sandbox.world import Workspace
+
+from ...support.deployments import START, Deployment, standing_still
+from ...support.personal_data import found_in
+from ...support.terminal import Terminal
+
+pytestmark = pytest.mark.xdist_group("publish")  # one pair of copies, which most of them look at
+MARTS = [model.name for model in load_models() if model.path.parent.name == "marts"]
+BESIDE = ["int_segment_days"]
+"""What the one mart needs that stays a view and reads no mart alone."""
+DESCRIBED = """
+select table_name as name, comment from duckdb_tables() where schema_name = 'intercom'
+union all select view_name, comment from duckdb_views() where schema_name = 'intercom'
+union all select concat(table_name, '.', column_name, ' ', data_type), comment from duckdb_columns()
+where schema_name = 'intercom'
+"""
+
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> tuple[Path, Path]:
+    """Of one warehouse, with all and with the marts alone; of some days of life."""
+    workspace = Workspace(contacts=300, segments=10, start=START, monotonic=standing_still)
+    deployment = Deployment(tmp_path_factory.mktemp("published") / "data", workspace)
+    for _ in range(3):
+        workspace.delete(min(workspace.contacts))
+        workspace.live(days=1, churn=0.05)
+        deployment.sync()
+    whole = deployment.warehouse.published.rename(deployment.folder / "whole.duckdb")
+    deployment.warehouse.publish_raw = False
+    with deployment.warehouse.held():
+        deployment.warehouse.publish(published_marts(), lambda step: None)
+    return whole, deployment.warehouse.published
+
+
+def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return sorted(connection.execute(query).fetchall(), key=repr)
+
+
+@pytest.mark.parametrize("mart", MARTS)
+def test_every_mart_has_the_same_rows_in_both_copies(copies: tuple[Path, Path], mart: str) -> None:
+    whole, marts_alone = (rows(copy, f"select * from intercom.{mart}") for copy in copies)
+
+    assert marts_alone == whole != []
+
+
+def test_every_mart_column_and_description_is_the_same_in_both_copies(copies: tuple[Path, Path]) -> None:
+    whole, marts_alone = (dict(rows(copy, DESCRIBED)) for copy in copies)
+
+    assert set(MARTS) < marts_alone.keys()
+    assert marts_alone == {name: whole[name] for name in marts_alone}
+    assert None not in marts_alone.values()
+
+
+def test_nothing_loaded_is_in_the_copy_of_the_marts(copies: tuple[Path, Path]) -> None:
+    names = "select schema_name, table_name from duckdb_tables() where not internal union all "
+    views = "select schema_name, view_name from duckdb_views() where not internal"
+
+    assert rows(copies[1], names + views) == sorted(("intercom", name) for name in MARTS + BESIDE)
+
+
+def test_a_view_that_would_be_a_huge_table_stays_a_view(copies: tuple[Path, Path]) -> None:
+    views = "select view_name from duckdb_views() where not internal"
+
+    assert ("segment_membership_snapshots",) in rows(copies[1], views)
+    assert ("contacts",) not in rows(copies[1], views)
+
+
+def test_the_copy_of_the_marts_is_in_the_format_that_older_clients_open(copies: tuple[Path, Path]) -> None:
+    whole, marts_alone = (copy.read_bytes()[:4096] for copy in copies)
+
+    assert marts_alone[8:20] == whole[8:20]  # DuckDB's mark, and the version of the format
+
+
+def test_who_has_the_old_copy_open_keeps_it(deployment: Deployment) -> None:
+    deployment.warehouse.publish_raw = False
+    deployment.sync()
+    count = "select count(*) from intercom.contacts"
+    with duckdb.connect(str(deployment.warehouse.published), read_only=True) as reader:
+        deployment.workspace.sign_up()
+        deployment.sync()
+
+        assert reader.execute(count).fetchall() == [(300,)]
+    assert deployment.query(count) == [(301,)]
+
+
+def test_what_a_killed_run_had_copied_is_overwritten(deployment: Deployment) -> None:
+    deployment.warehouse.publish_raw = False
+    deployment.sync()
+    for name in ("published.next", "published.next.wal"):
+        (deployment.folder / name).write_text("cut off")
+
+    deployment.workspace.sign_up()
+    deployment.sync()
+
+    assert deployment.query("select count(*) from intercom.contacts") == [(301,)]
+    assert found_in(deployment.folder, ["cut off"]) == {}
+
+
+def test_each_model_comes_after_those_it_reads() -> None:
+    seen = set[str]()
+
+    for model in published_models(load_models()):
+        assert model.materialized == "table" or model.reads <= seen
+        seen.add(model.name)
+
+
+def test_the_setting_decides(terminal: Terminal) -> None:
+    ended = terminal.run("sync", WAREHOUSE__PUBLISH_RAW="false")
+
+    assert ended.exit_code == 0, ended.errors
+    raw = "select 1 from duckdb_tables() where schema_name = 'intercom_raw'"
+    assert rows(terminal.folder / "published.duckdb", raw) == []
+
+
+def test_memory_is_bounded_also_before_dlt_has_opened_the_database(make_deployment: Callable[..., Deployment]) -> None:
+    deployment = make_deployment()
+    with deployment.warehouse.held(), duckdb.connect(str(deployment.warehouse.file)) as connection:
+        bounds = connection.execute(
+            "select current_setting('memory_limit'), current_setting('preserve_insertion_order')"
+        )
+
+        assert bounds.fetchall() == [("476.8 MiB", False)]

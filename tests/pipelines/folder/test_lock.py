@@ -1,0 +1,249 @@
+"""One writer: who comes second waits or is told who was first, and nobody who is gone holds anything."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import IO
+
+import duckdb
+import pytest
+from filelock import FileLock
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pipelines.destinations import Warehouse
+from pipelines.errors import Busy
+from pipelines.folder import Lock, LockRequest
+from sandbox.api import create_app, serving
+from sandbox.world import Workspace
+
+from ...support.deployments import NO_QUOTA
+from ...support.terminal import COMMAND, TOKEN, Terminal
+
+
+class Gate:
+    """Lets nobody past who asks for contacts, until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def before(self, app: ASGIApp) -> ASGIApp:
+        """The app behind the gate."""
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope.get("path", "").startswith("/contacts"):
+                self.reached.set()
+                await asyncio.to_thread(self.opened.wait)
+            await app(scope, receive, send)
+
+        return answer
+
+
+@dataclass
+class Shells(Terminal):
+    """Several shells side by side; syncs stop at a gate."""
+
+    gate: Gate = field(default_factory=Gate)
+    running: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [COMMAND, *arguments],
+            cwd="/",
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.running.append(process)
+        return process
+
+
+@pytest.fixture
+def shells(tmp_path: Path) -> Iterator[Shells]:
+    gate, workspace = Gate(), Workspace(contacts=60, segments=4, token=TOKEN)
+    app = create_app(workspace, limit=NO_QUOTA)
+    app.add_middleware(gate.before)
+    with serving(app) as url:
+        shells = Shells(tmp_path / "data", workspace, url, gate=gate)
+        yield shells
+        gate.opened.set()
+        for process in shells.running:
+            process.kill()
+            process.communicate()
+
+
+def heard(stream: IO[str] | None, word: str) -> str:
+    """The first line that holds a word; everything up to there is read."""
+    assert stream
+    while word not in (line := stream.readline()):
+        assert line, f"it ended without a word of {word}"
+    return line
+
+
+def unwrapped(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_of_two_syncs_at_once_one_works_and_the_other_says_who_does(shells: Shells) -> None:
+    first = shells.start("sync")
+    shells.gate.reached.wait(60)
+
+    second = shells.run("sync")
+    shells.gate.opened.set()
+    first.communicate(timeout=60)
+
+    assert second.exit_code == 5
+    assert second.is_one_paragraph, second.errors
+    said = unwrapped(second.errors)
+    assert re.search(
+        rf"A run of sync for workspace intercom \(process {first.pid}\) has held the warehouse in \S+ since "
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\. Run the command again when it is done, or let it wait for that: --wait",
+        said,
+    )
+    assert first.returncode == 0
+    assert not (shells.folder / "lock.holder").exists()
+
+
+def test_a_sync_that_waits_works_after_the_one_before_it(shells: Shells) -> None:
+    first = shells.start("sync")
+    shells.gate.reached.wait(60)
+
+    second = shells.start("sync", "--wait", "10m")
+    told = heard(second.stderr, "Waiting")
+    shells.gate.opened.set()
+    first.communicate(timeout=60)
+    errors = second.communicate(timeout=60)[1]
+
+    assert f"10 minutes at most: A run of sync for workspace intercom (process {first.pid})" in told
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "Waiting" not in errors
+
+
+def test_what_a_killed_holder_left_blocks_nobody(shells: Shells) -> None:
+    first = shells.start("sync")
+    shells.gate.reached.wait(60)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    shells.gate.opened.set()
+
+    left = json.loads((shells.folder / "lock.holder").read_text())
+    ended = shells.run("sync")
+
+    assert (left["pid"], left["command"], left["workspace"]) == (first.pid, "sync", "intercom")
+    assert ended.exit_code == 0, ended.errors
+
+
+def test_the_words_of_a_killed_holder_are_not_believed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    words = {"pid": gone.pid, "command": "sync", "workspace": "intercom", "since": "2026-03-02T09:00:00Z"}
+    (tmp_path / "lock.holder").write_text(json.dumps(words))
+
+    with FileLock(tmp_path / "lock"), pytest.raises(Busy, match=r"^Another run holds the warehouse in"):
+        Lock(tmp_path).held(LockRequest("sync", "intercom")).__enter__()
+
+
+def test_a_reader_of_the_warehouse_delays_a_sync_which_says_so_and_goes_on_when_it_closes(shells: Shells) -> None:
+    shells.gate.opened.set()
+    shells.run("sync")
+
+    with duckdb.connect(str(shells.folder / "warehouse.duckdb"), read_only=True):
+        delayed = shells.start("sync")
+        told = heard(delayed.stderr, "Waiting")
+    errors = delayed.communicate(timeout=60)[1]
+
+    assert f"1 minute at most: {Path(sys.executable).resolve().name} (process {os.getpid()}) has" in told
+    assert delayed.returncode == 0, errors
+    assert "Waiting" not in errors
+
+
+def test_an_open_published_copy_never_disturbs_a_sync(shells: Shells) -> None:
+    shells.gate.opened.set()
+    shells.run("sync")
+
+    with duckdb.connect(str(shells.folder / "published.duckdb"), read_only=True) as reader:
+        ended = shells.run("sync")
+        runs = reader.execute("select count(*) from intercom_raw.segment_scans").fetchall()
+
+    assert ended.exit_code == 0
+    assert "Waiting" not in ended.errors
+    assert runs == [(len(shells.workspace.segments),)]
+
+
+class Clock:
+    """Moves by being slept on."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@contextlib.contextmanager
+def read_elsewhere(file: Path) -> Iterator[int]:
+    """A DuckDB file, opened by another process, which has this id."""
+    script = f"import duckdb; open = duckdb.connect({str(file)!r}, read_only=True); print('open', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as reader:
+        heard(reader.stdout, "open")
+        yield reader.pid
+        reader.communicate("\n")
+
+
+@pytest.mark.parametrize(("wait", "wait_for_readers", "waited"), [(0, 60, 60), (600, 60, 600), (10, 0, 10), (0, 0, 0)])
+def test_a_reader_who_stays_is_named_when_the_longer_wait_is_over(
+    tmp_path: Path, wait: int, wait_for_readers: int, waited: int
+) -> None:
+    warehouse = Warehouse(tmp_path, wait_for_readers=timedelta(seconds=wait_for_readers))
+    with warehouse.held():
+        pass
+    clock, told = Clock(), list[str]()
+    request = LockRequest(
+        "sync", "w", wait=timedelta(seconds=wait), say=told.append, sleep=clock.sleep, monotonic=clock
+    )
+
+    with (
+        read_elsewhere(warehouse.file) as reader,
+        pytest.raises(Busy, match=rf"\(process {reader}\) has \S+/warehouse.duckdb open\. Close it .*published.duckdb"),
+        warehouse.held(request),
+    ):
+        pass
+
+    assert clock.now == waited
+    assert len(told) == bool(waited)
+
+
+def test_waiting_for_the_lock_ends_in_time(tmp_path: Path) -> None:
+    clock, told = Clock(), list[str]()
+    request = LockRequest("sync", "b", wait=timedelta(minutes=10), say=told.append, sleep=clock.sleep, monotonic=clock)
+
+    with (
+        Lock(tmp_path).held(LockRequest("models", "a")),
+        pytest.raises(Busy, match=r"A run of models for workspace a \(pro"),
+    ):
+        Lock(tmp_path).held(request).__enter__()
+
+    assert clock.now == 600
+    assert len(told) == 1
+
+
+def test_the_holders_words_are_for_their_owner_only(tmp_path: Path) -> None:
+    with Lock(tmp_path).held(LockRequest("sync", "intercom")):
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+
+    assert modes == {"lock": 0o600, "lock.holder": 0o600}

@@ -1,0 +1,1911 @@
+"""What the models make of the logs of changes and scans: whole rows of marts against cases worked out by hand."""
+
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+import pytest
+import yaml
+from dlt.destinations.sql_client import SqlClientBase
+
+from pipelines.errors import Misconfigured, ModelsFailed
+from pipelines.models import Build, build, load_checks, refresh
+from pipelines.models.changes import COLUMNS, DESCRIPTION, TABLE
+from pipelines.models.files import SQL, Place, load_models, select_of
+
+RAW_COLUMNS = {
+    "segments": "workspace_id text, segment_id text, name text, person_type text, created_at bigint, "
+    "updated_at bigint, observed_at timestamptz, run_id text, _extra json",
+    "contacts": "workspace_id text, id text, external_id text, role text, email text, email_domain text, phone text, "
+    "formatted_phone text, name text, owner_id text, has_hard_bounced boolean, marked_email_as_spam boolean, "
+    "unsubscribed_from_emails boolean, created_at bigint, updated_at bigint, signed_up_at bigint, "
+    "last_seen_at bigint, last_replied_at bigint, last_contacted_at bigint, last_email_opened_at bigint, "
+    "last_email_clicked_at bigint, language_override text, browser text, browser_version text, "
+    "browser_language text, os text, android_app_name text, android_app_version text, android_device text, "
+    "android_os_version text, android_sdk_version text, android_last_seen_at bigint, ios_app_name text, "
+    "ios_app_version text, ios_device text, ios_os_version text, ios_sdk_version text, ios_last_seen_at bigint, "
+    "utm_campaign text, utm_content text, utm_medium text, utm_source text, utm_term text, referrer text, "
+    "enabled_push_messaging boolean, avatar json, custom_attributes json, tags json, notes json, companies json, "
+    "opted_out_subscription_types json, opted_in_subscription_types json, location json, social_profiles json, "
+    "_extra json",
+    "membership_changes": "workspace_id text, segment_id text, contact_id text, is_member boolean, "
+    "observed_at timestamptz, seen_by text, run_id text",
+    "segment_scans": "workspace_id text, segment_id text, run_id text, how text, status text, started_at timestamptz, "
+    "observed_at timestamptz, count bigint, total_count bigint, fetched bigint, members bigint, problem text",
+    "contact_removals": "workspace_id text, contact_id text, status text, observed_at timestamptz, "
+    "happened_at bigint, merged_into_contact_id text, run_id text",
+    "runs": "workspace_id text, run_id text, pipeline_name text, command text, started_at timestamptz, "
+    "ended_at timestamptz, outcome text, exit_code bigint, api_calls bigint, problem text",
+}
+MARTS = [model.name for model in load_models() if model.path.parent.name == "marts"]
+CHECKS = [check.name for check in load_checks()]
+SCAN_LASTS = timedelta(minutes=10)
+
+Row = tuple[Any, ...]
+
+
+def utc(moment: str | datetime) -> datetime:
+    """'03-02 10:00' is a moment of 2026."""
+    return moment if isinstance(moment, datetime) else datetime.fromisoformat(f"2026-{moment}").replace(tzinfo=UTC)
+
+
+def epoch(text: str) -> int:
+    return int(utc(text).timestamp())
+
+
+def shown(value: object) -> object:
+    """Moments and days as the tests write them; anything else as it is."""
+    if isinstance(value, datetime):
+        text = value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "minutes")
+        return text.removeprefix("2026-")
+    return value.isoformat().removeprefix("2026-") if isinstance(value, date) else value
+
+
+@dataclass
+class Warehouse:
+    """Loaded tables without a source: scans and changes as a run would have written them. Each build ends a load."""
+
+    client: SqlClientBase[Any]
+    raw: str = "intercom_raw"
+    marts: str = "intercom"
+    load: int = 0
+    members: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+
+    def create(self) -> None:
+        self.client.execute_sql(f"create schema {self.raw}")
+        for table, columns in RAW_COLUMNS.items():
+            self.client.execute_sql(f"create table {self.raw}.{table} ({columns}, _dlt_load_id text)")
+
+    def insert(self, table: str, **row: Any) -> None:
+        row["_dlt_load_id"] = f"load {self.load}"
+        names, places = ", ".join(row), ", ".join(["%s"] * len(row))
+        self.client.execute_sql(f"insert into {self.raw}.{table} ({names}) values ({places})", *row.values())
+
+    def list_segment(
+        self,
+        segment: str = "s1",
+        *,
+        edited: str = "01-01 00:00",
+        name: str = "Active",
+        seen: str = "03-01 09:00",
+        workspace: str = "w",
+    ) -> None:
+        self.insert(
+            "segments",
+            workspace_id=workspace,
+            segment_id=segment,
+            name=name,
+            person_type="user",
+            created_at=epoch("01-01 00:00"),
+            updated_at=epoch(edited),
+            observed_at=utc(seen),
+        )
+
+    def scan(
+        self,
+        observed: str | datetime,
+        segment: str = "s1",
+        *,
+        joins: str = "",
+        leaves: str = "",
+        how: str = "sweep",
+        status: str = "complete",
+        started: str | None = None,
+        count: int | None = None,
+        seen: int = 0,
+        removed: str = "",
+        workspace: str = "w",
+    ) -> str:
+        """A scan that began ten minutes earlier, with what it found (contacts by name); returns its run's id.
+
+        Scans of one hour are of one run. `removed` leave because they are gone; `seen` is how many known members a
+        cursor saw again.
+        """
+        observed_at = utc(observed)
+        key = {"workspace_id": workspace, "segment_id": segment, "observed_at": observed_at}
+        run_id = f"run of {observed_at:%m-%d %H}"
+        members = self.members.setdefault((workspace, segment), set())
+        changes = [(joins, True, how), (leaves, False, how), (removed, False, "removal")]
+        for contacts, is_member, seen_by in changes:
+            for contact in contacts.split():
+                self.insert("membership_changes", **key, contact_id=contact, is_member=is_member, seen_by=seen_by)
+        members |= set(joins.split())
+        members -= set(f"{leaves} {removed}".split())
+        fetched = {"sweep": len(members), "per_contact": len(members), "none": None, "deleted": 0}
+        self.insert(
+            "segment_scans",
+            **key,
+            run_id=run_id,
+            how=how,
+            status=status,
+            started_at=utc(started) if started else observed_at - SCAN_LASTS,
+            count=len(members) if count is None else count,
+            fetched=fetched.get(how, len(joins.split()) + seen),
+            members=len(members),
+        )
+        return run_id
+
+    def remove(
+        self,
+        contact: str,
+        status: str,
+        observed: str | datetime,
+        *,
+        happened: str | None = None,
+        into: str | None = None,
+        run: str | None = None,
+    ) -> None:
+        self.insert(
+            "contact_removals",
+            workspace_id="w",
+            contact_id=contact,
+            status=status,
+            observed_at=utc(observed),
+            happened_at=epoch(happened) if happened else None,
+            merged_into_contact_id=into,
+            run_id=run,
+        )
+
+    def meet(self, *contacts: str, workspace: str = "w") -> None:
+        for contact in contacts:
+            self.insert("contacts", workspace_id=workspace, id=contact, role="user", created_at=epoch("01-01 00:00"))
+
+    def build(self, folder: Path = SQL, select: list[str] | None = None) -> Build:
+        self.load += 1
+        return build(self.client, raw=self.raw, marts=self.marts, folder=folder, select=select)
+
+    def refresh(self, folder: Path = SQL) -> Build:
+        self.load += 1
+        return refresh(self.client, raw=self.raw, marts=self.marts, folder=folder)
+
+    def rows(self, sql: str) -> list[Row]:
+        found = self.client.execute_sql(sql) or []
+        return [tuple(shown(value) for value in row) for row in found]
+
+    def spells(self, columns: str = "*") -> list[Row]:
+        order = "workspace_id, segment_id, contact_id, spell_number"
+        return self.rows(f"select {columns} from {self.marts}.segment_memberships order by {order}")
+
+    def days(self, columns: str = "*") -> list[Row]:
+        return self.rows(f"select {columns} from {self.marts}.segment_daily order by segment_id, observed_on")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlClientBase[Any]]:
+    """In memory, and one for all: what a test leaves in it, the next one's warehouse removes."""
+    pipeline = dlt.pipeline(
+        pipeline_name="models",
+        pipelines_dir=str(tmp_path_factory.mktemp("pipelines")),
+        destination=dlt.destinations.duckdb(duckdb.connect()),
+        dataset_name="intercom_raw",
+    )
+    with pipeline.sql_client() as opened:
+        yield opened
+
+
+@pytest.fixture
+def warehouse(client: SqlClientBase[Any]) -> Warehouse:
+    for schema in ("intercom", "intercom_raw"):
+        client.execute_sql(f"drop schema if exists {schema} cascade")
+    client.execute_sql("set TimeZone = 'UTC'")
+    empty = Warehouse(client)
+    empty.create()
+    return empty
+
+
+@pytest.fixture
+def sql(tmp_path: Path) -> Path:
+    """A copy of the project's SQL, to be changed at will."""
+    return Path(shutil.copytree(SQL, tmp_path / "sql"))
+
+
+# Memberships
+
+
+def test_whoever_the_first_complete_scan_finds_is_a_baseline_and_whoever_comes_later_joins(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann")
+    warehouse.scan("03-02 10:00", joins="bob")
+
+    warehouse.build()
+
+    assert warehouse.spells() == [
+        ("w", "s1", "ann", 1, "03-01 10:00", None, None, None, "03-01", None,
+         True, True, "baseline", None, None),
+        ("w", "s1", "bob", 1, "03-02 10:00", None, "03-01 09:50", None, "03-02", None,
+         True, False, "joined", None, None),
+    ]  # fmt: skip
+
+
+def test_a_contact_who_comes_back_has_a_second_spell(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann")
+    warehouse.scan("03-02 10:00", leaves="ann")
+    warehouse.scan("03-03 10:00", joins="ann")
+
+    warehouse.build()
+
+    assert warehouse.spells() == [
+        ("w", "s1", "ann", 1, "03-01 10:00", "03-02 10:00", None, "03-01 09:50", "03-01", "03-02",
+         False, True, "baseline", "left", None),
+        ("w", "s1", "ann", 2, "03-03 10:00", None, "03-02 09:50", None, "03-03", None,
+         True, False, "joined", None, None),
+    ]  # fmt: skip
+
+
+def test_a_segment_first_seen_later_has_a_baseline_of_its_own(warehouse: Warehouse) -> None:
+    warehouse.list_segment("s1")
+    warehouse.scan("03-01 10:00", "s1", joins="ann")
+    warehouse.list_segment("s2", seen="03-05 09:00")
+    warehouse.scan("03-05 10:00", "s2", joins="ann bob")
+
+    warehouse.build()
+
+    assert warehouse.spells("segment_id, contact_id, entered_at, entered_after, enter_reason") == [
+        ("s1", "ann", "03-01 10:00", None, "baseline"),
+        ("s2", "ann", "03-05 10:00", None, "baseline"),
+        ("s2", "bob", "03-05 10:00", None, "baseline"),
+    ]
+
+
+def test_whoever_is_found_before_the_first_complete_scan_is_a_baseline_too(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann", status="incomplete")
+    warehouse.scan("03-02 10:00", joins="bob")
+    warehouse.scan("03-03 10:00", joins="cyd")
+
+    warehouse.build()
+
+    assert warehouse.spells("contact_id, is_baseline, entered_after") == [
+        ("ann", True, None),
+        ("bob", True, None),
+        ("cyd", False, "03-02 09:50"),
+    ]
+
+
+def test_who_comes_back_before_the_first_complete_scan_is_no_baseline(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann", how="cursor", status="confirmed")
+    warehouse.scan("03-02 10:00", leaves="ann", how="cursor", status="confirmed")
+    warehouse.scan("03-03 10:00", joins="ann")
+
+    warehouse.build()
+
+    assert warehouse.spells("spell_number, is_baseline, enter_reason, entered_after") == [
+        (1, True, "baseline", None),
+        (2, False, "joined", None),
+    ]
+
+
+@pytest.mark.parametrize("status", ["confirmed", "unconfirmed", "incomplete"])
+def test_an_entry_lies_after_the_last_complete_scan_whatever_was_read_since(warehouse: Warehouse, status: str) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00")
+    warehouse.scan("03-02 10:00", how="cursor", status=status)
+    warehouse.scan("03-03 10:00", joins="ann")
+
+    warehouse.build()
+
+    assert warehouse.spells("entered_after, entered_at") == [("03-01 09:50", "03-03 10:00")]
+
+
+def test_a_leave_lies_after_the_scan_that_saw_the_entry(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00")
+    warehouse.scan("03-02 10:00", joins="ann", how="cursor", status="confirmed")
+    warehouse.scan("03-03 10:00", leaves="ann")
+
+    warehouse.build()
+
+    assert warehouse.spells("entered_at, left_after, left_at") == [("03-02 10:00", "03-02 09:50", "03-03 10:00")]
+
+
+def test_a_leave_lies_after_the_last_complete_scan(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann")
+    warehouse.scan("03-02 10:00", started="03-02 08:00")
+    warehouse.scan("03-03 10:00", how="cursor", status="confirmed")
+    warehouse.scan("03-04 10:00", leaves="ann")
+
+    warehouse.build()
+
+    assert warehouse.spells("left_after, left_at") == [("03-02 08:00", "03-04 10:00")]
+
+
+def test_an_incomplete_scan_can_open_a_spell(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00")
+    warehouse.scan("03-02 10:00", joins="ann", status="incomplete")
+
+    warehouse.build()
+
+    assert warehouse.spells("contact_id, entered_at, is_current") == [("ann", "03-02 10:00", True)]
+
+
+@pytest.mark.parametrize("status", ["complete", "unconfirmed"])
+def test_a_deleted_segment_ends_every_spell_in_it_and_has_no_days_after(warehouse: Warehouse, status: str) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann bob")
+    warehouse.remove("ann", "deleted", "03-01 11:00")
+    warehouse.scan("03-02 10:00", leaves="ann bob", how="deleted", status=status)
+
+    warehouse.build()
+
+    assert warehouse.spells("contact_id, left_at, is_current, leave_reason") == [
+        ("ann", "03-02 10:00", False, "segment_deleted"),
+        ("bob", "03-02 10:00", False, "segment_deleted"),
+    ]
+    assert warehouse.rows("select segment_id, is_deleted, member_count from intercom.segments") == [("s1", True, 0)]
+    assert warehouse.days("observed_on, member_count, left_count") == [("03-01", 2, 0), ("03-02", 0, 2)]
+
+
+def test_two_workspaces_with_the_same_ids_never_touch(warehouse: Warehouse) -> None:
+    for workspace in ("v", "w"):
+        warehouse.list_segment(workspace=workspace)
+        warehouse.scan("03-01 10:00", joins="ann", workspace=workspace)
+    warehouse.remove("ann", "deleted", "03-02 09:00")
+    for workspace in ("v", "w"):
+        warehouse.scan("03-02 10:00", leaves="ann", workspace=workspace)
+
+    warehouse.build()
+
+    assert warehouse.spells("workspace_id, contact_id, leave_reason") == [
+        ("v", "ann", "left"),
+        ("w", "ann", "contact_deleted"),
+    ]
+    assert warehouse.rows("select * from intercom.segment_membership_snapshots order by all") == [
+        ("v", "03-01", "s1", "ann", "03-01 10:00", "03-01 10:00", 1),
+        ("w", "03-01", "s1", "ann", "03-01 10:00", "03-01 10:00", 1),
+    ]
+
+
+# Reasons
+
+
+# When a segment was edited, and whether that is within a window that began at 03-02 09:50:00.700
+EDITS = {
+    "03-02 09:49:59": False,
+    "03-02 09:50:00": True,  # Intercom's seconds: somewhere in that in which the window begins
+    "03-03 10:00:00": True,
+    "03-03 10:00:01": False,
+}
+
+
+def test_a_move_within_whose_window_the_segment_was_edited_is_put_down_to_the_edit(warehouse: Warehouse) -> None:
+    for edited in EDITS:
+        warehouse.list_segment(edited, edited="02-01 00:00")
+        warehouse.list_segment(edited, edited=edited, seen="03-04 10:00")
+        warehouse.scan("03-01 10:00", edited, joins="ann")
+        warehouse.scan("03-02 10:00", edited, started="03-02 09:50:00.700")
+        warehouse.scan("03-03 10:00", edited, joins="bob", leaves="ann")
+
+    warehouse.build()
+
+    reasons = {edited: ("segment_edited",) * 2 if within else ("left", "joined") for edited, within in EDITS.items()}
+    left = warehouse.spells("segment_id, contact_id, coalesce(leave_reason, enter_reason)")
+    assert left == [
+        (edited, contact, reason)
+        for edited, both in reasons.items()
+        for contact, reason in zip(("ann", "bob"), both, strict=True)
+    ]
+
+
+def test_the_definition_that_was_met_first_is_no_edit(warehouse: Warehouse) -> None:
+    warehouse.list_segment(edited="03-02 12:00")
+    warehouse.scan("03-01 10:00", joins="ann")
+    warehouse.scan("03-03 10:00", joins="bob", leaves="ann")
+
+    warehouse.build()
+
+    assert warehouse.spells("enter_reason, leave_reason") == [("baseline", "left"), ("joined", None)]
+
+
+def test_an_edit_while_a_run_reads_explains_the_moves_of_that_run_and_of_the_next(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.list_segment(edited="03-02 09:55", seen="03-03 10:00")
+    warehouse.scan("03-01 10:00", joins="ann bob")
+    warehouse.scan("03-02 10:00", leaves="ann")
+    warehouse.scan("03-03 10:00", leaves="bob")
+    warehouse.scan("03-04 10:00", joins="cyd")
+
+    warehouse.build()
+
+    assert warehouse.spells("contact_id, enter_reason, leave_reason") == [
+        ("ann", "baseline", "segment_edited"),
+        ("bob", "baseline", "segment_edited"),
+        ("cyd", "joined", None),
+    ]
+
+
+CAUSES: list[tuple[str, Callable[[Warehouse], None]]] = [
+    ("contact_merged", lambda warehouse: warehouse.remove("ann", "merged", "03-02 09:00", into="bob")),
+    ("contact_deleted", lambda warehouse: warehouse.remove("ann", "deleted", "03-02 09:01")),
+    ("contact_archived", lambda warehouse: warehouse.remove("ann", "blocked", "03-02 09:02")),
+    ("unknown", lambda warehouse: warehouse.remove("ann", "unknown", "03-02 09:03")),
+    ("segment_edited", lambda warehouse: warehouse.list_segment(edited="03-02 09:04", seen="03-02 09:45")),
+    ("left", lambda _: None),
+]
+
+
+@pytest.mark.parametrize("first", range(len(CAUSES)))
+def test_of_several_reasons_to_leave_the_first_counts(warehouse: Warehouse, first: int) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann")
+    for _, happen in CAUSES[first:]:
+        happen(warehouse)
+    warehouse.scan("03-02 10:00", leaves="ann")
+
+    warehouse.build()
+
+    reason = CAUSES[first][0]
+    assert warehouse.spells("leave_reason, merged_into_contact_id") == [
+        (reason, "bob" if reason == "contact_merged" else None)
+    ]
+
+
+REMOVALS = [  # status, observed at, happened at; the reason of a leave in (03-01 09:50, 03-02 10:00]
+    ("deleted", "03-02 10:00", None, "contact_deleted"),
+    ("deleted", "03-04 10:00", "03-02 10:00", "contact_deleted"),  # told late, happened in time
+    ("deleted", "03-02 10:01", "03-02 10:01", "left"),  # left before, for another reason
+    ("deleted", "02-01 10:00", None, "contact_deleted"),  # final: it stays a reason
+    ("archived", "03-02 10:00", None, "contact_archived"),
+    ("archived", "03-04 10:00", "03-01 09:50", "contact_archived"),
+    ("archived", "03-04 10:00", "03-01 09:49", "left"),
+    ("archived", "03-01 09:50", None, "left"),  # and was back since
+    ("archived", "03-02 10:01", None, "left"),
+    ("unknown", "03-02 10:00", None, "unknown"),
+    ("unknown", "03-01 09:50", None, "left"),
+    ("active", "03-02 10:00", None, "left"),
+]
+
+
+def test_a_removal_explains_a_leave_when_its_time_fits(warehouse: Warehouse) -> None:
+    contacts = {f"c{number:02}": removal for number, removal in enumerate(REMOVALS)}
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins=" ".join(contacts))
+    for contact, (status, observed, happened, _) in contacts.items():
+        warehouse.remove(contact, status, observed, happened=happened)
+    warehouse.scan("03-02 10:00", leaves=" ".join(contacts))
+
+    warehouse.build()
+
+    assert warehouse.spells("contact_id, leave_reason") == [(one, removal[-1]) for one, removal in contacts.items()]
+
+
+def test_what_is_learnt_of_a_vanished_contact_explains_why_it_left(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann bob")
+    warehouse.remove("ann", "unknown", "03-02 09:00")
+    warehouse.remove("bob", "unknown", "03-02 09:00")
+    warehouse.scan("03-02 10:00", leaves="ann bob")
+    warehouse.remove("ann", "merged", "03-05 09:00", into="cyd")
+    warehouse.remove("bob", "active", "03-05 09:00")
+    warehouse.remove("bob", "deleted", "03-06 09:00")
+
+    warehouse.build()
+
+    assert warehouse.spells("contact_id, leave_reason, merged_into_contact_id") == [
+        ("ann", "contact_merged", "cyd"),
+        ("bob", "unknown", None),
+    ]
+
+
+def test_whoever_is_seen_again_was_not_deleted_but_archived(warehouse: Warehouse) -> None:
+    logs = {
+        "deleted": "contact_deleted",
+        "deleted active": "contact_archived",
+        "deleted active deleted": "contact_deleted",
+        "deleted deleted active": "contact_archived",
+        "merged active": "contact_merged",
+        "unknown active": "unknown",
+        "unknown deleted active": "contact_archived",
+    }
+    contacts = {log.replace(" ", "_"): log.split() for log in logs}
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins=" ".join(contacts))
+    for contact, log in contacts.items():
+        for day, status in enumerate(log, start=2):
+            warehouse.remove(contact, status, f"03-0{day} 09:00")
+    warehouse.scan("03-05 10:00", leaves=" ".join(contacts), how="cursor", status="confirmed")
+
+    warehouse.build()
+
+    assert warehouse.spells("leave_reason") == [(reason,) for reason in logs.values()]
+
+
+@pytest.mark.parametrize(("status", "reason"), [("unknown", "unknown"), ("deleted", "contact_deleted")])
+def test_what_the_run_of_a_leave_finds_out_later_explains_it(warehouse: Warehouse, status: str, reason: str) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann bob")
+    run_id = warehouse.scan("03-02 10:00", leaves="ann bob")
+    warehouse.remove("ann", status, "03-02 10:01", run=run_id)
+    warehouse.remove("bob", status, "03-02 10:01", run="another")
+
+    warehouse.build()
+
+    assert warehouse.spells("contact_id, leave_reason") == [("ann", reason), ("bob", "left")]
+
+
+def test_a_merge_ends_one_membership_and_begins_the_other(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="lead")
+    warehouse.remove("lead", "merged", "03-02 09:00", happened="03-02 08:00", into="user")
+    warehouse.scan("03-02 10:00", joins="user other", leaves="lead")
+
+    warehouse.build()
+
+    assert warehouse.spells("contact_id, enter_reason, leave_reason, merged_into_contact_id") == [
+        ("lead", "baseline", "contact_merged", "user"),
+        ("other", "joined", None, None),
+        ("user", "merge", None, None),
+    ]
+
+
+def test_a_merge_seen_in_two_runs_is_one_merge(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="lead")
+    warehouse.scan("03-02 10:00", joins="user", how="cursor", status="confirmed")
+    warehouse.remove("lead", "merged", "03-03 09:00", happened="03-02 08:00", into="user")
+    warehouse.scan("03-03 10:00", leaves="lead")
+
+    warehouse.build()
+
+    assert warehouse.spells("contact_id, enter_reason") == [("lead", "baseline"), ("user", "merge")]
+
+
+def test_a_join_long_after_a_merge_is_a_join(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="lead")
+    warehouse.remove("lead", "merged", "03-02 09:00", into="user")
+    warehouse.scan("03-02 10:00", leaves="lead")
+    warehouse.scan("03-03 10:00")
+    warehouse.scan("03-04 10:00", joins="user")
+
+    warehouse.build()
+
+    assert warehouse.spells("contact_id, enter_reason") == [("lead", "baseline"), ("user", "joined")]
+
+
+def test_who_was_in_long_before_the_merge_did_not_come_by_it(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="lead")
+    warehouse.scan("03-02 10:00", joins="user")
+    warehouse.scan("03-03 10:00")
+    warehouse.remove("lead", "merged", "03-04 09:00", into="user")
+    warehouse.scan("03-04 10:00", leaves="lead")
+
+    warehouse.build()
+
+    assert warehouse.spells("contact_id, enter_reason") == [("lead", "baseline"), ("user", "joined")]
+
+
+def test_a_merge_explains_nothing_where_the_segment_itself_is_gone(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="lead")
+    warehouse.scan("03-02 10:00", joins="user", how="cursor", status="confirmed")
+    warehouse.remove("lead", "merged", "03-03 09:00", into="user")
+    warehouse.scan("03-03 10:00", leaves="lead user", how="deleted")
+
+    warehouse.build()
+
+    assert warehouse.spells("contact_id, enter_reason, leave_reason, merged_into_contact_id") == [
+        ("lead", "baseline", "segment_deleted", None),
+        ("user", "joined", "segment_deleted", None),
+    ]
+
+
+# Days
+
+
+def test_midnight_belongs_to_the_new_day(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann bob")
+    warehouse.scan("03-02 23:59:59.999999", leaves="ann", joins="cyd")
+    warehouse.scan("03-04 00:00", leaves="bob", joins="dan")
+
+    warehouse.build()
+
+    assert warehouse.days() == [
+        ("w", "03-01", "s1", 2, 2, 0, 0, 0, 2, True),
+        ("w", "03-02", "s1", 2, 0, 1, 1, 0, 2, True),
+        ("w", "03-04", "s1", 2, 0, 1, 1, 0, 2, True),
+    ]
+    assert warehouse.rows("select observed_on, contact_id from intercom.segment_membership_snapshots order by all") == [
+        ("03-01", "ann"),
+        ("03-01", "bob"),
+        ("03-02", "bob"),
+        ("03-02", "cyd"),
+        ("03-04", "cyd"),
+        ("03-04", "dan"),
+    ]
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Auckland"])
+def test_days_are_utc_days_whatever_the_zone_of_the_session(warehouse: Warehouse, zone: str) -> None:
+    warehouse.client.execute_sql(f"set TimeZone = '{zone}'")
+    warehouse.list_segment()
+    warehouse.scan("03-02 00:30", joins="ann")
+    warehouse.scan("03-02 23:30", leaves="ann")
+
+    warehouse.build()
+
+    assert warehouse.days("observed_on, member_count") == [("03-02", 0)]
+    assert warehouse.spells("entered_at, entered_on, left_at, left_on, left_after") == [
+        ("03-02 00:30", "03-02", "03-02 23:30", "03-02", "03-02 00:20")
+    ]
+
+
+def test_the_last_of_several_observations_of_a_day_decides(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 08:00", joins="ann bob", count=9)
+    warehouse.scan("03-01 12:00", joins="cyd", leaves="bob", how="cursor", status="confirmed")
+    warehouse.scan("03-01 20:00", joins="bob", leaves="cyd", how="cursor", status="confirmed")
+
+    warehouse.build()
+
+    assert warehouse.days() == [("w", "03-01", "s1", 2, 2, 2, 2, 1, 2, True)]
+    assert warehouse.rows("select * from intercom.segment_membership_snapshots order by contact_id") == [
+        ("w", "03-01", "s1", "ann", "03-01 20:00", "03-01 08:00", 1),
+        ("w", "03-01", "s1", "bob", "03-01 20:00", "03-01 20:00", 2),
+    ]
+
+
+@pytest.mark.parametrize("status", ["incomplete", "unconfirmed"])
+def test_a_day_without_a_whole_observation_is_absent_and_its_moves_count_on_the_next(
+    warehouse: Warehouse, status: str
+) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann")
+    warehouse.scan("03-02 10:00", joins="bob", status=status, count=7)
+    warehouse.scan("03-05 10:00", joins="cyd", leaves="ann")
+
+    warehouse.build()
+
+    assert warehouse.days() == [
+        ("w", "03-01", "s1", 1, 1, 0, 0, 0, 1, True),
+        ("w", "03-05", "s1", 2, 0, 2, 1, 0, 2, True),
+    ]
+    assert warehouse.rows("select observed_on, contact_id from intercom.segment_membership_snapshots order by all") == [
+        ("03-01", "ann"),
+        ("03-05", "bob"),
+        ("03-05", "cyd"),
+    ]
+
+
+def test_what_an_incomplete_scan_adds_to_a_whole_day_is_in_its_snapshot(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann", count=1)
+    warehouse.scan("03-01 20:00", joins="bob", status="incomplete", count=5)
+
+    warehouse.build()
+
+    assert warehouse.days() == [("w", "03-01", "s1", 2, 1, 1, 0, 0, 1, True)]
+    assert warehouse.rows("select contact_id, observed_at from intercom.segment_membership_snapshots order by all") == [
+        ("ann", "03-01 10:00"),
+        ("bob", "03-01 10:00"),
+    ]
+
+
+def test_a_day_on_which_nothing_moved_has_its_row_and_tells_whether_it_was_swept(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00")
+    warehouse.scan("03-02 10:00", how="none", status="confirmed")
+
+    warehouse.build()
+
+    assert warehouse.days() == [
+        ("w", "03-01", "s1", 0, 0, 0, 0, 0, 0, True),
+        ("w", "03-02", "s1", 0, 0, 0, 0, 0, 0, False),
+    ]
+
+
+# The other marts
+
+
+def test_every_entry_and_exit_is_an_event(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann")
+    warehouse.scan("03-02 10:00", joins="bob", leaves="ann")
+
+    warehouse.build()
+
+    assert warehouse.rows("select * from intercom.segment_membership_events order by contact_id, event") == [
+        ("w", "s1", "ann", "entered", "03-01 10:00", None, "03-01", "baseline", 1),
+        ("w", "s1", "ann", "left", "03-02 10:00", "03-01 09:50", "03-02", "left", 1),
+        ("w", "s1", "bob", "entered", "03-02 10:00", "03-01 09:50", "03-02", "joined", 1),
+    ]
+    assert warehouse.rows("select * from intercom.current_segment_members") == [
+        ("w", "s1", "bob", "03-02 10:00", "03-01 09:50", "03-02", False, 1, "joined")
+    ]
+
+
+def test_a_segment_is_as_its_newest_version_and_scan_have_it(warehouse: Warehouse) -> None:
+    warehouse.list_segment(edited="02-01 00:00", name="Old", seen="03-01 09:00")
+    warehouse.list_segment(edited="03-02 00:00", name="New", seen="03-03 09:00")
+    warehouse.list_segment("s2", name="Empty", seen="03-03 09:00")
+    warehouse.scan("03-01 10:00", joins="ann bob", count=5)
+    warehouse.scan("03-03 10:00", leaves="bob", count=1)
+    warehouse.scan("03-04 10:00", how="none", status="unconfirmed", count=3)
+
+    warehouse.build()
+
+    assert warehouse.rows("select * from intercom.segments order by segment_id") == [
+        ("w", "s1", "New", "user", False, 1, 3, None, "01-01 00:00", "03-02 00:00", "03-01 09:00", "03-03 10:00"),
+        ("w", "s2", "Empty", "user", False, 0, None, None, "01-01 00:00", "01-01 00:00", "03-03 09:00", None),
+    ]
+    assert warehouse.rows("select * from intercom.segment_versions where segment_id = 's1' order by all") == [
+        ("w", "s1", 1, "Old", "user", "01-01 00:00", "02-01 00:00", "03-01 09:00", "03-03 09:00", False),
+        ("w", "s1", 2, "New", "user", "01-01 00:00", "03-02 00:00", "03-03 09:00", None, True),
+    ]
+
+
+def test_a_segment_of_intercoms_contacts_is_one_of_leads(warehouse: Warehouse) -> None:
+    warehouse.insert("segments", workspace_id="w", segment_id="s1", person_type="contact", updated_at=1)
+    warehouse.insert("segments", workspace_id="w", segment_id="s2", person_type="user", updated_at=1)
+
+    warehouse.build()
+
+    assert warehouse.rows("select segment_id, person_type from intercom.segments order by segment_id") == [
+        ("s1", "lead"),
+        ("s2", "user"),
+    ]
+
+
+def test_a_contact_is_typed_and_keeps_its_own_attributes_as_json(warehouse: Warehouse) -> None:
+    warehouse.insert(
+        "contacts",
+        workspace_id="w",
+        id="ann",
+        name="Ann",
+        unsubscribed_from_emails=False,
+        created_at=epoch("01-02 03:04"),
+        ios_last_seen_at=epoch("02-03 04:05"),
+        custom_attributes='{"plan": "pro"}',
+    )
+
+    warehouse.build()
+
+    assert warehouse.rows(
+        "select workspace_id, contact_id, name, unsubscribed_from_emails, created_at, updated_at, ios_last_seen_at, "
+        "custom_attributes ->> 'plan', is_deleted, removal_status from intercom.contacts"
+    ) == [("w", "ann", "Ann", False, "01-02 03:04", None, "02-03 04:05", "pro", False, None)]
+    assert warehouse.rows(
+        "select distinct data_type from duckdb_columns() where schema_name = 'intercom' and column_name like '%\\_at' "
+        "escape '\\'"
+    ) == [("TIMESTAMP WITH TIME ZONE",)]
+
+
+@pytest.mark.parametrize(
+    ("log", "is_deleted", "status", "into"),
+    [
+        ([("merged", "03-01 10:00")], True, "merged", "bob"),
+        ([("deleted", "03-01 10:00")], True, "deleted", None),
+        ([("unknown", "03-01 10:00")], True, "unknown", None),
+        ([("unknown", "03-01 10:00"), ("merged", "03-01 10:00")], True, "merged", "bob"),
+        ([("archived", "03-01 10:00")], False, "archived", None),
+        ([("blocked", "03-01 10:00")], False, "blocked", None),
+        ([("archived", "03-01 10:00"), ("active", "03-02 10:00")], False, None, None),
+        ([("active", "03-01 10:00"), ("archived", "03-02 10:00")], False, "archived", None),
+        ([("archived", "03-01 10:00"), ("active", "03-01 10:00")], False, None, None),
+        ([("deleted", "03-01 10:00"), ("active", "03-02 10:00")], False, None, None),
+        ([("deleted", "03-01 10:00"), ("active", "03-02 10:00"), ("deleted", "03-03 10:00")], True, "deleted", None),
+    ],
+)
+def test_the_newest_removal_says_whether_a_contact_is_gone(
+    warehouse: Warehouse, log: list[tuple[str, str]], is_deleted: bool, status: str | None, into: str | None
+) -> None:
+    warehouse.meet("ann")
+    for removal, observed in log:
+        warehouse.remove("ann", removal, observed, into="bob" if removal == "merged" else None)
+
+    warehouse.build()
+
+    assert warehouse.rows("select is_deleted, removal_status, merged_into_contact_id from intercom.contacts") == [
+        (is_deleted, status, into)
+    ]
+
+
+def test_runs_are_the_journals(warehouse: Warehouse) -> None:
+    run = {
+        "workspace_id": "w",
+        "run_id": "r1",
+        "pipeline_name": "intercom_w",
+        "command": "sync",
+        "outcome": "done",
+        "exit_code": 0,
+        "started_at": utc("03-01 10:00"),
+        "ended_at": utc("03-01 10:05"),
+        "api_calls": 12,
+        "problem": None,
+    }
+    warehouse.insert("runs", **run)
+
+    warehouse.build()
+
+    assert warehouse.rows("select * from intercom.sync_runs") == [tuple(shown(value) for value in run.values())]
+
+
+def test_a_run_in_which_nothing_changed_moves_nothing_but_scan_times(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann bob")
+    warehouse.scan("03-02 08:00", joins="cyd", leaves="bob")
+    warehouse.build()
+    before = {mart: _all_but_scan_times(warehouse, mart) for mart in MARTS}
+
+    warehouse.scan("03-02 20:00", how="none", status="confirmed")
+    warehouse.scan("03-02 22:00")
+    warehouse.build()
+
+    assert {mart: _all_but_scan_times(warehouse, mart) for mart in MARTS} == before
+
+
+def _all_but_scan_times(warehouse: Warehouse, mart: str) -> list[Row]:
+    dropped = {"segments": "exclude (last_complete_scan_at)", "segment_membership_snapshots": "exclude (observed_at)"}
+    return warehouse.rows(f"select * {dropped.get(mart, '')} from intercom.{mart} order by all")
+
+
+# A history made by chance, against a replay of it
+
+
+@dataclass
+class Replay:
+    """What one segment's history comes to, told scan by scan."""
+
+    spells: list[Row] = field(default_factory=list)
+    days: list[Row] = field(default_factory=list)
+    snapshots: list[Row] = field(default_factory=list)
+
+
+READINGS = [
+    ("sweep", "complete"),
+    ("sweep", "complete"),
+    ("per_contact", "complete"),
+    ("cursor", "confirmed"),
+    ("none", "confirmed"),
+    ("cursor", "unconfirmed"),
+    ("none", "unconfirmed"),
+    ("sweep", "incomplete"),
+    ("none", "incomplete"),
+]
+
+
+def _random_history(warehouse: Warehouse, segment: str, chance: random.Random) -> list[dict[str, Any]]:
+    moment = utc("03-01 00:00")
+    members: set[str] = set()
+    gone: set[str] = set()
+    history = []
+    for _ in range(chance.randint(3, 14)):
+        moment += chance.choice([timedelta(hours=5), timedelta(hours=9), timedelta(hours=24), timedelta(hours=60)])
+        how, status = chance.choice(READINGS)
+        crowd = [f"{segment}-{number}" for number in range(6)]
+        joins = {c for c in crowd if how != "none" and c not in members and chance.random() < 0.3}
+        removed = {c: chance.choice(["archived", "deleted"]) for c in sorted(members) if chance.random() < 0.1}
+        may_leave = [] if how == "none" or status == "incomplete" else sorted(members - removed.keys())
+        leaves = {contact for contact in may_leave if chance.random() < 0.3}
+        for contact in joins & gone:
+            warehouse.remove(contact, "active", moment)
+        for contact, removal in removed.items():
+            warehouse.remove(contact, removal, moment)
+        gone = (gone - joins) | removed.keys()
+        members = (members | joins) - leaves - removed.keys()
+        found = {"joins": joins, "leaves": leaves, "removed": removed}
+        warehouse.scan(
+            moment,
+            segment,
+            joins=" ".join(sorted(joins)),
+            leaves=" ".join(sorted(leaves)),
+            removed=" ".join(removed),
+            how=how,
+            status=status,
+            seen=chance.randint(0, 2),
+        )
+        history.append({"at": moment, "members": set(members), "status": status, **found})
+    return history
+
+
+def _replay(history: list[dict[str, Any]]) -> Replay:
+    replay = Replay()
+    spells: dict[str, list[Any]] = {}
+    seen: Counter[str] = Counter()
+    moves: Counter[str] = Counter()
+    complete = [scan["at"] for scan in history if scan["status"] == "complete"]
+    days = sorted({scan["at"].date() for scan in history})
+    for day in days:
+        scans = [scan for scan in history if scan["at"].date() == day]
+        for scan in scans:
+            last = max((at - SCAN_LASTS for at in complete if at < scan["at"]), default=None)
+            for contact in scan["joins"]:
+                seen[contact] += 1
+                is_baseline = seen[contact] == 1 and (not complete or scan["at"] <= complete[0])
+                moves["baseline" if is_baseline else "entered"] += 1
+                moves["rejoined"] += seen[contact] > 1
+                if seen[contact] > 1 and spells[contact][-1] == "contact_deleted":
+                    spells[contact][-1] = "contact_archived"  # only hidden, as it turns out
+                entered_after = None if is_baseline else last
+                spells[contact] = [contact, seen[contact], scan["at"], None, entered_after, None, is_baseline, None]
+                replay.spells.append((spells[contact],))
+            for contact in (*scan["leaves"], *scan["removed"]):
+                moves["left"] += 1
+                spell = spells[contact]
+                spell[3] = scan["at"]
+                spell[5] = max(spell[2] - SCAN_LASTS, last or spell[2] - SCAN_LASTS)
+                spell[7] = f"contact_{scan['removed'][contact]}" if contact in scan["removed"] else "left"
+        whole = [scan for scan in scans if scan["status"] in ("complete", "confirmed")]
+        if whole:
+            counts = (moves["baseline"], moves["entered"], moves["left"], moves["rejoined"])
+            is_swept = any(scan["status"] == "complete" for scan in scans)
+            reported = len(whole[-1]["members"])
+            replay.days.append((day, len(scans[-1]["members"]), *counts, reported, is_swept))
+            replay.snapshots += [(day, contact, whole[-1]["at"]) for contact in scans[-1]["members"]]
+            moves.clear()
+    replay.spells = [tuple(spell) for (spell,) in replay.spells]
+    return replay
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_any_history_comes_to_what_a_replay_of_it_comes_to(warehouse: Warehouse, seed: int) -> None:
+    chance = random.Random(seed)
+    histories = {}
+    with warehouse.client.begin_transaction():
+        for segment in [f"s{number:02}" for number in range(25)]:
+            warehouse.list_segment(segment)
+            histories[segment] = _random_history(warehouse, segment, chance)
+
+    warehouse.build()
+
+    replays = {segment: _replay(history) for segment, history in histories.items()}
+    bounds = "entered_at, left_at, entered_after, left_after"
+    spell = f"segment_id, contact_id, spell_number, {bounds}, is_baseline, leave_reason"
+    assert warehouse.spells(spell) == _sorted(replays, lambda replay: replay.spells)
+    assert warehouse.days("segment_id, * exclude (workspace_id, segment_id)") == _sorted(
+        replays, lambda replay: replay.days
+    )
+    assert warehouse.rows(
+        "select segment_id, observed_on, contact_id, observed_at from intercom.segment_membership_snapshots "
+        "order by all"
+    ) == _sorted(replays, lambda replay: replay.snapshots)
+
+
+def _sorted(replays: dict[str, Replay], rows: Callable[[Replay], list[Row]]) -> list[Row]:
+    told = [(segment, *row) for segment, replay in replays.items() for row in rows(replay)]
+    return [tuple(shown(value) for value in row) for row in sorted(told, key=lambda row: row[:3])]
+
+
+# Checks
+
+
+CROWD = [f"m{number}" for number in range(24)]
+
+
+def _healthy(warehouse: Warehouse) -> None:
+    """Segments read in every way there is, with joins, leaves, a return, removals; one that is gone; a neighbour.
+
+    s1 is swept twice, then read by the cursor, then not at all. s2 is swept, does not add up, is not read, and at last
+    asked for contact by contact; two of its members are removed meanwhile.
+    """
+    warehouse.meet("ann", "bob", "cyd", "dan", "eve", *CROWD)
+    warehouse.meet("ann", workspace="v")
+    for segment in ("s1", "s2", "gone"):
+        warehouse.list_segment(segment)
+    warehouse.list_segment("s1", workspace="v")
+    warehouse.scan("03-01 10:00", "s1", joins=f"ann bob {' '.join(CROWD)}")
+    warehouse.scan("03-01 10:01", "s2", joins="ann dan eve")
+    warehouse.scan("03-01 10:02", "gone", joins="bob")
+    warehouse.scan("03-01 11:00", "s1", joins="ann", workspace="v")
+    warehouse.remove("dan", "deleted", "03-02 09:00")
+    warehouse.scan("03-02 10:00", "s1", joins="cyd", leaves="bob")
+    warehouse.scan("03-02 10:01", "s2", removed="dan", status="incomplete")
+    warehouse.scan("03-02 10:02", "gone", leaves="bob", how="deleted")
+    warehouse.remove("eve", "archived", "03-03 03:00", happened="03-03 02:00")
+    warehouse.scan("03-03 04:00", "s1", joins="bob", how="cursor", status="confirmed", seen=2)
+    warehouse.scan("03-03 04:01", "s2", removed="eve", how="none", status="unconfirmed", count=2)
+    warehouse.scan("03-03 10:00", "s1", how="none", status="confirmed")
+    warehouse.scan("03-03 10:01", "s2", how="per_contact")
+    warehouse.insert("runs", workspace_id="w", run_id="run of 03-02 10", started_at=utc("03-02 10:00"))
+
+
+def _change(
+    contact: str, observed: str, *, segment: str = "s1", is_member: bool = False, seen_by: str = "sweep"
+) -> str:
+    """A change that no run wrote."""
+    return f"""
+        insert into intercom_raw.membership_changes
+            (workspace_id, segment_id, contact_id, is_member, observed_at, seen_by)
+        values ('w', '{segment}', '{contact}', {is_member}, '2026-{observed}:00+00', '{seen_by}');
+    """
+
+
+def _recount(segment: str, observed: str, change: int) -> str:
+    """Makes what the scans since then counted fit a damage, so that the numbers do not betray it."""
+    return f"""
+        update intercom_raw.segment_scans
+        set members = members + {change}, fetched = fetched + {change}, count = count + {change}
+        where workspace_id = 'w' and segment_id = '{segment}' and observed_at >= '2026-{observed}:00+00';
+    """
+
+
+def _shift(contact: str, is_member: bool, observed: str, to: str) -> str:
+    return f"""
+        update intercom_raw.membership_changes set observed_at = '2026-{to}:00+00'
+        where contact_id = '{contact}' and is_member = {is_member} and observed_at = '2026-{observed}:00+00';
+    """
+
+
+def _removal(contact: str, status: str, into: str | None = None) -> str:
+    return f"""
+        insert into intercom_raw.contact_removals
+            (workspace_id, contact_id, status, observed_at, merged_into_contact_id)
+        values ('w', '{contact}', '{status}', '2026-03-03 03:00:00+00', {f"'{into}'" if into else "null"})
+    """
+
+
+def _doubled(table: str, where: str) -> str:
+    return f"insert into intercom_raw.{table} select * from intercom_raw.{table} where {where}"
+
+
+def _scans(change: str, where: str) -> str:
+    return f"update intercom_raw.segment_scans set {change} where workspace_id = 'w' and {where}"
+
+
+FIRST_INCOMPLETE = "segment_id = 's2' and status = 'incomplete'"
+NEWEST = "segment_id = 's1' and how = 'none'"
+MISCOUNTED = _scans("members = members + 1", "how = 'cursor'")
+UNMET = "delete from intercom_raw.contacts where id = 'ann'"
+FOREIGN = "select * replace ('w' as workspace_id, 's9' as segment_id) from intercom_raw"
+
+DAYS = {
+    "daily_counts_equal_the_snapshots_of_the_last_30_days",
+    "member_count_is_the_day_before_plus_baseline_plus_joins_minus_leaves",
+}
+COUNTS = {"members_after_a_scan_equal_the_log", "members_at_a_complete_sweep_equal_what_was_fetched"}
+
+# What may be done to the loaded tables, and all the checks that tell of it.
+DAMAGE: dict[str, tuple[str, set[str]]] = {
+    "a change is lost": (
+        "delete from intercom_raw.membership_changes where segment_id = 's1' and contact_id = 'm3'",
+        {"members_equal_intercoms_count"} | COUNTS,
+    ),
+    "a change that a cursor found is lost": (
+        "delete from intercom_raw.membership_changes where seen_by = 'cursor'",
+        {
+            "confirmed_members_agree_with_intercoms_count",
+            "members_after_a_scan_equal_the_log",
+            "members_equal_intercoms_count",
+        },
+    ),
+    "a change is there twice": (
+        _doubled("membership_changes", "contact_id = 'cyd'"),
+        {
+            "a_spell_ends_after_it_begins",
+            "changes_of_a_contact_in_a_segment_alternate",
+            "spells_of_a_contact_in_a_segment_never_overlap_or_touch",
+        }
+        | DAYS
+        | COUNTS,
+    ),
+    "a join is there twice, at two times": (
+        _change("cyd", "03-03 04:00", is_member=True, seen_by="cursor"),
+        {
+            "changes_of_a_contact_in_a_segment_alternate",
+            "confirmed_members_agree_with_intercoms_count",
+            "members_after_a_scan_equal_the_log",
+            "spells_of_a_contact_in_a_segment_never_overlap_or_touch",
+        }
+        | DAYS,
+    ),
+    "a leave is there twice, at two times": (
+        _change("dan", "03-03 10:01", segment="s2", seen_by="removal"),
+        {"changes_of_a_contact_in_a_segment_alternate"} | DAYS | COUNTS,
+    ),
+    "an entry is shifted to a moment without a scan": (
+        _shift("cyd", True, "03-02 10:00", "03-02 10:03"),
+        {"every_boundary_of_a_spell_is_in_the_scan_log"} | DAYS | COUNTS,
+    ),
+    "an exit is shifted to a moment without a scan": (
+        _shift("bob", False, "03-02 10:00", "03-02 10:03"),
+        {"every_boundary_of_a_spell_is_in_the_scan_log"} | DAYS | COUNTS,
+    ),
+    "an entry is shifted to before its scan began": (
+        _shift("cyd", True, "03-02 10:00", "03-02 09:40"),
+        {"every_boundary_of_a_spell_is_in_the_scan_log"} | DAYS | COUNTS,
+    ),
+    "an entry is shifted to the scan before": (
+        _shift("cyd", True, "03-02 10:00", "03-01 10:00"),
+        {"a_scan_saw_whom_it_lets_in"} | COUNTS,
+    ),
+    "an exit is shifted to the scan after": (
+        _shift("dan", False, "03-02 10:01", "03-03 04:01"),
+        {"members_after_a_scan_equal_the_log"},
+    ),
+    "a leave bears the moment of its join": (
+        _change("cyd", "03-02 10:00"),
+        {"a_spell_ends_after_it_begins", "members_equal_intercoms_count"} | COUNTS,
+    ),
+    "a leave lies before its join": (
+        _change("cyd", "03-01 10:00"),
+        {"changes_of_a_contact_in_a_segment_alternate"} | DAYS | COUNTS,
+    ),
+    "a member leaves and joins at one moment": (
+        _change("m1", "03-02 10:00") + _change("m1", "03-02 10:00", is_member=True),
+        {
+            "a_spell_ends_after_it_begins",
+            "changes_of_a_contact_in_a_segment_alternate",
+            "members_equal_intercoms_count",
+            "spells_of_a_contact_in_a_segment_never_overlap_or_touch",
+        }
+        | DAYS,
+    ),
+    "an incomplete scan ends a membership": (
+        _change("ann", "03-02 10:01", segment="s2") + _recount("s2", "03-02 10:01", -1),
+        {"no_scan_without_evidence_closes_a_membership"},
+    ),
+    "a scan that read nothing ends a membership": (
+        _change("ann", "03-03 04:01", segment="s2", seen_by="none") + _recount("s2", "03-03 04:01", -1),
+        {"no_scan_without_evidence_closes_a_membership"},
+    ),
+    "a scan that read nothing begins a membership": (
+        _change("cyd", "03-03 04:01", segment="s2", is_member=True, seen_by="none") + _recount("s2", "03-03 04:01", 1),
+        {"a_scan_saw_whom_it_lets_in"},
+    ),
+    "a cursor lets in more than it saw": (_scans("fetched = 0", "how = 'cursor'"), {"a_scan_saw_whom_it_lets_in"}),
+    "a contact leaves by a removal that is in no log": (
+        "delete from intercom_raw.contact_removals where contact_id = 'eve'",
+        {"every_leave_by_removal_has_its_removal"},
+    ),
+    "a sweep fetched another number": (
+        _scans("fetched = fetched + 1", "segment_id = 's1' and observed_at = '2026-03-02 10:00:00+00'"),
+        {"members_at_a_complete_sweep_equal_what_was_fetched"},
+    ),
+    "a scan counted other members than are in the log": (MISCOUNTED, {"members_after_a_scan_equal_the_log"}),
+    "a cursor's reading is called complete": (
+        _scans("status = 'complete'", "how = 'cursor'"),
+        {"members_at_a_complete_sweep_equal_what_was_fetched"},
+    ),
+    "a scan that read nothing is called complete": (
+        _scans("status = 'complete'", NEWEST),
+        {"members_at_a_complete_sweep_equal_what_was_fetched"},
+    ),
+    "a scan is lost, and its change is not": (
+        "delete from intercom_raw.segment_scans where how = 'cursor'",
+        {
+            "confirmed_members_agree_with_intercoms_count",
+            "every_boundary_of_a_spell_is_in_the_scan_log",
+            "members_after_a_scan_equal_the_log",
+        }
+        | DAYS,
+    ),
+    "a scan of the newest run is lost": (
+        f"delete from intercom_raw.segment_scans where {NEWEST}",
+        {"every_segment_is_in_the_newest_run"},
+    ),
+    "a scan is there twice": (
+        _doubled("segment_scans", "how = 'cursor'"),
+        {
+            "confirmed_members_agree_with_intercoms_count",
+            "members_after_a_scan_equal_the_log",
+            "members_equal_intercoms_count",
+            "observations_of_a_segment_only_grow",
+            "spells_of_a_contact_in_a_segment_never_overlap_or_touch",
+        },
+    ),
+    "a scan ended before it began": (
+        _scans("started_at = '2026-03-05 10:00:00+00'", FIRST_INCOMPLETE),
+        {"observations_of_a_segment_only_grow"},
+    ),
+    "a scan ended after the one that follows": (
+        _scans("started_at = '2026-02-01 10:00:00+00'", FIRST_INCOMPLETE),
+        {"observations_of_a_segment_only_grow"},
+    ),
+    "a deletion is not applied": (_removal("ann", "deleted"), {"no_removed_contact_is_a_current_member"}),
+    "a merge is not applied": (_removal("ann", "merged", into="bob"), {"no_removed_contact_is_a_current_member"}),
+    "a deleted segment keeps its members": (
+        "delete from intercom_raw.membership_changes where segment_id = 'gone' and not is_member;"
+        + _recount("gone", "03-02 10:02", 1),
+        {"no_deleted_segment_has_members"},
+    ),
+    "a segment is missing from the list": (
+        "delete from intercom_raw.segments where segment_id = 's2'",
+        {"every_membership_has_its_segment"},
+    ),
+    "contacts lag behind": (UNMET, {"every_current_member_has_its_contact"}),
+    "a contact is there twice": (
+        _doubled("contacts", "id = 'ann' and workspace_id = 'w'"),
+        {"every_row_is_there_once"},
+    ),
+    "a version of a segment is there twice": (_doubled("segments", "segment_id = 's2'"), {"every_row_is_there_once"}),
+    "a run is there twice": (_doubled("runs", "workspace_id = 'w'"), {"every_row_is_there_once"}),
+    "a change leaks into another workspace": (
+        "update intercom_raw.membership_changes set workspace_id = 'v' where contact_id = 'm3'",
+        {
+            "every_boundary_of_a_spell_is_in_the_scan_log",
+            "every_current_member_has_its_contact",
+            "members_equal_intercoms_count",
+        }
+        | DAYS
+        | COUNTS,
+    ),
+    "another workspace's segment leaks in": (
+        f"""insert into intercom_raw.membership_changes {FOREIGN}.membership_changes where workspace_id = 'v';
+        insert into intercom_raw.segment_scans {FOREIGN}.segment_scans where workspace_id = 'v'""",
+        {"every_membership_has_its_segment", "every_segment_is_in_the_newest_run"},
+    ),
+    "a segment collapses": (
+        "".join(_change(contact, "03-03 10:00", seen_by="cursor") for contact in CROWD)
+        + _recount("s1", "03-03 10:00", -24)
+        + _scans("how = 'cursor'", NEWEST),
+        {"no_segment_loses_half_at_once_without_an_edit"},
+    ),
+    "a segment drifts": (
+        _scans("count = count + 1", "segment_id = 's2' and how = 'per_contact'"),
+        {"members_equal_intercoms_count"},
+    ),
+    "a segment drifts and is called confirmed": (
+        _scans("count = count + 1", NEWEST),
+        {"confirmed_members_agree_with_intercoms_count", "members_equal_intercoms_count"},
+    ),
+}
+
+# What may be done to the tables that were built, by whom that does not rebuild them.
+MART_DAMAGE = {
+    "daily_counts_equal_the_snapshots_of_the_last_30_days": """
+        delete from intercom.segment_memberships where segment_id = 's1' and contact_id = 'bob' and spell_number = 1
+    """,
+    "last_snapshot_equals_current_members": """
+        insert into intercom.segment_memberships
+        select * replace ('eve' as contact_id, date '2026-03-04' as entered_on)
+        from intercom.segment_memberships where contact_id = 'cyd'
+    """,
+    "member_count_is_the_day_before_plus_baseline_plus_joins_minus_leaves": """
+        update intercom.int_segment_days set entered_count = entered_count + 1 where observed_on = '2026-03-02'
+    """,
+}
+
+
+def _reported(warehouse: Warehouse) -> set[str]:
+    """The checks that do not hold for what was loaded."""
+    try:
+        return {fault.check for fault in warehouse.build().faults}
+    except ModelsFailed as failed:
+        return {check for check in CHECKS if check in str(failed)}
+
+
+def test_no_check_fires_on_a_sound_history(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+
+    assert warehouse.build().faults == ()
+
+
+def test_every_check_has_its_damage() -> None:
+    caught = {check for _, checks in DAMAGE.values() for check in checks}
+
+    assert caught | MART_DAMAGE.keys() == set(CHECKS)
+
+
+@pytest.fixture(scope="module")
+def caught(client: SqlClientBase[Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """For each damage the checks that tell of it. Each is done to a workspace of its own, and all are built at once."""
+    sound = Warehouse(client, raw="sound")
+    damaged = Warehouse(client, raw="damaged", marts="damaged_marts")
+    without_checks = tmp_path_factory.mktemp("sql")
+    shutil.copytree(SQL, without_checks, dirs_exist_ok=True, ignore=lambda folder, _: _checks_in(Path(folder)))
+    sound.create()
+    damaged.create()
+    _healthy(sound)
+    for name, (statements, _) in DAMAGE.items():
+        client.execute_sql("drop schema if exists intercom_raw cascade")
+        client.execute_sql("create schema intercom_raw")
+        for table in RAW_COLUMNS:
+            client.execute_sql(f"create table intercom_raw.{table} as select * from sound.{table}")
+        for statement in filter(str.strip, statements.split(";")):
+            client.execute_sql(statement)
+        for table in RAW_COLUMNS:
+            renamed = f"$${name}/$$ || workspace_id as workspace_id"
+            client.execute_sql(f"insert into damaged.{table} select * replace ({renamed}) from intercom_raw.{table}")
+    damaged.build(without_checks)
+    found: dict[str, set[str]] = {name: set() for name in DAMAGE}
+    for check in load_checks():
+        for workspace, *_ in damaged.rows(select_of(check, Place("damaged", "damaged_marts", "duckdb"))):
+            found[str(workspace).partition("/")[0]].add(check.name)
+    for schema in ("sound", "damaged", "damaged_marts"):
+        client.execute_sql(f"drop schema {schema} cascade")
+    return found
+
+
+def _checks_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.glob("*.sql")] if folder.name == "checks" else []
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_was_loaded_betrays_that(caught: dict[str, set[str]], damage: str) -> None:
+    assert caught[damage] == DAMAGE[damage][1]
+
+
+@pytest.mark.parametrize("check", MART_DAMAGE)
+def test_stale_marts_are_caught_by(warehouse: Warehouse, check: str) -> None:
+    _healthy(warehouse)
+    warehouse.build()
+    warehouse.client.execute_sql(MART_DAMAGE[check])
+
+    with pytest.raises(ModelsFailed, match=check):
+        warehouse.build(select=["segment_daily"])
+
+
+def test_a_warning_is_handed_back_and_the_marts_are_built(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann bob")
+    warehouse.meet("bob")
+
+    faults = warehouse.build().faults
+
+    assert [(fault.check, fault.severity, fault.rows) for fault in faults] == [
+        ("every_current_member_has_its_contact", "warn", 1)
+    ]
+    assert [*faults[0].example.items()][:2] == [("workspace_id", "w"), ("contact_id", "ann")]
+    assert warehouse.spells("contact_id") == [("ann",), ("bob",)]
+
+
+def test_a_loss_is_no_fault_of_a_later_scan(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    crowd = " ".join(f"m{number}" for number in range(20))
+    warehouse.scan("03-04 10:00", "s1", leaves=crowd)
+    warehouse.scan("03-04 10:01", "s2")
+
+    assert _reported(warehouse) == {"no_segment_loses_half_at_once_without_an_edit"}
+
+    warehouse.scan("03-05 10:00", "s1")
+    warehouse.scan("03-05 10:01", "s2")
+
+    assert _reported(warehouse) == set()
+
+
+def test_an_edit_excuses_a_loss(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    crowd = " ".join(f"m{number}" for number in range(20))
+    warehouse.list_segment("s1", edited="03-04 09:00", seen="03-04 10:00")
+    warehouse.scan("03-04 10:00", "s1", leaves=crowd)
+    warehouse.scan("03-04 10:01", "s2")
+
+    assert warehouse.build().faults == ()
+
+
+def test_a_removed_contact_may_stay_in_a_segment_that_was_not_read_whole_since(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    warehouse.remove("ann", "deleted", "03-04 09:00")
+    warehouse.scan("03-04 10:00", "s1", leaves="ann")
+    warehouse.scan("03-04 10:01", "s2", status="incomplete")
+
+    assert warehouse.build().faults == ()
+
+
+def test_a_contact_who_came_back_may_be_a_member(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    warehouse.remove("ann", "unknown", "03-02 09:00")
+    warehouse.remove("ann", "active", "03-03 09:00")
+
+    assert warehouse.build().faults == ()
+
+
+def test_a_deleted_segment_is_neither_a_collapse_nor_a_disagreement(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    crowd = " ".join(sorted(warehouse.members["w", "s1"]))
+    warehouse.scan("03-04 10:00", "s1", leaves=crowd, how="deleted", count=len(crowd))
+    warehouse.scan("03-04 10:01", "s2")
+
+    assert warehouse.build().faults == ()
+
+
+# The build
+
+
+def _standing(warehouse: Warehouse) -> dict[str, list[Row]]:
+    """What a build leaves behind: tables with their contents, and the comments of tables and views."""
+    names = warehouse.rows("select table_name from duckdb_tables() where schema_name = 'intercom'")
+    contents = {name: warehouse.rows(f"select * from intercom.{name} order by all") for (name,) in names}
+    comments = "select schema_name, table_name, column_name, comment from duckdb_columns() order by all"
+    return contents | {"comments": warehouse.rows(comments)}
+
+
+def test_a_model_that_fails_leaves_everything_as_it_was(warehouse: Warehouse, sql: Path) -> None:
+    _healthy(warehouse)
+    warehouse.build()
+    before = _standing(warehouse)
+    warehouse.scan("03-04 10:00", "s1", joins="eve")
+    broken = sql / "marts" / "sync_runs.sql"
+    broken.write_text(broken.read_text().replace("api_calls", "api_costs as api_calls", 1))
+
+    with pytest.raises(
+        ModelsFailed, match=r"model sync_runs.*api_costs.*marts stayed as they were.*rebuilds"
+    ) as failed:
+        warehouse.build(sql)
+
+    assert failed.value.exit_code == 7
+    assert _standing(warehouse) == before
+
+
+def test_an_error_of_a_check_leaves_everything_as_it_was(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    warehouse.build()
+    before = _standing(warehouse)
+    warehouse.client.execute_sql(MISCOUNTED)
+
+    with pytest.raises(ModelsFailed) as failed:
+        warehouse.build()
+
+    assert str(failed.value) == (
+        "What was built contradicts itself: members_after_a_scan_equal_the_log (rows: 1; one of them: workspace_id=w, "
+        "segment_id=s1, run_id=run of 03-03 04, observed_at=2026-03-03 04:00:00+00:00, member_count=28, "
+        "logged_count=27). "
+        "The raw tables are loaded and the marts stayed as they were; once the cause is mended, the next run, or "
+        "`intercom-warehouse models`, rebuilds them."
+    )
+    assert _standing(warehouse) == before
+
+
+def test_a_first_build_that_fails_leaves_nothing_behind(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    warehouse.client.execute_sql(MISCOUNTED)
+
+    with pytest.raises(ModelsFailed):
+        warehouse.build()
+
+    assert warehouse.rows("select * from information_schema.schemata where schema_name = 'intercom'") == []
+
+
+def test_a_check_that_cannot_run_is_named(warehouse: Warehouse, sql: Path) -> None:
+    broken = "-- severity: warn\nselect nothing from segments\n"
+    (sql / "checks" / "there_is_something.sql").write_text(broken)
+
+    with pytest.raises(ModelsFailed, match=r"check there_is_something could not be run.*nothing"):
+        warehouse.build(sql)
+
+
+def test_a_model_can_turn_from_view_to_table_and_back(warehouse: Warehouse, sql: Path) -> None:
+    _healthy(warehouse)
+    schema = sql / "marts" / "schema.yml"
+    entries = yaml.safe_load(schema.read_text())
+    for entry in entries["models"]:
+        turned = {"table": "view", "view": "table"}[entry["config"]["materialized"]]
+        entry["config"]["materialized"] = turned
+    schema.write_text(yaml.safe_dump(entries))
+    kinds = "select table_name, table_type from information_schema.tables where table_schema = 'intercom' order by all"
+    warehouse.build()
+    before = (warehouse.rows(kinds), _standing(warehouse))
+
+    warehouse.build(sql)
+    turned_kinds = warehouse.rows(kinds)
+    warehouse.build()
+
+    changed = {new[0] for old, new in zip(before[0], turned_kinds, strict=True) if old != new}
+    assert changed == set(MARTS)
+    assert (warehouse.rows(kinds), _standing(warehouse)) == before
+
+
+def test_what_is_not_ours_stays(warehouse: Warehouse) -> None:
+    warehouse.build()
+    warehouse.client.execute_sql("create table intercom.my_notes as select 42 as answer")
+
+    warehouse.build()
+
+    assert warehouse.rows("select * from intercom.my_notes") == [(42,)]
+
+
+def test_only_the_selected_models_and_what_reads_them_are_built(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    warehouse.build()
+    before = warehouse.spells()
+    warehouse.scan("03-04 10:00", "s1", joins="eve")
+    warehouse.list_segment("s3", edited="03-04 00:00", name="Third")
+
+    built = warehouse.build(select=["segment_versions"])
+
+    assert built.models == ("segment_versions", "segments")
+    assert ("s3", "Third") in warehouse.rows("select segment_id, name from intercom.segments")
+    assert warehouse.spells() == before
+
+
+def test_checks_of_what_was_not_built_are_not_run(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    warehouse.build()
+    warehouse.client.execute_sql(UNMET)
+
+    assert warehouse.build(select=["stg_runs"]).faults == ()
+    assert [fault.check for fault in warehouse.build(select=["stg_contacts"]).faults] == [
+        "every_current_member_has_its_contact"
+    ]
+
+
+def test_a_model_that_is_not_there_cannot_be_selected(warehouse: Warehouse) -> None:
+    with pytest.raises(
+        Misconfigured, match=r"No model is called members\. There are: contacts, current_segment_members"
+    ):
+        warehouse.build(select=["members", "segments"])
+
+
+@pytest.mark.parametrize("source", ["raw_segments", "intercom.segments", "elsewhere.segments"])
+def test_a_model_may_read_models_and_loaded_tables_only(sql: Path, source: str) -> None:
+    stray = sql / "marts" / "sync_runs.sql"
+    stray.write_text(stray.read_text().replace("from stg_runs", f"from {source}"))
+
+    with pytest.raises(ModelsFailed, match=rf"sync_runs\.sql reads {source}: neither a model nor raw\.<table>"):
+        load_models(sql)
+
+
+def test_a_model_without_a_description_is_refused(sql: Path) -> None:
+    (sql / "marts" / "more.sql").write_text("-- one row\nselect 1 as one\n")
+
+    with pytest.raises(ModelsFailed, match=r"more\.sql has no entry in the schema\.yml"):
+        load_models(sql)
+
+
+def test_a_check_without_a_severity_is_refused(sql: Path) -> None:
+    (sql / "checks" / "all_is_well.sql").write_text("select 1 as one from segments\n")
+
+    with pytest.raises(ModelsFailed, match=r"all_is_well\.sql has to begin with"):
+        load_checks(sql)
+
+
+def test_models_come_after_what_they_read() -> None:
+    names = [model.name for model in load_models()]
+
+    assert all(names.index(read) < names.index(model.name) for model in load_models() for read in model.reads)
+
+
+def test_the_schemas_can_be_called_anything(tmp_path: Path) -> None:
+    pipeline = dlt.pipeline(
+        pipeline_name="models",
+        pipelines_dir=str(tmp_path / "pipelines"),
+        destination=dlt.destinations.duckdb(str(tmp_path / "warehouse.duckdb")),
+        dataset_name="select",
+    )
+    with pipeline.sql_client() as client:
+        warehouse = Warehouse(client, raw='"select"', marts='"order"')
+        warehouse.create()
+        warehouse.list_segment()
+        warehouse.scan("03-01 10:00", joins="ann")
+
+        build(client, raw="select", marts="order")
+
+        assert warehouse.spells("contact_id") == [("ann",)]
+
+
+# Building only what is due
+
+
+MODELS = tuple(model.name for model in load_models())
+OF_SCANS = {"int_scans", "int_segment_days", "segment_daily", "segments"}
+OF_CHANGES = {"int_spells", "segment_memberships"}
+OF_REMOVALS = {"int_contact_removals", "int_survivors", "segment_memberships", "segments"}
+
+
+def _rescan(warehouse: Warehouse, *, joins: str = "", leaves: str = "") -> None:
+    """A run that reads both segments of the sound history, and finds this in the first."""
+    warehouse.scan("03-04 10:00", "s1", joins=joins, leaves=leaves)
+    warehouse.scan("03-04 10:01", "s2")
+
+
+def _find_nobody(warehouse: Warehouse) -> None:
+    warehouse.scan("03-04 10:00", "new")
+
+
+def _edit(warehouse: Warehouse) -> None:
+    """Found by a later run than the moves that the edit explains."""
+    warehouse.list_segment("s1", edited="03-02 09:55", name="Edited", seen="03-04 10:00")
+
+
+def _delete(warehouse: Warehouse) -> None:
+    warehouse.remove("ann", "deleted", "03-04 09:00")
+    warehouse.scan("03-04 10:00", "s1", removed="ann")
+    warehouse.scan("03-04 10:01", "s2", removed="ann", how="none", status="unconfirmed", count=0)
+
+
+def _reload_contact(warehouse: Warehouse) -> None:
+    """As an upsert does: no row more, and no row less."""
+    loaded = f"name = 'Ann', _dlt_load_id = 'load {warehouse.load}'"
+    warehouse.client.execute_sql(f"update intercom_raw.contacts set {loaded} where id = 'ann'")
+
+
+def _journal(warehouse: Warehouse) -> None:
+    warehouse.insert("runs", workspace_id="w", run_id="run of 03-03 10")
+
+
+RUNS: dict[str, tuple[Callable[[Warehouse], None], set[str]]] = {
+    "finds nothing new": (_rescan, OF_SCANS),
+    "finds nobody in a segment for the first time": (_find_nobody, OF_SCANS),
+    "sees somebody join": (lambda warehouse: _rescan(warehouse, joins="eve"), OF_SCANS | OF_CHANGES),
+    "sees somebody leave": (lambda warehouse: _rescan(warehouse, leaves="bob"), OF_SCANS | OF_CHANGES),
+    "meets a new contact": (lambda warehouse: warehouse.meet("fay"), set()),
+    "reads a contact again": (_reload_contact, set()),
+    "hears of an edit": (_edit, OF_SCANS | OF_CHANGES | {"segment_versions"}),
+    "lists a new segment": (lambda warehouse: warehouse.list_segment("s3"),
+        OF_SCANS | OF_CHANGES | {"segment_versions"}),
+    "finds a member deleted": (_delete, OF_SCANS | OF_CHANGES | OF_REMOVALS),
+    "hears that whoever left was archived": (
+        lambda warehouse: warehouse.remove("bob", "archived", "03-04 09:00", happened="03-02 09:55"), OF_REMOVALS),
+    "is told of the run before": (_journal, {"sync_runs"}),
+    "fails": (lambda _: None, set()),
+}  # fmt: skip
+
+
+def _contents(warehouse: Warehouse, marts: str) -> dict[str, list[Row]]:
+    return {model: warehouse.rows(f"select * from {marts}.{model} order by all") for model in MODELS}
+
+
+def _differing(warehouse: Warehouse) -> set[str]:
+    """Models that a build of everything would have left otherwise."""
+    whole = Warehouse(warehouse.client, marts="rebuilt")
+    whole.build()
+    due, expected = _contents(warehouse, warehouse.marts), _contents(whole, whole.marts)
+    warehouse.client.execute_sql("drop schema rebuilt cascade")
+    return {model for model in MODELS if due[model] != expected[model]}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_what_is_due_is_all_that_differs_after_a_run_that(warehouse: Warehouse, run: str) -> None:
+    change, due = RUNS[run]
+    _healthy(warehouse)
+    warehouse.refresh()
+    change(warehouse)
+
+    built = warehouse.refresh()
+
+    assert set(built.models) == due
+    assert _differing(warehouse) == set()
+
+
+def _any_run(warehouse: Warehouse, moment: datetime, members: dict[str, set[str]], chance: random.Random) -> None:
+    """Something of everything, or next to nothing: every segment is scanned, whether anything moves or not."""
+    moves, removes, edits, meets = (chance.random() < likely for likely in (0.5, 0.3, 0.2, 0.3))
+    gone = {contact for contact in "abcdef" if removes and chance.random() < 0.2}
+    for contact in sorted(gone):
+        warehouse.remove(contact, chance.choice(["archived", "blocked"]), moment - timedelta(hours=1))
+    for segment, known in members.items():
+        how, status = chance.choice(READINGS)
+        may_join = set("abcdef") - known - gone if moves and how != "none" else set()
+        may_leave = known - gone if moves and how != "none" and status != "incomplete" else set()
+        joins, leaves = ({c for c in sorted(who) if chance.random() < 0.3} for who in (may_join, may_leave))
+        if edits and chance.random() < 0.5:
+            edited = f"{moment - timedelta(hours=chance.randint(0, 40)):%m-%d %H:%M}"
+            warehouse.list_segment(segment, edited=edited, seen=f"{moment:%m-%d %H:%M}")
+        texts = [" ".join(sorted(who)) for who in (joins, leaves, gone & known)]
+        warehouse.scan(moment, segment, how=how, status=status, joins=texts[0], leaves=texts[1], removed=texts[2])
+        members[segment] = (known | joins) - leaves - gone
+    if meets:
+        warehouse.meet(f"met at {moment}")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_any_runs_leave_the_marts_as_a_build_of_everything_would(warehouse: Warehouse, seed: int) -> None:
+    chance = random.Random(seed)
+    members: dict[str, set[str]] = {f"s{number}": set() for number in range(6)}
+    moment = utc("03-01 00:00")
+    for segment in members:
+        warehouse.list_segment(segment)
+    warehouse.refresh()
+    built: set[tuple[str, ...]] = set()
+
+    for _ in range(8):
+        moment += chance.choice([timedelta(hours=5), timedelta(hours=24)])
+        with warehouse.client.begin_transaction():
+            _any_run(warehouse, moment, members, chance)
+        built.add(warehouse.refresh().models)
+        assert _differing(warehouse) == set()
+
+    assert len(built) > 2
+
+
+def test_a_first_complete_scan_that_comes_late_moves_no_spell(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann bob", how="cursor", status="confirmed")
+    warehouse.scan("03-02 10:00", leaves="ann", how="cursor", status="confirmed")
+    warehouse.refresh()
+    warehouse.scan("03-03 10:00")
+
+    built = warehouse.refresh()
+
+    assert OF_CHANGES.isdisjoint(built.models)
+    assert _differing(warehouse) == set()
+
+
+def test_rows_that_are_deleted_are_gone_from_the_marts(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann")
+    warehouse.remove("ann", "archived", "03-02 09:00")
+    warehouse.scan("03-02 10:00", removed="ann")
+    warehouse.refresh()
+    warehouse.client.execute_sql("delete from intercom_raw.contact_removals")
+    warehouse.client.execute_sql("update intercom_raw.membership_changes set seen_by = 'sweep'")
+
+    built = warehouse.refresh()
+
+    assert set(built.models) == OF_REMOVALS
+    assert warehouse.spells("contact_id, leave_reason") == [("ann", "left")]
+
+
+def test_what_was_due_for_a_build_that_failed_is_due_for_the_next(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    warehouse.refresh()
+    warehouse.client.execute_sql(MISCOUNTED)
+    _rescan(warehouse, joins="eve")
+    with pytest.raises(ModelsFailed, match="members_after_a_scan_equal_the_log"):
+        warehouse.refresh()
+    warehouse.client.execute_sql(_scans("members = members - 1", "how = 'cursor'"))
+
+    built = warehouse.refresh()
+
+    assert set(built.models) == OF_SCANS | OF_CHANGES
+    assert _differing(warehouse) == set()
+
+
+def test_building_some_models_leaves_the_rest_due(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    warehouse.refresh()
+    _rescan(warehouse, joins="eve")
+    warehouse.build(select=["segment_versions"])
+
+    built = warehouse.refresh()
+
+    assert set(built.models) == OF_SCANS | OF_CHANGES
+    assert _differing(warehouse) == set()
+
+
+def test_nothing_is_due_after_a_build_of_everything(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    warehouse.build()
+
+    assert warehouse.refresh().models == ()
+
+
+LOSSES = {
+    "a table": "drop table intercom.int_survivors cascade",
+    "a view": "drop view intercom.segment_membership_events",
+    "the mark": f"drop table intercom.{TABLE}",
+    "all marts": "drop schema intercom cascade",
+    "a view, now a table": "drop view intercom.contacts; create table intercom.contacts as select 1 as one",
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_everything_is_built_where_there_is_no_more(warehouse: Warehouse, loss: str) -> None:
+    _healthy(warehouse)
+    warehouse.refresh()
+    warehouse.client.execute_sql(LOSSES[loss])
+
+    built = warehouse.refresh()
+
+    assert built.models == MODELS
+    assert _differing(warehouse) == set()
+
+
+@pytest.mark.parametrize(
+    "file", ["marts/sync_runs.sql", "staging/schema.yml", "checks/no_deleted_segment_has_members.sql"]
+)
+def test_everything_is_built_from_files_that_are_not_those_of_the_last_build(
+    warehouse: Warehouse, sql: Path, file: str
+) -> None:
+    _healthy(warehouse)
+    warehouse.refresh(sql)
+    assert warehouse.refresh(sql).models == ()
+    (sql / file).write_text((sql / file).read_text() + "\n")
+
+    assert warehouse.refresh(sql).models == MODELS
+
+
+def test_the_same_files_elsewhere_are_the_same_files(warehouse: Warehouse, sql: Path) -> None:
+    warehouse.refresh()
+
+    assert warehouse.refresh(sql).models == ()
+
+
+def test_a_warning_is_told_for_as_long_as_it_holds(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann")
+
+    told = [[fault.check for fault in warehouse.refresh().faults] for _ in range(2)]
+    warehouse.meet("ann")
+
+    assert told == [["every_current_member_has_its_contact"]] * 2
+    assert warehouse.refresh().faults == ()
+
+
+def test_a_check_that_reads_what_is_due_stops_what_does_not_add_up(warehouse: Warehouse) -> None:
+    _healthy(warehouse)
+    warehouse.refresh()
+    warehouse.meet("ann")
+
+    with pytest.raises(ModelsFailed, match="every_row_is_there_once"):
+        warehouse.refresh()
+
+
+def test_what_moves_no_model_is_something_that_it_reads() -> None:
+    everything = {table for model in load_models() for table in model.loaded}
+
+    assert [model.name for model in load_models() if not model.unmoved_by <= everything] == []
+
+
+# What is described
+
+
+def test_every_described_column_is_built_and_every_built_one_described(warehouse: Warehouse) -> None:
+    warehouse.build()
+
+    built = warehouse.rows(
+        "select table_name, column_name from duckdb_columns() where schema_name = 'intercom' "
+        "order by table_name, column_index"
+    )
+    described = [
+        *((model.name, column) for model in load_models() for column in model.columns),
+        *((TABLE, column) for column in COLUMNS),
+    ]
+    assert built == sorted(described, key=lambda column: column[0])
+
+
+def test_every_description_is_a_comment_in_the_warehouse(warehouse: Warehouse) -> None:
+    warehouse.build()
+    warehouse.build()
+
+    relations = warehouse.rows(
+        "select table_name, comment from duckdb_tables() where schema_name = 'intercom' "
+        "union all select view_name, comment from duckdb_views() where schema_name = 'intercom' order by 1"
+    )
+    columns = warehouse.rows(
+        "select table_name, column_name, comment from duckdb_columns() where schema_name = 'intercom'"
+    )
+    assert relations == sorted([*((model.name, model.description) for model in load_models()), (TABLE, DESCRIPTION)])
+    described = [(model.name, column, text) for model in load_models() for column, text in model.columns.items()]
+    assert sorted(columns) == sorted([*described, *((TABLE, *column) for column in COLUMNS.items())])
+
+
+def test_every_description_says_something() -> None:
+    texts = [text for model in load_models() for text in (model.description, *model.columns.values())]
+
+    assert [text for text in texts if not text or not text.endswith(".")] == []
+
+
+def test_every_relation_begins_with_the_workspace() -> None:
+    assert {next(iter(model.columns)) for model in load_models()} == {"workspace_id"}
+
+
+def test_the_marts_are_those_that_were_promised() -> None:
+    views = {model.name for model in load_models() if model.name in MARTS and model.materialized == "view"}
+
+    assert sorted(MARTS) == [
+        "contacts",
+        "current_segment_members",
+        "segment_daily",
+        "segment_membership_events",
+        "segment_membership_snapshots",
+        "segment_memberships",
+        "segment_versions",
+        "segments",
+        "sync_runs",
+    ]
+    assert views >= {"contacts", "segment_membership_snapshots"}

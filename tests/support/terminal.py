@@ -1,0 +1,69 @@
+"""The command as a process of its own, in an environment as bare as cron's."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandbox.api import create_app, serving
+from sandbox.world import Workspace
+
+from .deployments import NO_QUOTA
+
+COMMAND = Path(sys.executable).parent / "intercom-warehouse"
+TOKEN = "token-canary-5f3a"
+
+
+@dataclass
+class Terminal:
+    """A shell somewhere else, with an environment as bare as cron's."""
+
+    folder: Path
+    workspace: Workspace
+    url: str
+    held: ExitStack = field(default_factory=ExitStack)
+
+    def run(self, *arguments: str, wrapped_by: tuple[str, ...] = (), **variables: Any) -> "Ended":
+        environment = self.environment(**variables)
+        done = subprocess.run(
+            [*wrapped_by, COMMAND, *arguments], cwd="/", env=environment, capture_output=True, text=True, timeout=120
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def environment(self, **variables: Any) -> dict[str, str]:
+        given = {
+            "WAREHOUSE__DATA_DIR": str(self.folder),
+            "SOURCES__INTERCOM__BASE_URL": self.url,
+            "SOURCES__INTERCOM__ACCESS_TOKEN": TOKEN,
+        } | variables
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass
+class Ended:
+    """How a process ended."""
+
+    exit_code: int
+    output: str
+    errors: str
+
+    @property
+    def is_one_paragraph(self) -> bool:
+        """Whether what was said is readable: no traceback, no token, no more than a few lines."""
+        said = self.errors.strip()
+        return bool(said) and "Traceback" not in said and TOKEN not in self.output + said and said.count("\n") < 8
+
+
+@contextmanager
+def a_terminal(folder: Path) -> Iterator[Terminal]:
+    """One from which a workspace of 120 contacts can be synced."""
+    workspace = Workspace(contacts=120, segments=6, token=TOKEN)
+    with serving(create_app(workspace, limit=NO_QUOTA)) as url:
+        yield Terminal(folder, workspace, url)
+
+
+CANARY = "canary-b81d"
+LOGGING_ALL = "import logging; logging.basicConfig(level=1); from pipelines.cli import main; main()"
