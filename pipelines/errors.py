@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
-from sources.intercom.api import IntercomError, Refused, Unavailable
+from sources.intercom.api import IntercomError, Refused, SetupError, Unavailable
 
 
 class ExitCode(IntEnum):
@@ -78,6 +78,8 @@ def exit_code_of(error: BaseException) -> ExitCode:
     """The exit code that an error leads to."""
     if isinstance(error, WarehouseError):
         return error.exit_code
+    if isinstance(error, SetupError):
+        return ExitCode.USAGE
     if isinstance(error, Refused):
         return ExitCode.REFUSED
     return ExitCode.UNAVAILABLE if isinstance(error, Unavailable) else ExitCode.UNEXPECTED

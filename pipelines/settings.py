@@ -15,11 +15,9 @@ from dlt.common.configuration.exceptions import ConfigFieldMissingException, Con
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 from dlt.common.runtime.run_context import switch_context
-from dlt.common.typing import TSecretStrValue
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
-from sources.intercom.api import BASE_URLS, is_too_old, version
-from sources.intercom.tables import Privacy, problems
+from sources.intercom.settings import IntercomSettings
 
 from .errors import Misconfigured
 
@@ -34,62 +32,6 @@ SET_CREDENTIALS = (
 )
 
 Settings = TypeVar("Settings", bound=BaseConfiguration)
-
-
-@configspec
-class IntercomSettings(BaseConfiguration):
-    """Section `[sources.intercom]`; `.dlt/config.toml` tells what each means, and in which unit it is."""
-
-    access_token: TSecretStrValue = None  # type: ignore[assignment]  # dlt's way of saying "required"
-    region: str = None  # type: ignore[assignment]
-    api_version: str = None  # type: ignore[assignment]
-    rate_limit_share: float = None  # type: ignore[assignment]
-    overlap: int = None  # type: ignore[assignment]
-    max_shrink: float = None  # type: ignore[assignment]
-    sweep_every: float = None  # type: ignore[assignment]
-    sweep_budget: int = None  # type: ignore[assignment]
-    include_segments: list[str] = None  # type: ignore[assignment]
-    exclude_segments: list[str] = None  # type: ignore[assignment]
-    exclude_columns: list[str] = None  # type: ignore[assignment]
-    hash_columns: list[str] = None  # type: ignore[assignment]
-    hash_key: TSecretStrValue | None = None
-    base_url: str | None = None
-
-    def on_resolved(self) -> None:
-        """Checks what can be checked without asking Intercom."""
-        self.access_token = self.access_token.strip()
-        self.region = self.region.lower()
-        self.api_version = version(self.api_version).name
-        if is_too_old(self.api_version):
-            raise Misconfigured(
-                f"Version {self.api_version} of Intercom's API cannot search contacts as a sync needs it: set "
-                "SOURCES__INTERCOM__API_VERSION to Preview, or to a number from 2.7 on."
-            )
-        if self.region not in BASE_URLS:
-            raise Misconfigured(
-                f"There is no Intercom region {self.region!r}: set SOURCES__INTERCOM__REGION to us, eu or au."
-            )
-        for name in ("rate_limit_share", "max_shrink"):
-            if not 0 < getattr(self, name) <= 1:
-                raise Misconfigured(
-                    f"{name} is a part of a whole: set it between 0 and 1, not to {getattr(self, name)}."
-                )
-        for name, unit in (("overlap", "seconds"), ("sweep_every", "hours"), ("sweep_budget", "calls")):
-            if getattr(self, name) < 0:
-                raise Misconfigured(f"{name} is a number of {unit}: set it to 0 or more, not to {getattr(self, name)}.")
-        for problem in problems(self.exclude_columns, self.hash_columns, self.hash_key):
-            raise Misconfigured(problem)
-
-    @property
-    def url(self) -> str:
-        """The API's base address: `base_url` where given, else the region's."""
-        return self.base_url or BASE_URLS[self.region]
-
-    @property
-    def privacy(self) -> Privacy:
-        """What of contacts is not to be kept."""
-        key = (self.hash_key or "").encode()
-        return Privacy(frozenset(self.exclude_columns), frozenset(self.hash_columns), key)
 
 
 @configspec

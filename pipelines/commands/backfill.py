@@ -13,7 +13,6 @@ from math import ceil
 
 import dlt
 
-from sources.intercom import BESIDE_CONTACTS, intercom_backfill
 from sources.intercom.api import App, version
 from sources.intercom.memberships import BYTES_A_CONTACT
 from sources.intercom.readings import (
@@ -22,19 +21,20 @@ from sources.intercom.readings import (
     ChunkReading,
     Estimate,
     FirstLoadState,
+    LoadedTables,
     Period,
     estimates,
     moment_of,
 )
-from sources.intercom.resources import saved
+from sources.intercom.resources import BESIDE_CONTACTS, intercom_backfill, saved_state
 from sources.intercom.search import Dates, Progress
 from sources.intercom.tables import Fields
 
 from ..errors import ExitCode, Misconfigured, causes, plain_errors
 from ..folder import Run
-from ..loading import known_fields, load_package, part_store_of, remembering, source_state
+from ..loading import known_fields, load_package, part_store_of, source_state
 from ..models import Fault
-from ..runs import Job, check_purpose, check_region
+from ..runs import Job, check_purpose
 from ..steps import Step
 
 DEFAULT_CHUNK = timedelta(days=7)
@@ -205,7 +205,7 @@ class Backfill(Job):
         """The workspace, and how many chunks are loaded. Where nothing ever was, not even a folder is made."""
         if not self.warehouse.is_used:
             app = self._ask_whose_token()
-            check_region(app, self.settings)
+            self.settings.check_region(app)
             return app, 0
         with self.warehouse.held(self._lock_request("backfill --dry-run")):
             pipeline = self.warehouse.pipeline(self.workspace)
@@ -219,14 +219,14 @@ class Backfill(Job):
         self.say(Step(words, "read_chunks", chunks=period.size, chunks_loaded=loaded.chunks))
         with self.watch(progress):
             for chunk in period.chunks()[loaded.chunks :]:
-                with remembering(pipeline, app.id_code) as memory:
+                with LoadedTables(pipeline.sql_client, app.id_code) as tables:
                     reading = ChunkReading(
                         self._connect,
                         chunk,
                         workspace_id=app.id_code,
                         dates=self._dates(app),
                         cursor=cursor,
-                        memory=memory,
+                        memory=tables,
                         fields=fields,
                         progress=progress,
                     )
@@ -278,7 +278,7 @@ def sync_cursor(pipeline: dlt.Pipeline) -> int | None:
     A first load that is not over has its cursor, too: what changed since it began is read when it is over.
     """
     state = source_state(pipeline)
-    cursor = saved(state).cursor
+    cursor = saved_state(state).cursor
     if cursor is not None:
         return cursor
     if stage := state.get("first_load"):

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from sources.intercom.api import App, Pacer, Retries, Usage
 from sources.intercom.search import count, everyone
+from sources.intercom.settings import IntercomSettings
 
 from ..destinations import Warehouse
 from ..folder import LockRequest
-from ..runs import check_identity, connection
-from ..settings import IntercomSettings
+from ..runs import check_identity
 
 IMPATIENT = Retries(attempts=2, wait_initial=0.2)
 """Somebody is waiting for the answer."""
@@ -35,6 +35,6 @@ def run_checks(warehouse: Warehouse, settings: IntercomSettings, workspace: str)
 
 
 async def _access(settings: IntercomSettings, pacer: Pacer) -> tuple[App, int, int]:
-    async with connection(settings, pacer, Usage(), retries=IMPATIENT) as client:
+    async with settings.client(pacer, Usage(), retries=IMPATIENT) as client:
         app = (await client.me()).app
         return app, len(await client.segments()), await count(client, everyone())

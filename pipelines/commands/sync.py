@@ -12,11 +12,20 @@ from datetime import datetime, timedelta
 
 import dlt
 
-from sources.intercom import intercom, intercom_first_load
-from sources.intercom.api import App, version
-from sources.intercom.memberships import Guard, Limits, ReadingResult, RunOptions, SavedState, Selection
-from sources.intercom.readings import FirstLoad, FirstLoadState, Preview, Reading, preview
-from sources.intercom.resources import saved
+from sources.intercom import intercom
+from sources.intercom.api import App, Intercom
+from sources.intercom.memberships import ReadingResult, RunOptions
+from sources.intercom.readings import (
+    FirstLoad,
+    FirstLoadState,
+    LoadedTables,
+    Preview,
+    Reading,
+    RunInputs,
+    check_clock,
+    preview,
+)
+from sources.intercom.resources import intercom_first_load, saved_state
 from sources.intercom.search import Progress
 from sources.intercom.tables import Fields
 
@@ -25,16 +34,14 @@ from ..folder import Run
 from ..loading import (
     Background,
     PartStore,
-    RawMemory,
     known_fields,
     load_package,
     new_runs,
     part_store_of,
-    remembering,
     source_state,
 )
 from ..models import Build, load_checks
-from ..runs import Job, check_clock, check_purpose
+from ..runs import Job, check_purpose
 from ..steps import Step
 
 
@@ -105,51 +112,63 @@ class Sync(Job):
         with plain_errors(self.warehouse.explain), self.warehouse.held(self._lock_request("sync --plan")):
             pipeline = self.warehouse.pipeline(self.workspace)
             app = self._introduce(pipeline)
-            options, before = self._options(app, "preview"), saved(source_state(pipeline))
-            with remembering(pipeline, app.id_code) as memory:
-                check_clock(self.clock(), memory)
-                return asyncio.run(preview(self._connect(), options, saved=before, memory=memory))
+            inputs = self._inputs(pipeline, app, "preview")
+            with inputs.tables as tables:
+                check_clock(self.clock(), tables)
+                return asyncio.run(preview(self._connect(), inputs.options, saved=inputs.saved, memory=tables))
 
     def _load(self, pipeline: dlt.Pipeline, app: App, run_id: str) -> ReadingResult:
-        options, fields = self._options(app, run_id), Fields(known_fields(pipeline), self.settings.privacy)
-        before = saved(source_state(pipeline))
-        store = part_store_of(pipeline)
-        with remembering(pipeline, app.id_code) as memory:
-            check_clock(self.clock(), memory)
-        first = self._load_first(pipeline, store, options, fields) if before.cursor is None else None
+        inputs, store = self._inputs(pipeline, app, run_id), part_store_of(pipeline)
+        check_clock(self.clock(), inputs.tables)
+        first = self._load_first(pipeline, store, inputs) if inputs.saved.cursor is None else None
         store.clear()
         if first:
-            with remembering(pipeline, app.id_code) as memory:
-                if found := first.found(memory):
+            with inputs.tables as tables:
+                if found := first.found(tables):
                     return found
-                before, options = first.saved, options if first.is_small else after_first_load(options, memory)
-        return self._load_news(pipeline, options, fields, before).found
+                inputs = inputs_after_first_load(inputs, first)
+        return self._load_changes(pipeline, inputs).result
 
-    def _load_news(self, pipeline: dlt.Pipeline, options: RunOptions, fields: Fields, before: SavedState) -> Reading:
-        """Loads what changed since the last run or, where that is all, everything."""
+    def _inputs(self, pipeline: dlt.Pipeline, app: App, run_id: str) -> RunInputs:
+        state = source_state(pipeline)
+        return RunInputs(
+            self.settings.options(app, run_id, clock=self.clock, full=self.full, accept_shrink=self.accept_shrink),
+            saved_state(state),
+            LoadedTables(pipeline.sql_client, app.id_code),
+            Fields(known_fields(pipeline), self.settings.privacy),
+        )
+
+    def _load_changes(self, pipeline: dlt.Pipeline, inputs: RunInputs) -> Reading:
+        """Loads what changed since the last run; in a first run of a small workspace that is everything."""
         self.say(Step("Reading segments, contacts and memberships", "read_changes"))
-        with remembering(pipeline, options.workspace_id) as memory:
-            progress = Progress(self.usage, self._pacer)
-            reading = Reading(self._connect, options, memory=memory, saved=before, fields=fields, progress=progress)
-            source = intercom(reading)
-            source.resources.add(new_runs(self.warehouse.journal, options.workspace_id, memory, self.workspace))
-            began = time.monotonic()
-            with self.watch(progress):
-                pipeline.extract(source)
-            self._reading_seconds += time.monotonic() - began
+        reading, progress = self._reading(inputs)
+        options = inputs.options
+        source = intercom(self.settings.access_token, full=options.full, reading=reading)
+        source.resources.add(new_runs(self.warehouse.journal, options.workspace_id, inputs.tables, self.workspace))
+        began = time.monotonic()
+        with inputs.tables, self.watch(progress):
+            pipeline.extract(source)
+        self._reading_seconds += time.monotonic() - began
         self.say(Step("Loading", "load"))
         load_package(pipeline)
         return reading
 
-    def _load_first(self, pipeline: dlt.Pipeline, store: PartStore, options: RunOptions, fields: Fields) -> FirstLoad:
-        """Loads a large workspace that was never loaded as a whole; a small one is left to the run."""
+    def _reading(self, inputs: RunInputs) -> tuple[Reading, Progress]:
+        async def prepare(_: Intercom) -> RunInputs:
+            return inputs
+
+        progress = Progress(self.usage, self._pacer)
+        return Reading(self._connect, prepare, progress), progress
+
+    def _load_first(self, pipeline: dlt.Pipeline, store: PartStore, inputs: RunInputs) -> FirstLoad:
+        """Loads a large workspace that was never loaded as a whole. A small one is left to the run that follows."""
         interruptions = store.interruptions()
         self._load_parts(pipeline, store)
         kept, progress = source_state(pipeline).get("first_load"), Progress(self.usage, self._pacer)
         first = FirstLoad(
             self._connect,
-            options,
-            fields=fields,
+            inputs.options,
+            fields=inputs.fields,
             progress=progress,
             stage=FirstLoadState(**kept) if kept else None,
             interruptions=interruptions,
@@ -158,9 +177,9 @@ class Sync(Job):
         self.say(Step("Reading everything for the first time", "read_everything"))
         store.open()
         with (
-            remembering(pipeline, options.workspace_id) as memory,
+            inputs.tables as tables,
             self.watch(progress),
-            Background(self._timed(first.read(memory)), store.close),
+            Background(self._timed(first.read(tables)), store.close),
         ):
             load_checks()  # reads the models' SQL while the first answers come
             self._load_parts(pipeline, store)
@@ -178,21 +197,6 @@ class Sync(Job):
             rows = sum(part.rows for part in package)
             self.say(Step(f"Loading {rows:,} rows", "load", rows=rows))
             load_package(pipeline)
-
-    def _options(self, app: App, run_id: str) -> RunOptions:
-        settings = self.settings
-        return RunOptions(
-            workspace_id=app.id_code,
-            run_id=run_id,
-            clock=self.clock,
-            guard=Guard(settings.max_shrink, accept=self.accept_shrink),
-            version=version(settings.api_version),
-            timezone=app.timezone,
-            limits=Limits(timedelta(hours=settings.sweep_every), settings.sweep_budget),
-            overlap=settings.overlap,
-            full=self.full,
-            selection=Selection(settings.include_segments, settings.exclude_segments),
-        )
 
     def _outcome(self, run: Run, found: ReadingResult, built: Build) -> Outcome:
         return Outcome(
@@ -217,12 +221,16 @@ class Sync(Job):
         )
 
 
-def after_first_load(options: RunOptions, memory: RawMemory) -> RunOptions:
-    """The terms of the run that follows a first load: everything was read just now, so it sweeps nothing.
+def inputs_after_first_load(inputs: RunInputs, first: FirstLoad) -> RunInputs:
+    """The inputs of the run that follows a first load."""
+    if first.is_small:
+        return replace(inputs, saved=first.saved)
+    return replace(inputs, saved=first.saved, options=_after_first_load(inputs.options, inputs.tables))
 
-    Its observations are later than theirs, also by a clock too coarse to tell.
-    """
-    newest = memory.newest_observation()
+
+def _after_first_load(options: RunOptions, tables: LoadedTables) -> RunOptions:
+    """All segments were just swept, so the run sweeps none. Its observations are later, even on a coarse clock."""
+    newest = tables.newest_observation()
 
     def later() -> datetime:
         now = options.clock()

@@ -2,7 +2,6 @@
 
 from .background import Background
 from .contact_rows import Mentions, is_id, pseudonym
-from .known import RawMemory, remembering
 from .load import known_fields, load_package, part_store_of, source_state
 from .packages import PendingPackage, pending_packages, stuck_packages_told
 from .part_store import PartStore
@@ -14,7 +13,6 @@ __all__ = [
     "Mentions",
     "PartStore",
     "PendingPackage",
-    "RawMemory",
     "is_id",
     "known_fields",
     "load_package",
@@ -23,7 +21,6 @@ __all__ = [
     "part_store_of",
     "pending_packages",
     "pseudonym",
-    "remembering",
     "repair_packages",
     "set_aside",
     "source_state",

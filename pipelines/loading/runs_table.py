@@ -8,17 +8,17 @@ from pathlib import Path
 import dlt
 import pyarrow as pa
 
+from sources.intercom.readings import LoadedTables
 from sources.intercom.resources import INSERT_ONLY
 from sources.intercom.tables import RUNS, RUNS_KEY, rows_table
 
 from ..folder import Run, read_journal
-from .known import RawMemory
 
 
 @dlt.resource(name="runs", primary_key=RUNS_KEY, write_disposition=INSERT_ONLY)
-def new_runs(path: Path, workspace_id: str, memory: RawMemory, pipeline_name: str) -> Iterator[pa.Table]:
+def new_runs(path: Path, workspace_id: str, tables: LoadedTables, pipeline_name: str) -> Iterator[pa.Table]:
     """One row per ended run that the warehouse does not have yet: it lags one run, whose end nobody knew before."""
-    newest = memory.newest_run(pipeline_name)
+    newest = tables.newest_run(pipeline_name)
     unloaded = [run for run in read_journal(path) if run.pipeline_name == pipeline_name and _is_after(run, newest)]
     yield rows_table(RUNS, [asdict(run) | {"workspace_id": workspace_id} | _moments(run) for run in unloaded])
 

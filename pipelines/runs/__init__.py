@@ -1,7 +1,7 @@
 """What every run shares: the job, the journal entry, identity checks."""
 
-from .identity import bound_workspace, check_clock, check_identity, check_purpose, check_region
-from .job import FIRST_CALL_ATTEMPTS, Job, Say, build_models, connection, introduce, silently, utc_now
+from .identity import bound_workspace, check_identity, check_purpose
+from .job import FIRST_CALL_ATTEMPTS, Job, Say, build_models, introduce, silently, utc_now
 from .recording import recorded
 
 __all__ = [
@@ -10,11 +10,8 @@ __all__ = [
     "Say",
     "bound_workspace",
     "build_models",
-    "check_clock",
     "check_identity",
     "check_purpose",
-    "check_region",
-    "connection",
     "introduce",
     "recorded",
     "silently",

@@ -14,12 +14,13 @@ import httpx
 from sources.intercom.api import PATIENT, App, Intercom, Pacer, Retries, Usage
 from sources.intercom.memberships import Clock
 from sources.intercom.search import Progress
+from sources.intercom.settings import IntercomSettings
 
 from ..destinations import MARTS, RAW, Warehouse
 from ..folder import AT_ONCE, LockRequest, Run
 from ..loading import load_package, repair_packages
 from ..models import Build, build, published_marts, refresh
-from ..settings import DEFAULT_WORKSPACE, IntercomSettings
+from ..settings import DEFAULT_WORKSPACE
 from ..steps import Step
 from .identity import check_identity, check_purpose
 from .recording import recorded
@@ -106,7 +107,7 @@ class Job:
 
     def _connect(self, retries: Retries | None = None) -> Intercom:
         retries = retries or self.retries
-        return connection(self.settings, self._pacer, self.usage, retries=retries, transport=self.transport)
+        return self.settings.client(self._pacer, self.usage, retries=retries, transport=self.transport)
 
     def _finish_pending(self, pipeline: dlt.Pipeline) -> None:
         if pipeline.has_pending_data:
@@ -119,26 +120,6 @@ class Job:
         built = refresh_models(pipeline)
         self.warehouse.publish(published_marts(), self.say)
         return built
-
-
-def connection(
-    settings: IntercomSettings,
-    pacer: Pacer,
-    usage: Usage,
-    *,
-    retries: Retries = PATIENT,
-    transport: httpx.AsyncBaseTransport | None = None,
-) -> Intercom:
-    """A client for the configured workspace."""
-    return Intercom(
-        settings.url,
-        settings.access_token,
-        version=settings.api_version,
-        pacer=pacer,
-        usage=usage,
-        retries=retries,
-        transport=transport,
-    )
 
 
 async def introduce(client: Intercom) -> App:

@@ -10,13 +10,14 @@ import httpx
 
 from pipelines.commands import Outcome, Sync
 from pipelines.destinations import Warehouse
-from pipelines.settings import IntercomSettings, sandbox_settings
+from pipelines.settings import sandbox_settings
 from sandbox.api import create_app, in_process
 from sandbox.people import DAY_SECONDS
 from sandbox.segments import All, Attribute, Rule
 from sandbox.segments.rules import Everyone, OlderThan, Tagged, Within
 from sandbox.world import Workspace
 from sources.intercom.api import Retries
+from sources.intercom.settings import IntercomSettings
 
 AT_ONCE = Retries(attempts=3, wait_initial=0, wait_max=0, wait_jitter=0)
 NO_QUOTA = 1_000_000

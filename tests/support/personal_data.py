@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.settings import IntercomSettings
+from sources.intercom.settings import IntercomSettings
 from sources.intercom.tables.privacy import COLUMNS, NESTED
 
 PACKED = re.compile(rb"eJ[\w+/-]{30,}={0,2}")

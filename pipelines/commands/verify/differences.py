@@ -6,15 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from heapq import nsmallest
-from typing import Any
-
-from dlt.destinations.sql_client import SqlClientBase
 
 from sources.intercom.api import ContactStatus, Intercom, QueryRefused, each
 from sources.intercom.memberships import RememberedSegment
+from sources.intercom.readings import LoadedTables
 from sources.intercom.search import ask, count, members_of
-
-from ...loading import RawMemory
 
 Pair = tuple[str, str]
 """A segment's id and a contact's."""
@@ -46,18 +42,17 @@ class Known:
         return {pair for pair in pairs if pair[0] not in excluded}
 
 
-def known(client: SqlClientBase[Any], workspace_id: str, *, sample: int, seed: int) -> Known:
+def known(tables: LoadedTables, *, sample: int, seed: int) -> Known:
     """What the raw tables say of a sample of a workspace's contacts."""
-    memory = RawMemory(client, workspace_id)
-    contacts = memory.contacts()
+    contacts = tables.contacts()
     drawn = draw(contacts, sample, seed)
     if not drawn:
         return Known(0, {}, set(), {})
     found = Known(
         contacts_known=len(contacts),
-        contacts=memory.loaded(drawn),
-        pairs=memory.memberships(drawn),
-        segments=memory.segments(),
+        contacts=tables.loaded(drawn),
+        pairs=tables.memberships(drawn),
+        segments=tables.segments(),
     )
     return replace(found, pairs=found.comparable(found.pairs))
 

@@ -16,6 +16,8 @@ import httpx
 
 from sources.intercom.api import PATIENT, App, Intercom, Pacer, Retries, Usage, each, unnoticed
 from sources.intercom.memberships import Clock
+from sources.intercom.readings import LoadedTables
+from sources.intercom.settings import IntercomSettings
 
 from ...destinations import Warehouse
 from ...errors import ExitCode, Misconfigured
@@ -25,12 +27,11 @@ from ...runs import (
     bound_workspace,
     check_identity,
     check_purpose,
-    connection,
     introduce,
     recorded,
     utc_now,
 )
-from ...settings import DEFAULT_WORKSPACE, IntercomSettings
+from ...settings import DEFAULT_WORKSPACE
 from .differences import DifferenceExplainer, Explanation, Known, Pair, known
 
 DEFAULT_SAMPLE = 100
@@ -137,7 +138,7 @@ class Verify:
         return asyncio.run(introduce(self._connect(replace(self.retries, attempts=first_attempts))))
 
     def _connect(self, retries: Retries) -> Intercom:
-        return connection(self.settings, self._pacer, self.usage, retries=retries, transport=self.transport)
+        return self.settings.client(self._pacer, self.usage, retries=retries, transport=self.transport)
 
     def _known(self, app: App) -> Known:
         """What the warehouse says. It is held for this moment only: asking takes longer, and no sync is to wait for it.
@@ -148,8 +149,8 @@ class Verify:
         with self.warehouse.held(LockRequest("verify", self.workspace)):
             pipeline = self.warehouse.pipeline(self.workspace)
             check_bound(app, self.settings, pipeline)
-            with pipeline.sql_client() as client:
-                return known(client, app.id_code, sample=self.sample, seed=self.seed)
+            with LoadedTables(pipeline.sql_client, app.id_code) as tables:
+                return known(tables, sample=self.sample, seed=self.seed)
 
     async def _ask(self, known: Known) -> tuple[dict[str, set[str] | None], dict[Pair, Explanation]]:
         """Each contact's segments in Intercom's words, and explanations of what differs."""

@@ -27,7 +27,7 @@ from .client import (
     page_calls,
     unnoticed,
 )
-from .errors import IntercomError, QueryRefused, Refused, Unavailable, Unreadable, unreadable
+from .errors import IntercomError, QueryRefused, Refused, SetupError, Unavailable, Unreadable, unreadable
 from .rate_limit import WINDOW_SECONDS, Pacer
 from .versions import Version, is_too_old, version
 
@@ -54,6 +54,7 @@ __all__ = [
     "RemovedContact",
     "Retries",
     "Segment",
+    "SetupError",
     "SharedClient",
     "Unavailable",
     "Unreadable",

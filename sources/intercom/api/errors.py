@@ -23,6 +23,10 @@ class QueryRefused(Refused):
     """Intercom does not know a field or an operator of a search: what was asked has to be found out another way."""
 
 
+class SetupError(IntercomError):
+    """A setting, the token's workspace, the clock or the destination has to change first. Nothing was written."""
+
+
 class Unavailable(IntercomError):
     """Intercom or the network did not answer properly, retries included: try again later."""
 

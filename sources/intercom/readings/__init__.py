@@ -2,10 +2,14 @@
 
 from .backfill import By, CameShort, ChunkReading, Estimate, Period, estimates, moment_of
 from .first_load import FirstLoad, FirstLoadState, Interruptions, Part, Sweep, state_after_first_load
+from .inputs import ALL_TABLES, MEMBERSHIP_TABLES, Prepare, RunInputs, check_clock, check_workspace
+from .loaded import LoadedTables
 from .preview import Preview, preview
 from .sync import Reading
 
 __all__ = [
+    "ALL_TABLES",
+    "MEMBERSHIP_TABLES",
     "By",
     "CameShort",
     "ChunkReading",
@@ -13,11 +17,16 @@ __all__ = [
     "FirstLoad",
     "FirstLoadState",
     "Interruptions",
+    "LoadedTables",
     "Part",
     "Period",
+    "Prepare",
     "Preview",
     "Reading",
+    "RunInputs",
     "Sweep",
+    "check_clock",
+    "check_workspace",
     "estimates",
     "moment_of",
     "preview",

@@ -17,7 +17,7 @@ from ..api import JSON, Intercom, Unavailable, gathered, page_calls
 from ..memberships import Memory
 from ..search import SMALLEST_WINDOW, ContactSearch, Dates, Progress, Window, all_of, count
 from ..tables import Contact, Fields, SentContact
-from .sync import produced
+from .producing import produced
 
 By = Literal["created_at", "updated_at"]
 UNFINISHED = "backfills"

@@ -1,22 +1,26 @@
-"""The dlt resources."""
+"""The dlt resources, and the sources of a first load and of a backfill."""
 
-from .contacts import INSERT_ONLY, UPSERT, HighWaterMark, Loadable, chunk_contacts, contacts, kept, kept_contacts
+from .backfill import BESIDE_CONTACTS, intercom_backfill
+from .contacts import HighWaterMark, contacts
+from .dispositions import INSERT_ONLY
+from .extraction import Readings, own_reading
+from .first_load import intercom_first_load
 from .memberships import contact_activities, contact_removals, membership_changes, scans, segment_scans, segments
-from .state import saved
+from .state import saved_state
 
 __all__ = [
+    "BESIDE_CONTACTS",
     "INSERT_ONLY",
-    "UPSERT",
     "HighWaterMark",
-    "Loadable",
-    "chunk_contacts",
+    "Readings",
     "contact_activities",
     "contact_removals",
     "contacts",
-    "kept",
-    "kept_contacts",
+    "intercom_backfill",
+    "intercom_first_load",
     "membership_changes",
-    "saved",
+    "own_reading",
+    "saved_state",
     "scans",
     "segment_scans",
     "segments",

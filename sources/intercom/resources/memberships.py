@@ -8,7 +8,6 @@ import pyarrow as pa
 from msgspec import structs
 
 from ..memberships import RunOptions, Scan, changes_of, scans_of
-from ..readings import Reading
 from ..tables import (
     CONTACT_ACTIVITIES,
     CONTACT_ACTIVITIES_KEY,
@@ -20,52 +19,57 @@ from ..tables import (
     SEGMENTS_KEY,
     rows_table,
 )
-from .contacts import INSERT_ONLY, UPSERT
+from .dispositions import INSERT_ONLY, UPSERT
+from .extraction import Readings
 
 
 @dlt.resource(primary_key=SEGMENTS_KEY, write_disposition=INSERT_ONLY)
-async def segments(reading: Reading) -> AsyncIterator[pa.Table]:
+async def segments(readings: Readings) -> AsyncIterator[pa.Table]:
     """One row per version of a segment's definition.
 
     The cursor on `updated_at` is one per segment: with a single one for all, a segment that a short list hid at first
     would be older than the cursor when it appears, and never be written.
     """
-    # binds the pipeline's name to this workspace
+    reading = readings.current()
+    versions = await reading.new_versions()
     dlt.current.source_state()["workspace_id"] = reading.options.workspace_id
-    yield _stamped(reading.options, SEGMENTS, await reading.new_versions())
+    yield _stamped(reading.options, SEGMENTS, versions)
 
 
 @dlt.resource(primary_key=CONTACT_ACTIVITIES_KEY, write_disposition=INSERT_ONLY)
-async def contact_activities(reading: Reading) -> AsyncIterator[pa.Table]:
-    """One row per event of the activity feed: contacts made, merged, deleted."""
+async def contact_activities(readings: Readings) -> AsyncIterator[pa.Table]:
+    """One row per event of the activity feed: contacts created, merged, deleted."""
+    reading = readings.current()
     async for page in reading.activities():
         rows = _stamped(reading.options, CONTACT_ACTIVITIES, [structs.asdict(activity) for activity in page])
-        yield reading.fields.privacy.veiled(rows)
-    dlt.current.source_state()["feed"] = reading.feed_cursor
+        yield reading.inputs.fields.privacy.veiled(rows)
+    state = dlt.current.source_state()
+    state["workspace_id"], state["feed"] = reading.options.workspace_id, reading.feed_cursor
 
 
 @dlt.resource(selected=False)
-async def scans(reading: Reading) -> AsyncIterator[list[Scan]]:
-    """What each look at a segment found; the two tables below are made of it."""
-    async for batch in reading.scans():
+async def scans(readings: Readings) -> AsyncIterator[list[Scan]]:
+    """The scans that the next two tables are made of."""
+    async for batch in readings.current().scans():
         yield batch
 
 
 @dlt.transformer(primary_key=MEMBERSHIP_CHANGES_KEY, write_disposition=INSERT_ONLY)
-def membership_changes(batch: list[Scan], options: RunOptions) -> pa.Table:
-    """One row per contact seen to enter or to have left a segment: a log, never rewritten."""
-    return changes_of(batch, options)
+def membership_changes(batch: list[Scan], readings: Readings) -> pa.Table:
+    """One row per contact found to have joined or left a segment: a log, never rewritten."""
+    return changes_of(batch, readings.current().options)
 
 
 @dlt.transformer(primary_key=SEGMENT_SCANS_KEY, write_disposition=UPSERT)
-def segment_scans(batch: list[Scan], options: RunOptions) -> pa.Table:
-    """One row per run and segment: how it was looked at, when, and whether that counts as an observation."""
-    return scans_of(batch, options)
+def segment_scans(batch: list[Scan], readings: Readings) -> pa.Table:
+    """One row per run and segment: how and when it was scanned, and whether the scan counts as an observation."""
+    return scans_of(batch, readings.current().options)
 
 
 @dlt.resource(primary_key=CONTACT_REMOVALS_KEY, write_disposition=INSERT_ONLY)
-async def contact_removals(reading: Reading) -> AsyncIterator[pa.Table]:
-    """One row per contact found gone, or found again (`active`): a log, since archiving can be undone."""
+async def contact_removals(readings: Readings) -> AsyncIterator[pa.Table]:
+    """One row per contact found removed, or active again: a log, since archiving can be undone."""
+    reading = readings.current()
     async for rows in reading.contact_removals():
         yield _stamped(reading.options, CONTACT_REMOVALS, rows)
     if reading.scanning:

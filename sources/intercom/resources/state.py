@@ -1,19 +1,29 @@
-"""What the source's dlt state says of earlier runs."""
+"""The source's dlt state: what earlier runs left in it."""
 
 from typing import Any
 
 from ..memberships import SavedState
 from ..readings import FirstLoadState, state_after_first_load
 
+MEMBERSHIPS_READ_TO = "memberships_read_to"
+"""The cursor of the last run that read memberships, where later runs loaded contacts alone."""
 
-def saved(state: dict[str, Any]) -> SavedState:
-    """What the source's state says of earlier runs."""
+
+def saved_state(state: dict[str, Any], *, reads_memberships: bool = True) -> SavedState:
+    """What a run starts from.
+
+    A run that reads memberships starts where the last such run ended. Contacts that other runs have loaded since then
+    all count as changed.
+    """
     if stage := state.get("first_load"):
         return state_after_first_load(FirstLoadState(**stage))
-    cursor = state.get("resources", {}).get("contacts", {}).get("incremental", {}).get("updated_at", {})
+    incremental = state.get("resources", {}).get("contacts", {}).get("incremental", {}).get("updated_at", {})
+    cursor, began_at = incremental.get("last_value"), state.get("began_at")
+    if reads_memberships and MEMBERSHIPS_READ_TO in state:
+        cursor, began_at = state[MEMBERSHIPS_READ_TO], None
     return SavedState(
-        cursor=cursor.get("last_value"),
-        began_at=state.get("began_at"),
+        cursor=cursor,
+        began_at=began_at,
         unaccounted=state.get("unaccounted"),
         feed=state.get("feed"),
         asked_until=state.get("asked_until"),

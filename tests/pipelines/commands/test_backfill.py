@@ -330,7 +330,7 @@ def test_another_workspaces_token_is_refused_before_anything_is_written(
     other = make_deployment(workspace_id="umbrella", seed=1)
     before = loaded(other)
 
-    with pytest.raises(Misconfigured, match="belongs to umbrella"):
+    with pytest.raises(SetupError, match="belongs to umbrella"):
         backfill(other, chunk=90 * DAY)
 
     assert loaded(other) == before

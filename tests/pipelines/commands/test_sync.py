@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from pipelines.errors import ExitCode, Misconfigured, ModelsFailed
+from pipelines.errors import ExitCode, ModelsFailed
 from pipelines.loading.recovery import KEPT_NOTES
 from pipelines.runs import build_models
 from sandbox.segments.rules import Tagged
 from sandbox.world import Workspace
-from sources.intercom.api import Unavailable
+from sources.intercom.api import SetupError, Unavailable
 from sources.intercom.tables import NESTED_CONTACT_FIELDS
 
 from ...support.deployments import Deployment
@@ -430,17 +430,17 @@ def test_two_workspaces_with_equal_ids_do_not_mix(make_deployment: Callable[...,
 def test_another_workspaces_token_stops_before_anything_is_written(make_deployment: Callable[..., Deployment]) -> None:
     make_deployment(workspace_id="one").sync()
 
-    with pytest.raises(Misconfigured, match="loads workspace one, but the token belongs to two"):
+    with pytest.raises(SetupError, match="loads workspace one, but the token belongs to two"):
         make_deployment(workspace_id="two").sync()
 
 
 def test_another_region_than_configured_stops_the_run(make_deployment: Callable[..., Deployment]) -> None:
-    with pytest.raises(Misconfigured, match="SOURCES__INTERCOM__REGION to eu"):
+    with pytest.raises(SetupError, match="SOURCES__INTERCOM__REGION to eu"):
         make_deployment(region="EU").sync()
 
 
 def test_a_clock_behind_the_log_stops_the_run(synced: Deployment) -> None:
-    with pytest.raises(Misconfigured, match="set the clock right"):
+    with pytest.raises(SetupError, match="Set the clock right"):
         synced.sync(clock=lambda: synced.workspace.now() - timedelta(days=1))
 
 

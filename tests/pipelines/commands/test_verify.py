@@ -19,7 +19,7 @@ from pipelines.folder import read_journal
 from sandbox.api import create_app, serving
 from sandbox.segments.rules import Everyone, OlderThan, Tagged
 from sandbox.world import Workspace
-from sources.intercom.api import Refused, Unavailable
+from sources.intercom.api import Refused, SetupError, Unavailable
 
 from ...support.deployments import AT_ONCE, NO_QUOTA, Deployment
 from ...support.terminal import TOKEN, Terminal
@@ -453,7 +453,7 @@ def test_a_name_that_was_never_synced_is_told(synced: Deployment, make_deploymen
 def test_another_workspaces_token_is_stopped(synced: Deployment) -> None:
     other = Workspace(contacts=10, workspace_id="other", monotonic=lambda: 0.0)
 
-    with pytest.raises(Misconfigured, match="belongs to other"):
+    with pytest.raises(SetupError, match="belongs to other"):
         verify(synced, transport=httpx.ASGITransport(create_app(other, limit=NO_QUOTA)))
 
 

@@ -1,53 +1,85 @@
-"""What the raw tables remember of a workspace, for the next run to compare with."""
+"""The raw tables of one workspace as they are loaded, for the next run to compare with."""
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from threading import Lock
-from typing import Any
+from threading import RLock
+from types import TracebackType
+from typing import Any, Self
 
-import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
-from sources.intercom.api import Activity
-from sources.intercom.memberships import LastSweep, RememberedSegment, Removal, told
+from ..api import Activity
+from ..memberships import LastSweep, RememberedSegment, Removal, told
 
 IDS_A_QUERY = 1_000
 
-
-@contextmanager
-def remembering(pipeline: dlt.Pipeline, workspace_id: str) -> Iterator["RawMemory"]:
-    """A workspace's memory, over one connection that closes afterwards."""
-    with pipeline.sql_client() as client:
-        yield RawMemory(client, workspace_id)
+Connect = Callable[[], SqlClientBase[Any]]
 
 
-class RawMemory:
-    """One workspace's past; see `sources.intercom.memberships.Memory`. A table not loaded yet remembers nothing.
+class LoadedTables:
+    """The raw tables of one workspace. A table that is not loaded yet is empty.
 
-    May be asked from several threads: they take turns on the one connection.
+    A context manager that can be nested: one connection is open until the outermost block ends. Queries of several
+    threads take turns on it. `connect` makes the client, as `dlt.Pipeline.sql_client` does; null where nothing can be
+    loaded, because there is no pipeline.
     """
 
-    def __init__(self, client: SqlClientBase[Any], workspace_id: str) -> None:
-        self._client = client
+    def __init__(self, connect: Connect | None, workspace_id: str) -> None:
+        self._connect = connect
         self._workspace_id = workspace_id
-        self._turn = Lock()
+        self._client: SqlClientBase[Any] | None = None
+        self._blocks = 0
+        self._turn = RLock()
+
+    def __enter__(self) -> Self:
+        with self._turn:
+            if self._connect and not self._blocks:
+                self._client = self._connect().__enter__()
+            self._blocks += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._turn:
+            self._blocks -= 1
+            if self._client and not self._blocks:
+                client, self._client = self._client, None
+                client.__exit__(kind, error, trace)  # type: ignore[arg-type]  # dlt types what is null after a block that succeeds
 
     def segments(self) -> dict[str, RememberedSegment]:
-        """Segments ever scanned, by id, each with its newest scan and version, and its last complete sweep."""
-        newest = self._newest("segments", "segment_id", "segment_id, updated_at, name")
-        versions = {segment_id: (updated_at, name) for segment_id, updated_at, name in newest}
+        """Segments ever scanned, by id, each with its newest scan and last complete sweep.
+
+        The version is the newest one that was loaded when that scan ended: an edit that is loaded without a scan is
+        still to be noticed.
+        """
         whole = "and status = 'complete' and how <> 'deleted'"
         sweeps = self._newest("segment_scans", "segment_id", "segment_id, observed_at, count, members", whole)
         swept = {segment_id: LastSweep(*rest) for segment_id, *rest in sweeps}
         scans = self._newest("segment_scans", "segment_id", "segment_id, observed_at, how, status, problem, members")
+        scanned_at = {segment_id: observed_at for segment_id, observed_at, *_ in scans}
+        versions = self._versions_until(scanned_at)
         return {
             key: RememberedSegment(
                 key, versions[key][0], observed_at, how, status, problem, members, swept.get(key), versions[key][1]
             )
             for key, observed_at, how, status, problem, members in scans
         }
+
+    def _versions_until(self, scanned_at: Mapping[str, datetime]) -> dict[str, tuple[int, str | None]]:
+        """The newest version of each segment, and its name, not loaded after the segment's scan."""
+        rows = self._rows(
+            "select segment_id, updated_at, name, observed_at from {segments} where workspace_id = %s "
+            "order by observed_at, updated_at",
+            self._workspace_id,
+        )
+        versions: dict[str, tuple[int, str | None]] = {}
+        for segment_id, updated_at, name, observed_at in rows:
+            is_first = segment_id not in versions
+            if segment_id in scanned_at and (is_first or observed_at <= scanned_at[segment_id]):
+                versions[segment_id] = (updated_at, name)
+        return versions
 
     def members(self, segment_id: str) -> set[str]:
         """Contacts whose newest change in the segment says that they are in it."""
@@ -115,7 +147,7 @@ class RawMemory:
     def _newest(self, table: str, key: str, columns: str, condition: str = "", *values: str) -> list[tuple[Any, ...]]:
         return self._rows(
             f"select {columns} from (select *, row_number() over (partition by {key} order by observed_at desc) as "  # noqa: S608
-            f"recency from {{{table}}} where workspace_id = %s {condition}) as rows where recency = 1",
+            f"recency from {{{table}}} where workspace_id = %s {condition}) as ranked where recency = 1",
             self._workspace_id,
             *values,
         )
@@ -136,9 +168,11 @@ class RawMemory:
 
     def _rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         """The rows of a query in which `{table}` stands for a raw table."""
-        with self._turn:
+        with self, self._turn:
+            if self._client is None:
+                return []
             try:
-                rows = self._client.execute_sql(query.format_map(_Tables(self._client)), *values)
+                rows = self._client.execute_sql(query.format_map(_TableNames(self._client)), *values)
             except DatabaseUndefinedRelation:
                 return []
         return [tuple(row) for row in rows or ()]
@@ -149,7 +183,7 @@ def _parts(ids: Collection[str]) -> Iterator[Sequence[str]]:
     return (ordered[start : start + IDS_A_QUERY] for start in range(0, len(ordered), IDS_A_QUERY))
 
 
-class _Tables(dict[str, str]):
+class _TableNames(dict[str, str]):
     """The qualified name of any raw table."""
 
     def __init__(self, client: SqlClientBase[Any]) -> None:

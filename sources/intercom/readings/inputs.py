@@ -1,0 +1,66 @@
+"""What a run is given besides Intercom: its options, and what earlier runs left in the state and in the raw tables."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ..api import Intercom, SetupError
+from ..memberships import RunOptions, SavedState
+from ..tables import Fields
+from .loaded import LoadedTables
+
+MEMBERSHIP_TABLES = frozenset(("membership_changes", "segment_scans", "contact_removals"))
+ALL_TABLES = MEMBERSHIP_TABLES | {"segments", "contacts", "contact_activities"}
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """What one run reads with. `selected`: the raw tables that it fills."""
+
+    options: RunOptions
+    saved: SavedState
+    tables: LoadedTables
+    fields: Fields
+    selected: frozenset[str] = ALL_TABLES
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the run reads all contacts."""
+        return self.options.full or self.saved.cursor is None
+
+    @property
+    def reads_memberships(self) -> bool:
+        """Whether the run scans segments."""
+        return not self.selected.isdisjoint(MEMBERSHIP_TABLES)
+
+
+Prepare = Callable[[Intercom], Awaitable[RunInputs]]
+"""Makes a run's inputs, with the first calls to Intercom where they need any."""
+
+
+def check_workspace(workspace_id: str, bound: str | None, pipeline_name: str) -> None:
+    """Stops a run that would mix two workspaces in one pipeline: `bound` is the one that the pipeline has loaded.
+
+    Raises:
+        SetupError: the token belongs to another workspace.
+    """
+    if bound not in (None, workspace_id):
+        raise SetupError(
+            f"The pipeline {pipeline_name} loads workspace {bound}, but the token belongs to {workspace_id}. Nothing "
+            "was written. Use the other workspace's token, or give this workspace a pipeline name of its own: "
+            "--workspace NAME."
+        )
+
+
+def check_clock(now: datetime, tables: LoadedTables) -> None:
+    """Stops a run whose observations would be older than those already logged.
+
+    Raises:
+        SetupError: the clock is behind the log.
+    """
+    newest = tables.newest_observation()
+    if newest is not None and now <= newest:
+        raise SetupError(
+            f"This host's clock says {now:%Y-%m-%d %H:%M:%S} UTC, but the warehouse was last written at "
+            f"{newest.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC. Nothing was written. Set the clock right and run again."
+        )

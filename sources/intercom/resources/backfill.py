@@ -1,0 +1,48 @@
+"""The source of one chunk of a backfill."""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import dlt
+import pyarrow as pa
+
+from ..readings import ChunkReading
+from ..tables import (
+    CONTACT_ACTIVITIES,
+    CONTACT_REMOVALS,
+    CONTACTS_KEY,
+    MEMBERSHIP_CHANGES,
+    RUNS,
+    SEGMENT_SCANS,
+    SEGMENTS,
+)
+from .contacts import JSON_COLUMNS
+from .dispositions import UPSERT
+
+BESIDE_CONTACTS = {
+    "segments": SEGMENTS,
+    "membership_changes": MEMBERSHIP_CHANGES,
+    "segment_scans": SEGMENT_SCANS,
+    "contact_activities": CONTACT_ACTIVITIES,
+    "contact_removals": CONTACT_REMOVALS,
+    "runs": RUNS,
+}
+"""All other raw tables."""
+
+
+@dlt.source(name="intercom", max_table_nesting=0)
+def intercom_backfill(reading: ChunkReading, absent: Iterable[str]) -> Iterable[Any]:
+    """A chunk of a backfill, into the same table as a sync's contacts. The sync's cursor does not move.
+
+    `absent`: raw tables that do not exist yet; they are created, since models read them.
+    """
+    rowless = (dlt.resource([BESIDE_CONTACTS[name].empty_table()], name=name) for name in absent)
+    return (*rowless, chunk_contacts(reading))
+
+
+@dlt.resource(name="contacts", primary_key=CONTACTS_KEY, write_disposition=UPSERT, columns=JSON_COLUMNS)
+async def chunk_contacts(reading: ChunkReading) -> AsyncIterator[pa.Table]:
+    """The chunk's contacts. How far the backfill has come is kept with them."""
+    async for table in reading.contacts():
+        yield table
+    reading.note(dlt.current.source_state())

@@ -1,0 +1,55 @@
+"""How rows are merged into the raw tables. A table whose rows never change needs an insert only."""
+
+from typing import Any
+
+import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.exceptions import ContextDefaultCannotBeCreated
+from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.destination.exceptions import SqlClientNotAvailable
+from dlt.extract import DltSource
+
+from ..api import SetupError
+
+# Any: dlt types the argument of transformers as plain strings
+UPSERT: Any = {"disposition": "merge", "strategy": "upsert"}
+INSERT_ONLY: Any = {"disposition": "merge", "strategy": "insert-only"}
+DELETE_INSERT: Any = {"disposition": "merge", "strategy": "delete-insert"}
+"""For destinations without the other two: the same rows, since a key's row is either new or the newest."""
+
+
+def merge_as_destination_can(source: DltSource, pipeline: dlt.Pipeline) -> None:
+    """Chooses the merge strategy that the destination has, for all tables of the source.
+
+    Raises:
+        SetupError: it has none, or its tables cannot be read back. Rows would be appended again in every run.
+    """
+    strategies = _merge_strategies()
+    if not strategies or not _can_be_read(pipeline):
+        raise SetupError(
+            f"The destination {pipeline.destination.destination_name} cannot hold what this source loads: its tables "
+            "are merged by key and read back by the next run. Nothing was written. Use a SQL destination of dlt, such "
+            "as duckdb or postgres."
+        )
+    if "insert-only" not in strategies or "upsert" not in strategies:
+        for resource in source.resources.values():
+            resource.apply_hints(write_disposition=DELETE_INSERT)
+
+
+def _merge_strategies() -> tuple[str, ...]:
+    try:
+        capabilities = Container()[DestinationCapabilitiesContext]
+    except ContextDefaultCannotBeCreated:
+        return ()
+    strategies = capabilities.supported_merge_strategies or ()
+    if capabilities.merge_strategies_selector:
+        strategies = capabilities.merge_strategies_selector(strategies, table_schema={"name": "contacts"})
+    return tuple(strategies)
+
+
+def _can_be_read(pipeline: dlt.Pipeline) -> bool:
+    try:
+        pipeline.sql_client()
+    except SqlClientNotAvailable:
+        return False
+    return True
