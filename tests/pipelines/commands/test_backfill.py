@@ -20,6 +20,7 @@ from pipelines.commands.backfill import sync_cursor
 from pipelines.errors import ExitCode, Misconfigured
 from pipelines.folder import read_journal
 from pipelines.loading import source_state
+from sources.intercom.api import SetupError
 
 from ...soak.audit import check_keys
 from ...soak.kills import POINTS, Death, Site, contents, differences, run_and_die
