@@ -1,4 +1,4 @@
-# Needs Python 3.11 or newer and make; everything else lands in .venv.
+# Needs Python 3.11 or newer and make; everything else is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 AIRFLOW := .venv-airflow/bin
@@ -10,7 +10,7 @@ COMMAND := $(BIN)/intercom-warehouse
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
-install: .venv/installed  ## make .venv with the command in it
+install: .venv/installed  ## create .venv with the command in it
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -22,13 +22,13 @@ install: .venv/installed  ## make .venv with the command in it
 	@$(BIN)/python -m compileall -q pipelines sandbox sources
 	@touch $@
 
-demo: install  ## three weeks of a made-up workspace, synced day by day, then a query
+demo: install  ## simulate three weeks of a workspace, sync it day by day, print a query
 	@$(COMMAND) demo
 
 test: install  ## all tests, offline
 	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
-test-airflow: install .venv-airflow/installed  ## the DAGs, in an Airflow of their own
+test-airflow: install .venv-airflow/installed  ## test the DAGs in a separate Airflow
 	@$(BIN)/mypy --python-executable $(AIRFLOW)/python --cache-dir .mypy_cache/airflow pipelines/airflow_dag.py tests/airflow/*.py
 	@$(AIRFLOW)/python -m pytest tests/airflow
 
@@ -39,10 +39,10 @@ test-airflow: install .venv-airflow/installed  ## the DAGs, in an Airflow of the
 
 soak: SECONDS ?= 600
 soak: SEED ?= 1
-soak: install  ## syncs killed at random and random lives of workspaces: make soak SECONDS=600 SEED=1
+soak: install  ## kill syncs at random, simulate random lives of workspaces: make soak SECONDS=600 SEED=1
 	@$(BIN)/python -m tests.soak --seconds $(SECONDS) --seed $(SEED)
 
-bench: install  ## how fast it is, beside what nobody can beat: half an hour, on a quiet machine
+bench: install  ## measure speed and memory against lower bounds: half an hour, on a quiet machine
 	@$(BIN)/python -m benchmarks
 
 sync: install  ## sync the workspace configured in .dlt/
@@ -57,6 +57,6 @@ lint: install  ## ruff, mypy --strict, sqruff
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --python-version 3.11
 
-lock: install  ## renew the locks: hashed, for every platform, holding no address
+lock: install  ## renew the locks: with hashes, for every platform, without URLs
 	@$(COMPILE) --extra dev pyproject.toml -o requirements.lock
 	@$(COMPILE) --group airflow -o requirements-airflow.lock

@@ -1,5 +1,6 @@
 -- severity: error
--- One row per scan that lets in more contacts than it saw in the segment: a join needs a sighting.
+-- One row per scan with more joins than contacts it saw in the segment, or with joins although it read nothing.
+-- A join needs a sighting.
 
 with
 

@@ -1,5 +1,5 @@
 -- severity: error
--- One row per spell without a length: an observation was written twice, or lies in the past.
+-- One row per spell that ends when it begins or earlier: an observation was written twice, or has a wrong time.
 
 with
 

@@ -1,5 +1,5 @@
 -- severity: error
--- One row per change that changes nothing: a join of a member, or a leave of a contact who is none.
+-- One row per change without an effect: a join of a member, or a leave of a contact that is not a member.
 
 with
 

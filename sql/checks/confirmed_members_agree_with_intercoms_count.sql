@@ -1,7 +1,7 @@
 -- severity: warn
--- One row per segment whose newest scan is confirmed, and yet no count of Intercom's agrees with the log.
--- A count agrees if it is the log's, or moved by as much as the log since the last complete scan: what Intercom counts
--- may differ from what it lists by a few for long. A warning, since Intercom's counts lag.
+-- One row per segment whose newest scan is confirmed although none of Intercom's counts agrees with the log.
+-- A count agrees if it equals the log's, or if it changed by as much as the log since the last complete scan, because
+-- Intercom's count may differ from its list by a few for a long time. A warning, because Intercom's counts lag.
 
 with
 
@@ -11,7 +11,7 @@ scans as (
 
 ),
 
--- told by when it began, which is what int_scans says of the last one
+-- identified by started_at, which later scans in int_scans have as complete_after
 complete_scans as (
 
     select

@@ -1,6 +1,6 @@
 -- severity: error
--- One row per day and segment whose size is not the number of contacts in its snapshot.
--- The 30 days end with the last observed one; no model reads the clock.
+-- One row per day and segment whose member_count is not the number of contacts in its snapshot.
+-- The 30 days end with the last observed day, because no model reads the clock.
 
 with
 
@@ -36,7 +36,7 @@ recent_days as (
         segment_days.member_count
 
     from segment_days
-    -- inner: every day has its workspace's last day
+    -- inner: the workspace of every day has a last day
     inner join last_days
         on segment_days.workspace_id = last_days.workspace_id
     where date_diff('day', segment_days.observed_on, last_days.last_observed_on) < 30
@@ -52,7 +52,7 @@ snapshot_counts as (
         count(*) as snapshot_count
 
     from snapshots
-    -- inner: the recent days only
+    -- inner: only recent days
     inner join last_days
         on snapshots.workspace_id = last_days.workspace_id
     where date_diff('day', snapshots.observed_on, last_days.last_observed_on) < 30

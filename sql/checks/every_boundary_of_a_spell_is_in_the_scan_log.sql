@@ -1,5 +1,5 @@
 -- severity: error
--- One row per entry or exit at an instant at which no scan observed the segment: its window cannot be told.
+-- One row per entry or exit at a time at which no scan observed the segment, so its window is unknown.
 
 with
 

@@ -1,6 +1,6 @@
 -- severity: warn
--- One row per contact that is in a segment and was never read itself.
--- A contact who signs up while a run reads can be seen in a segment first, and arrives with the next run.
+-- One row per contact that is in a segment but was never loaded itself.
+-- A contact that signs up during a run can be seen in a segment first; the next run loads it.
 
 with
 

@@ -1,6 +1,6 @@
 -- severity: error
--- One row per leave put down to the removal of the contact, of which the log of removals knows nothing by then.
--- The run of the leave may record the removal a moment later: it is the same finding.
+-- One row per leave with seen_by removal that has no earlier row in the log of removals.
+-- A removal that the same run records later counts too: it is the same finding.
 
 with
 

@@ -1,5 +1,5 @@
 -- severity: error
--- One row per segment that has members, or had some, and was never listed.
+-- One row per segment that has or had members but was never listed.
 
 with
 

@@ -1,6 +1,6 @@
 -- severity: error
--- One row per contact, version of a segment, day of a segment, or run that a mart has more than once.
--- Spells that come twice overlap: another check's fault.
+-- One row per contact, version of a segment, day of a segment, or run that a mart contains more than once.
+-- Duplicate spells overlap, so another check finds them.
 
 with
 

@@ -1,7 +1,7 @@
 -- severity: warn
--- One row per segment that the newest run did not observe, though it observes every segment, read or not.
--- A run that meets a segment for the first time may be the rest of an interrupted first load: it is let pass. One that
--- leaves a segment out does not meet it.
+-- One row per segment without a scan in the newest run: a run writes a scan for every segment, read or not.
+-- A run that scans a segment for the first time may be the rest of an interrupted first load, so it is not checked. A
+-- scan with status excluded is not such a first scan.
 
 with
 
@@ -32,7 +32,7 @@ newest_runs as (
         ) = 1 as meets_a_segment
 
     from ordered_scans
-    -- inner: its own scan at least is one of the run
+    -- inner: the run has at least this scan
     inner join scans
         on
             ordered_scans.workspace_id = scans.workspace_id

@@ -1,6 +1,6 @@
 -- severity: error
 -- One row per contact that is in a segment's last snapshot or in the segment now, but not in both.
--- Only for segments whose newest scan was whole: after another one the log may be ahead of the last snapshot.
+-- Only for segments whose newest scan is complete or confirmed: after another one the log may be ahead of the snapshot.
 
 with
 
@@ -49,7 +49,7 @@ last_days as (
         max(segment_days.observed_on) as observed_on
 
     from segment_days
-    -- inner: only segments whose newest scan was whole
+    -- inner: only segments whose newest scan is complete or confirmed
     inner join whole_segments
         on
             segment_days.workspace_id = whole_segments.workspace_id
@@ -68,7 +68,7 @@ sides as (
         0 as in_members
 
     from snapshots
-    -- inner: the last day only
+    -- inner: only the last day
     inner join last_days
         on
             snapshots.workspace_id = last_days.workspace_id
@@ -85,7 +85,7 @@ sides as (
         1 as in_members
 
     from members
-    -- inner: only segments whose newest scan was whole
+    -- inner: only segments whose newest scan is complete or confirmed
     inner join whole_segments
         on
             members.workspace_id = whole_segments.workspace_id

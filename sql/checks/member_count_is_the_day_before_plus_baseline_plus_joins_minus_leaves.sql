@@ -1,5 +1,5 @@
 -- severity: error
--- One row per day and segment whose size does not follow from the day before it and the moves counted on it.
+-- One row per day and segment whose member_count does not follow from the day before and the day's counted changes.
 
 with
 

@@ -1,5 +1,5 @@
 -- severity: error
--- One row per scan that left another number of members than the log holds after it.
+-- One row per scan whose member count is not the number of members in the log after it.
 
 with
 

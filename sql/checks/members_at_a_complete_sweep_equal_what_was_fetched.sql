@@ -1,7 +1,7 @@
 -- severity: error
--- One row per complete reading of a segment that saw another number of contacts than the log holds after it.
--- What was fetched is counted apart from the log: the one witness against lost, doubled or shifted changes.
--- So it also finds a scan called complete that read only a part, or did not look.
+-- One row per complete scan of a segment that saw another number of contacts than the log has after it.
+-- fetched_count is counted independently of the log: only it reveals lost, duplicate or misplaced changes.
+-- It also finds a scan marked complete that read only a part, or nothing.
 
 with
 

@@ -1,5 +1,5 @@
 -- severity: warn
--- One row per segment whose size is not the count Intercom gave with its newest scan.
+-- One row per segment whose member count is not the count that Intercom gave with the newest scan.
 -- Intercom's count can lag behind its search; the next sweep shows which of the two was right.
 
 with

@@ -1,5 +1,5 @@
 -- severity: error
--- One row per segment that is gone and still has members.
+-- One row per deleted segment that still has members.
 
 with
 

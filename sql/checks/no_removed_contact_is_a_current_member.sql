@@ -1,6 +1,6 @@
 -- severity: error
--- One row per contact that is deleted, merged or unknown and still in a segment that was read whole since.
--- Archived and blocked contacts can come back at any time, so they are no fault.
+-- One row per deleted, merged or vanished (unknown) contact that is still in a segment observed since its removal.
+-- Archived and blocked contacts can return at any time, so they are not a fault.
 
 with
 
@@ -51,7 +51,7 @@ final as (
         on
             members.workspace_id = removals.workspace_id
             and members.contact_id = removals.contact_id
-    -- inner: only segments read whole since
+    -- inner: only segments with a complete or confirmed scan since
     inner join last_readings
         on
             members.workspace_id = last_readings.workspace_id

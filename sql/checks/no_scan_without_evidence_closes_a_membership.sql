@@ -1,6 +1,6 @@
 -- severity: error
--- One row per leave found by a scan that proves nobody absent: it does not add up, or read nothing.
--- A contact known to be removed leaves every segment, however the segment itself was read.
+-- One row per leave recorded by a scan that proves no absence: it does not add up, or it read nothing.
+-- A removed contact leaves every segment, however the segment was read, so its leaves are not checked here.
 
 with
 
@@ -29,7 +29,7 @@ final as (
         scans.status
 
     from changes
-    -- inner: a leave without a scan is another check's fault
+    -- inner: another check finds a leave without a scan
     inner join scans
         on
             changes.workspace_id = scans.workspace_id

@@ -1,6 +1,6 @@
 -- severity: warn
--- One row per segment that lost more than half of its members, and at least 20, in its newest scan, unedited.
--- Only the newest scan: a loss that was looked at need not be told for ever.
+-- One row per segment that lost more than half of its members, and at least 20, in its newest scan without an edit.
+-- Only the newest scan, so that the warning for one loss does not repeat forever.
 
 with
 

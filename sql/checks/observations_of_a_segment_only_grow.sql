@@ -1,5 +1,5 @@
 -- severity: error
--- One row per scan that was observed before it began, or no later than the scan that began before it.
+-- One row per scan whose observed_at is before its own start, or not later than that of the scan before it.
 
 with
 

@@ -1,6 +1,6 @@
 -- severity: error
--- One row per spell that begins before, or at the very moment at which, the one before it ends.
--- Touching spells are a doubled row or a leave that did not happen, never a rejoin.
+-- One row per spell that has not ended when the next one begins, or ends at that very time.
+-- Touching spells mean a duplicate row or a leave that did not happen, never a return.
 
 with
 

@@ -1,6 +1,6 @@
--- one row per contact and observed change of its status, read as what it turned out to be
--- A contact that vanished is asked for later: the answer then explains what was seen before it.
--- Should Intercom say of an archived contact what it says of a deleted one: whoever is seen again was only archived.
+-- one row per contact and observed change of its status, corrected by later rows
+-- A contact that vanished is requested by id later: the answer then explains the earlier row.
+-- Intercom may answer for an archived contact as for a deleted one: a deleted contact that is seen again was archived.
 
 with
 
@@ -10,7 +10,7 @@ removals as (
 
 ),
 
--- of several at one instant the last in this order counts: what is certain beats what is not, a sighting beats all
+-- of several rows at one time the last in this order counts: certain overrules uncertain, a sighting overrules all
 ranked as (
 
     select

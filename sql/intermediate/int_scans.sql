@@ -1,6 +1,6 @@
--- one row per run and segment: a scan, with what our log says of the segment at that moment
--- A change carries the observed_at of its scan, so every window is found by equality, never by an as-of join.
--- observed_at is never null: `nulls first` only spares BigQuery an order that it cannot express in a frame.
+-- one row per run and segment: a scan, with the state of our log for the segment after it
+-- A change has the observed_at of its scan, so every window is found by equality, without an as-of join.
+-- observed_at is never null: `nulls first` is there because BigQuery cannot express the other order in a frame.
 
 with
 
@@ -48,8 +48,8 @@ versions as (
 
 ),
 
--- the first version is the definition we met, every later one an edit; compared on Intercom's time, since an
--- edit made while a run reads is listed only by the next run
+-- the first version is the definition found at first, and every later one is an edit; compared by Intercom's time,
+-- because an edit made during a run is listed only by the next run
 edits_by_scan as (
 
     select
@@ -59,7 +59,7 @@ edits_by_scan as (
         max(versions.updated_at) as edited_at
 
     from scans
-    -- inner: a scan without an edit before it gets its null below
+    -- inner: a scan without an earlier edit gets its null below
     inner join versions
         on
             scans.workspace_id = versions.workspace_id
@@ -131,7 +131,7 @@ final as (
             rows between unbounded preceding and current row
         ) as bigint) as logged_count,
 
-        -- the next windows begin where the last complete reading began: what it saw, it saw from then on
+        -- the next windows start where the last complete scan started: it may have missed any change after that
         max(case when status = 'complete' then started_at end) over (
             partition by workspace_id, segment_id
             order by observed_at nulls first

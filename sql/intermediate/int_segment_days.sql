@@ -1,6 +1,6 @@
--- one row per UTC day and segment, for the days on which the segment was read whole
--- A day on which it was not is absent, not zero: what was seen on it is counted on the next day that is there.
--- observed_on is never null: `nulls first` only spares BigQuery an order that it cannot express in a frame.
+-- one row per UTC day and segment, for the days with a complete or confirmed scan of the segment
+-- Any other day is absent, not zero: changes seen on it are counted on the next day that is present.
+-- observed_on is never null: `nulls first` is there because BigQuery cannot express the other order in a frame.
 
 with
 
@@ -42,7 +42,7 @@ ordered_scans as (
 
 ),
 
--- the log after the day's last scan, whatever became of it; Intercom's count at the last one that was whole
+-- the log after the day's last scan of any status; Intercom's count at the day's last complete or confirmed scan
 read_days as (
 
     select
@@ -105,7 +105,7 @@ moves_by_day as (
 
 ),
 
--- the day on which a day's moves are counted: itself, or the next one that is present
+-- the day on which a day's changes are counted: the day itself, or the next day that is present
 counted_days as (
 
     select
@@ -135,7 +135,7 @@ moves_by_counted_day as (
         cast(sum(moves_by_day.left_count) as bigint) as left_count
 
     from counted_days
-    -- inner: a day without moves gets its zeros below
+    -- inner: a day without changes gets its zeros below
     inner join moves_by_day
         on
             counted_days.workspace_id = moves_by_day.workspace_id

@@ -1,7 +1,7 @@
 -- one row per contact, segment and spell, with the windows in which it began and ended
--- A spell is [entered_at, left_at), in observations; why it began and ended is decided in segment_memberships.
--- observed_at is never null: `nulls first` only spares BigQuery an order that it cannot express in a frame. All three
--- windows say it, since they are sorted once only if they are ordered alike.
+-- A spell is [entered_at, left_at), in times of observation; segment_memberships decides why it began and ended.
+-- observed_at is never null: `nulls first` is there because BigQuery cannot express the other order in a frame. All
+-- three windows have it, because only windows with the same order share one sort.
 
 with
 
@@ -64,11 +64,11 @@ bounded as (
         exit_scans.run_id as left_run_id,
         coalesce(exit_scans.how = 'deleted', false) as is_segment_deleted,
 
-        -- whoever was there before the first complete reading was found, not seen to join; who comes back is no find
+        -- a contact seen by the end of the first complete scan was found, not seen to join; a return is a join
         numbered.spell_number = 1
         and numbered.entered_at <= coalesce(entry_scans.first_complete_at, numbered.entered_at) as is_baseline,
 
-        -- present when the scan that found it began, so it cannot have left before that
+        -- the scan of the entry saw the contact after its start, so the contact left after that start
         case
             when numbered.left_at is null then null
             when exit_scans.complete_after > entry_scans.started_at then exit_scans.complete_after
@@ -107,7 +107,7 @@ final as (
         is_baseline,
         is_segment_deleted,
 
-        -- Intercom tells an edit to the second: one in the second in which a window begins lies in it
+        -- Intercom gives edits in whole seconds: an edit in the second in which a window starts is in the window
         coalesce(edited_before_entry >= date_trunc('second', complete_before_entry), false) as is_entry_after_edit,
         coalesce(edited_before_exit >= date_trunc('second', left_after), false) as is_exit_after_edit
 

@@ -1,5 +1,5 @@
--- one row per merged contact: whom it is now, since who took it over may have been merged in turn
--- Intercom follows three merges, and so does this
+-- one row per merged contact: the contact it is now, because its target may have been merged in turn
+-- Intercom follows up to three merges, and so does this model.
 
 with
 

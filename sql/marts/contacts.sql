@@ -1,4 +1,4 @@
--- one row per contact, as Intercom last sent it, also when it is gone from there
+-- one row per contact, as Intercom last sent it, removed contacts included
 
 with
 
@@ -44,11 +44,11 @@ final as (
         contacts.owner_id,
         survivors.survivor_id as merged_into_contact_id,
 
-        -- whether it is still there
+        -- removal
         coalesce(last_removals.status in ('deleted', 'merged', 'unknown'), false) as is_deleted,
         last_removals.status as removal_status,
 
-        -- who it is
+        -- person
         contacts.role,
         contacts.name,
         contacts.email,
@@ -57,7 +57,7 @@ final as (
         contacts.formatted_phone,
         contacts.language_override,
 
-        -- what may be sent
+        -- messaging
         contacts.has_hard_bounced,
         contacts.marked_email_as_spam,
         contacts.unsubscribed_from_emails,
@@ -81,7 +81,7 @@ final as (
         contacts.ios_os_version,
         contacts.ios_sdk_version,
 
-        -- where it came from
+        -- first visit
         contacts.utm_campaign,
         contacts.utm_content,
         contacts.utm_medium,

@@ -1,4 +1,4 @@
--- one row per observed UTC day and segment: how many were in it, and how the number came about
+-- one row per observed UTC day and segment: the number of members, and the changes that led to it
 -- On every row: member_count = the row before + baseline_count + entered_count - left_count.
 
 with

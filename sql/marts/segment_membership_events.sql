@@ -1,5 +1,5 @@
 -- one row per entry into and exit from a segment
--- Entries with reason baseline are what was found at first, not joins.
+-- Entries with the reason baseline were found by the first complete scan; they are not joins.
 
 with
 

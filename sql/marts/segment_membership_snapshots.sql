@@ -1,5 +1,5 @@
 -- one row per day, segment and contact that was in it after that UTC day's last observation
--- Always ask for a day or a segment: the whole view is every member of every day.
+-- Always filter by day or segment: the whole view has every member of every day.
 
 with
 
@@ -27,7 +27,7 @@ final as (
         memberships.spell_number
 
     from segment_days
-    -- inner: a day with nobody in the segment has no rows here, and a row in segment_daily
+    -- inner: a day without members has no rows here, but a row in segment_daily
     inner join memberships
         on
             segment_days.workspace_id = memberships.workspace_id

@@ -1,5 +1,5 @@
 -- one row per contact, segment and spell: when it began, when it ended, and why
--- Times are of observations: the true moment lies in (entered_after, entered_at] and in (left_after, left_at].
+-- Times are times of observation: the true time is in (entered_after, entered_at] and in (left_after, left_at].
 
 with
 
@@ -21,9 +21,10 @@ survivors as (
 
 ),
 
--- merging and deleting are final, so only later ones are excluded; archiving, blocking and vanishing are not, so
--- they count only within the window of the leave. happened_at is cut to the second, and so is the window's start.
--- A run asks for those who left when it has read all segments: what it finds belongs to the leaves it has just seen.
+-- Merging and deleting are final, so each one before the leave counts. Archiving, blocking and vanishing are not final,
+-- so they count only within the window of the leave. happened_at is in whole seconds, so the window's start is truncated
+-- to the second. A run looks up the contacts that left after it has read all segments, so its findings belong to the
+-- leaves of the same run.
 removals_of_spells as (
 
     select
@@ -94,7 +95,7 @@ ended_by_merge as (
 
 ),
 
--- the two windows overlap: one merge moved the one contact out and the other in, though not always in one run
+-- the two windows overlap: one merge moved one contact out and the other in, though not always in the same run
 begun_by_merge as (
 
     select distinct

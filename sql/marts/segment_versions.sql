@@ -1,5 +1,5 @@
 -- one row per segment and version of its definition
--- Intercom keeps no history of definitions: a rename counts as a version, and two edits between two runs are one.
+-- Intercom keeps no history of definitions: a rename is a version, and two edits between two runs are one version.
 
 with
 

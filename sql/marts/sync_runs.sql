@@ -1,5 +1,5 @@
 -- one row per run, failed and refused ones included
--- From the run journal, so a run appears here with the run after it.
+-- Loaded from the run journal, so a run appears here with the next run.
 
 with
 

@@ -1,4 +1,4 @@
--- one row per contact and observed change of its status: gone, hidden or back again
+-- one row per contact and observed change of its status: removed, hidden or active again
 
 with
 

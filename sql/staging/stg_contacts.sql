@@ -17,7 +17,7 @@ renamed as (
         external_id,
         owner_id,
 
-        -- who it is
+        -- person
         role,
         name,
         email,
@@ -26,7 +26,7 @@ renamed as (
         formatted_phone,
         language_override,
 
-        -- what may be sent
+        -- messaging
         has_hard_bounced,
         marked_email_as_spam,
         unsubscribed_from_emails,
@@ -50,7 +50,7 @@ renamed as (
         ios_os_version,
         ios_sdk_version,
 
-        -- where it came from
+        -- first visit
         utm_campaign,
         utm_content,
         utm_medium,

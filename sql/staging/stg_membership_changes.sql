@@ -20,7 +20,7 @@ renamed as (
         is_member,
         seen_by,
 
-        -- timestamps: the UTC day, whatever zone the session is in
+        -- timestamps: the UTC day, independent of the session's time zone
         observed_at,
         cast(observed_at at time zone 'UTC' as date) as observed_on
 

@@ -1,4 +1,4 @@
--- one row per run and segment: how it was read, and whether the reading adds up
+-- one row per run and segment: how it was read, and what the scan proves
 
 with
 
@@ -25,7 +25,7 @@ renamed as (
         members as member_count,
         problem,
 
-        -- timestamps: the UTC day, whatever zone the session is in
+        -- timestamps: the UTC day, independent of the session's time zone
         started_at,
         observed_at,
         cast(observed_at at time zone 'UTC' as date) as observed_on

@@ -15,7 +15,7 @@ renamed as (
         workspace_id,
         segment_id,
 
-        -- attributes: Intercom's interface calls leads what its API calls contacts
+        -- attributes: Intercom's API says contact for a lead
         name,
         case when person_type = 'contact' then 'lead' else person_type end as person_type,
 
