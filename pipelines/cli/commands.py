@@ -25,9 +25,9 @@ from ..commands import (
     Backfill,
     BackfillPreview,
     Forget,
+    Rebuild,
     Sync,
     Waiting,
-    rebuild,
     run_checks,
 )
 from ..commands.status import StatusQuery
@@ -36,7 +36,7 @@ from ..destinations import PostgresWarehouse, Warehouse
 from ..display import Reporter, show_demo, show_status, track_days
 from ..errors import ExitCode, Misconfigured, Problem, WarehouseError, plain_errors
 from ..folder import AT_ONCE
-from ..runs import silently, utc_now
+from ..runs import utc_now
 from ..settings import (
     DEFAULT_WORKSPACE,
     DEMO_WORKSPACE,
@@ -156,7 +156,13 @@ def sync(
 ) -> None:
     """Bring the warehouse up to date: read, load, build, check, publish."""
     mode.as_json = as_json
-    job = Sync(a_warehouse(), intercom_settings(a_name(workspace)), workspace, full=full, accept_shrink=accept_shrink)
+    job = Sync(
+        a_warehouse(),
+        workspace,
+        settings=intercom_settings(a_name(workspace)),
+        full=full,
+        accept_shrink=accept_shrink,
+    )
     job.wait = wait or AT_ONCE
     if not mode.quiet:
         job.say, job.watch = mode.reporter.say, mode.reporter.watch
@@ -181,11 +187,10 @@ def models(
 ) -> None:
     """Rebuild the tables analysts query from what was loaded, run the checks, publish. Asks Intercom nothing."""
     mode.as_json = as_json
-    warehouse = a_warehouse()
-    if not warehouse.exists:
-        raise Misconfigured(f"There is no warehouse in {warehouse.place} yet. Run intercom-warehouse sync first.")
-    say = silently if mode.quiet else mode.reporter.say
-    built = rebuild(warehouse, a_name(workspace), select, wait=wait or AT_ONCE, say=say)
+    job = Rebuild(a_warehouse(), a_name(workspace), select=select, wait=wait or AT_ONCE)
+    if not mode.quiet:
+        job.say = mode.reporter.say
+    built = job.run()
     if as_json:
         typer.echo(json_of(BuiltModels.of(built)))
     else:
@@ -219,7 +224,9 @@ def backfill(
     mode.as_json = as_json
     settings = intercom_settings(a_name(workspace))
     waits = wait or AT_ONCE
-    job = Backfill(a_warehouse(), settings, workspace, since=since, until=until, by=by, chunk=chunk, wait=waits)
+    job = Backfill(
+        a_warehouse(), workspace, settings=settings, since=since, until=until, by=by, chunk=chunk, wait=waits
+    )
     if not mode.quiet:
         job.say, job.watch = mode.reporter.say, mode.reporter.watch
     if dry_run:
@@ -259,7 +266,9 @@ def verify(
     """
     mode.as_json = as_json
     settings = intercom_settings(a_name(workspace))
-    job = Verify(an_impatient_warehouse(), settings, workspace, sample=sample, seed=a_seed() if seed is None else seed)
+    job = Verify(
+        an_impatient_warehouse(), workspace, settings=settings, sample=sample, seed=a_seed() if seed is None else seed
+    )
     if not mode.quiet:
         job.track = mode.reporter.track
     found = job.run()
@@ -314,7 +323,7 @@ def abort_pending(
             raise Misconfigured("Nothing was dropped, since nobody can be asked here: add --yes.")
         return yes or typer.confirm("Drop it?", err=True)
 
-    job = Abort(a_warehouse(), confirm, a_name(workspace), wait=wait or AT_ONCE)
+    job = Abort(a_warehouse(), a_name(workspace), confirm=confirm, wait=wait or AT_ONCE)
     if not mode.quiet:
         job.say = mode.reporter.say
     aborted = job.run()
@@ -336,7 +345,7 @@ def forget(
     Delete the contact in Intercom first: from there the next sync would bring it back.
     """
     mode.as_json = as_json
-    job = Forget(a_warehouse(), contact_id, a_name(workspace), wait=wait or AT_ONCE)
+    job = Forget(a_warehouse(), a_name(workspace), contact_id=contact_id, wait=wait or AT_ONCE)
     if not mode.quiet:
         job.say = mode.reporter.say
     found = job.run()

@@ -4,7 +4,7 @@ from .abort_pending import Abort, Aborted, Waiting
 from .backfill import DEFAULT_CHUNK, LATEST_ONLY, NO_HISTORY, Backfill, Backfilled, BackfillPreview
 from .check import run_checks
 from .forget import Forget, Forgotten
-from .models import rebuild
+from .models import Rebuild
 from .sync import Outcome, Sync
 
 __all__ = [
@@ -19,8 +19,8 @@ __all__ = [
     "Forget",
     "Forgotten",
     "Outcome",
+    "Rebuild",
     "Sync",
     "Waiting",
-    "rebuild",
     "run_checks",
 ]

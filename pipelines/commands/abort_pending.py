@@ -10,22 +10,15 @@ are gone and the cursor is past them; it would keep the failed files; and it nee
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dlt
 from dlt.destinations.sql_client import SqlClientBase
 
-from sources.intercom.api import Usage
-from sources.intercom.memberships import Clock
-
-from ..destinations import Warehouse
 from ..errors import ExitCode, Misconfigured
-from ..folder import AT_ONCE, LockRequest
 from ..loading import PendingPackage, part_store_of, pending_packages, set_aside
-from ..runs import Say, bound_workspace, recorded, silently, utc_now
-from ..settings import DEFAULT_WORKSPACE
+from ..runs import Job, bound_workspace
 
 COMMAND = "abort-pending"
 KEPT = "contacts"
@@ -61,34 +54,24 @@ class Aborted:
     deleted: dict[str, int]
 
 
-@dataclass
-class Abort:
-    """The end of what waits to be loaded for one workspace; `run` makes it. Asks Intercom nothing.
+@dataclass(kw_only=True)
+class Abort(Job):
+    """Drops the pending packages of one workspace, without a call to Intercom.
 
-    Args:
-        confirm: shown what waits; whether to drop it.
-        wait: how long to wait for another run to end.
+    `confirm` is shown what is pending, and decides whether to drop it.
     """
 
-    warehouse: Warehouse
     confirm: Callable[[Waiting], bool]
-    workspace: str = DEFAULT_WORKSPACE
-    wait: timedelta = AT_ONCE
-    clock: Clock = utc_now
-    say: Say = silently
 
     def run(self) -> Aborted:
-        """Looks, asks and drops, and writes the run into the journal however it ends.
+        """Finds what is pending, confirms, and drops it.
 
         Raises:
-            WarehouseError: what waits still does.
+            WarehouseError: all that was pending still is.
         """
         if not self.warehouse.is_used:
-            raise Misconfigured(f"There is no warehouse in {self.warehouse.place} yet, so nothing waits to be loaded.")
-        request = LockRequest(COMMAND, self.workspace, wait=self.wait, say=self.say)
-        journaled = recorded(self.warehouse, self.workspace, COMMAND, clock=self.clock, usage=Usage())
-        with journaled as run, self.warehouse.held(request):
-            pipeline = self.warehouse.pipeline(self.workspace)
+            raise Misconfigured(f"There is no warehouse in {self.warehouse.place} yet, so no package is pending.")
+        with self._recorded(COMMAND) as (run, pipeline):
             run.workspace_id = bound_workspace(pipeline)
             waiting = waiting_for(pipeline)
             is_dropped = not waiting.is_nothing and self.confirm(waiting)

@@ -5,7 +5,6 @@ that was loaded.
 """
 
 import asyncio
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,7 +33,7 @@ from ..errors import ExitCode, Misconfigured, causes, plain_errors
 from ..folder import Run
 from ..loading import known_fields, load_package, part_store_of, source_state
 from ..models import Fault
-from ..runs import Job, check_purpose
+from ..runs import IntercomJob, check_purpose, refresh_models
 from ..steps import Step
 
 DEFAULT_CHUNK = timedelta(days=7)
@@ -124,7 +123,7 @@ class Loaded:
 
 
 @dataclass(kw_only=True)
-class Backfill(Job):
+class Backfill(IntercomJob):
     """A backfill of one workspace; `run` does it.
 
     Args:
@@ -147,11 +146,11 @@ class Backfill(Job):
             WarehouseError, IntercomError: the chunks that were loaded before stay.
         """
         period = self._period()
-        with self._begun(self._command()) as (run, pipeline, app):
+        with self._identified(self._command()) as (run, pipeline, app):
             before = period.loaded(source_state(pipeline))
             fields = Fields(known_fields(pipeline), self.settings.privacy)
             loaded = self._load(pipeline, app, period, fields)
-            faults = self._finish(pipeline).faults if loaded.chunks else ()
+            faults = self._publish(refresh_models, pipeline).faults if loaded.chunks else ()
             outcome = self._outcome(run, period, before, loaded, fields, faults)
             run.exit_code, run.contacts_read = int(outcome.exit_code), outcome.contacts_loaded
             return outcome
@@ -204,12 +203,12 @@ class Backfill(Job):
     def _look_up(self, period: Period) -> tuple[App, int]:
         """The workspace, and how many chunks are loaded. Where nothing ever was, not even a folder is made."""
         if not self.warehouse.is_used:
-            app = self._ask_whose_token()
+            app = self._token_owner()
             self.settings.check_region(app)
             return app, 0
         with self.warehouse.held(self._lock_request("backfill --dry-run")):
             pipeline = self.warehouse.pipeline(self.workspace)
-            return self._introduce(pipeline), period.loaded(source_state(pipeline))
+            return self._identify(pipeline), period.loaded(source_state(pipeline))
 
     def _load(self, pipeline: dlt.Pipeline, app: App, period: Period, fields: Fields) -> Loaded:
         """Loads chunk after chunk, up to one of which Intercom does not show all."""
@@ -268,7 +267,7 @@ class Backfill(Job):
             warnings=tuple(map(str, faults)),
             api_calls=self.usage.calls.total(),
             megabytes=round(self.usage.bytes_received / 1e6, 1),
-            seconds=round(time.monotonic() - self._began, 1),
+            seconds=self._seconds,
         )
 
 

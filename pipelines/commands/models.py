@@ -1,25 +1,30 @@
 """`models`: rebuilds the marts from the raw tables, without a call to Intercom."""
 
-from datetime import timedelta
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
 
-from sources.intercom.api import Usage
-
-from ..destinations import Warehouse
-from ..folder import LockRequest
-from ..models import Build, published_marts
-from ..runs import Say, bound_workspace, build_models, recorded, utc_now
+from ..errors import Misconfigured
+from ..models import Build
+from ..runs import Job, bound_workspace, build_models
 
 
-def rebuild(warehouse: Warehouse, workspace: str, select: list[str] | None, *, wait: timedelta, say: Say) -> Build:
-    """Builds and publishes in a run of its own, which is journaled however it ends. Asks Intercom nothing.
+@dataclass(kw_only=True)
+class Rebuild(Job):
+    """Builds and publishes. `select` names models: only these and all downstream of them are built."""
 
-    Raises:
-        WarehouseError: the marts and the published copy are as they were.
-    """
-    journaled = recorded(warehouse, workspace, "models", clock=utc_now, usage=Usage())
-    with journaled as run, warehouse.held(LockRequest("models", workspace, wait=wait, say=say)):
-        pipeline = warehouse.pipeline(workspace)
-        run.workspace_id = bound_workspace(pipeline)
-        built = build_models(pipeline, select)
-        warehouse.publish(published_marts(), say)
-        return built
+    select: Collection[str] | None = None
+
+    def run(self) -> Build:
+        """Builds and publishes.
+
+        Raises:
+            WarehouseError: the marts and the published copy are as they were.
+        """
+        if not self.warehouse.exists:
+            raise Misconfigured(
+                f"There is no warehouse in {self.warehouse.place} yet. Run intercom-warehouse sync first."
+            )
+        with self._recorded("models") as (run, pipeline):
+            run.workspace_id = bound_workspace(pipeline)
+            return self._publish(partial(build_models, select=self.select), pipeline)

@@ -41,7 +41,7 @@ from ..loading import (
     source_state,
 )
 from ..models import Build, load_checks
-from ..runs import Job, check_purpose
+from ..runs import IntercomJob, check_purpose, refresh_models
 from ..steps import Step
 
 
@@ -73,8 +73,8 @@ class Outcome:
     seconds: float
 
 
-@dataclass
-class Sync(Job):
+@dataclass(kw_only=True)
+class Sync(IntercomJob):
     """A sync of one workspace; `run` does it.
 
     Args:
@@ -95,9 +95,9 @@ class Sync(Job):
         Raises:
             WarehouseError, IntercomError: the marts and the published copy are as they were.
         """
-        with self._begun("sync --full" if self.full else "sync") as (run, pipeline, app):
+        with self._identified("sync --full" if self.full else "sync") as (run, pipeline, app):
             found = self._load(pipeline, app, run.run_id)
-            outcome = self._outcome(run, found, self._finish(pipeline))
+            outcome = self._outcome(run, found, self._publish(refresh_models, pipeline))
             run.exit_code = int(outcome.exit_code)
             run.contacts_read, run.memberships_changed = outcome.contacts_read, outcome.joins + outcome.leaves
             return outcome
@@ -111,7 +111,7 @@ class Sync(Job):
         check_purpose(self.warehouse, self.workspace)
         with plain_errors(self.warehouse.explain), self.warehouse.held(self._lock_request("sync --plan")):
             pipeline = self.warehouse.pipeline(self.workspace)
-            app = self._introduce(pipeline)
+            app = self._identify(pipeline)
             inputs = self._inputs(pipeline, app, "preview")
             with inputs.tables as tables:
                 check_clock(self.clock(), tables)
@@ -217,7 +217,7 @@ class Sync(Job):
             api_calls=self.usage.calls.total(),
             megabytes=round(self.usage.bytes_received / 1e6, 1),
             reading_seconds=round(self._reading_seconds, 3),
-            seconds=round(time.monotonic() - self._began, 1),
+            seconds=self._seconds,
         )
 
 

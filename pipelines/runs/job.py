@@ -1,8 +1,8 @@
-"""What every command with a run shares: lock, journal, identity, pending packages, client."""
+"""What commands with a run share: lock, journal, identity, pending packages, client."""
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -28,9 +28,8 @@ from .recording import recorded
 Say = Callable[[str], None]
 Watch = Callable[[Progress], AbstractContextManager[object]]
 
-
 FIRST_CALL_ATTEMPTS = 4
-"""A host that cannot be reached is more often misspelt than down: say so after seconds, not after a minute."""
+"""A host that cannot be reached is more often misspelled than down, so the error comes after seconds."""
 
 
 def utc_now() -> datetime:
@@ -39,97 +38,124 @@ def utc_now() -> datetime:
 
 
 def silently(_: str) -> None:
-    """Says nothing."""
+    """Reports no step."""
 
 
 def unwatched(_: Progress) -> AbstractContextManager[object]:
-    """Shows nothing while Intercom is read."""
+    """Shows no progress."""
     return nullcontext()
 
 
 @dataclass
 class Job:
-    """What is done with one workspace and its warehouse, with everything it is made of.
+    """A command's work on the warehouse of one workspace.
 
     Args:
-        workspace: its name here, and its pipeline's; the name of its own section where it is not the default.
+        workspace: its name here, and its pipeline's; another name than the default has its own config section.
         wait: how long to wait for another run to end.
-        clock: tells `observed_at`; the demo moves it.
-        transport: replaces the network, for a workspace that lives in this process.
-        say: told each step as it begins.
-        watch: entered while Intercom is read, given how far that has come.
+        clock: gives `observed_at`; the demo moves it.
+        say: called with each step as it starts.
     """
 
     warehouse: Warehouse
-    settings: IntercomSettings
     workspace: str = DEFAULT_WORKSPACE
     _: KW_ONLY
     wait: timedelta = AT_ONCE
     clock: Clock = utc_now
-    transport: httpx.AsyncBaseTransport | None = None
-    retries: Retries = PATIENT
     say: Say = silently
-    watch: Watch = unwatched
     usage: Usage = field(default_factory=Usage)
 
     def __post_init__(self) -> None:
-        self._pacer = Pacer(self.settings.rate_limit_share)
         self._began = time.monotonic()
 
+    @property
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._began, 1)
+
+    def _journaled(self, command: str) -> AbstractContextManager[Run]:
+        """A run that the journal gets, whatever its outcome."""
+        return recorded(self.warehouse, self.workspace, command, clock=self.clock, usage=self.usage)
+
     @contextmanager
-    def _begun(self, command: str) -> Iterator[tuple[Run, dlt.Pipeline, App]]:
-        """A run that is written into the journal however it ends; what an earlier one left pending is loaded."""
-        check_purpose(self.warehouse, self.workspace)
-        self.warehouse.prepare()
-        journaled = recorded(self.warehouse, self.workspace, command, clock=self.clock, usage=self.usage)
-        with journaled as run, self.warehouse.held(self._lock_request(command)):
-            pipeline = self.warehouse.pipeline(self.workspace)
-            repair_packages(Path(pipeline.working_dir))
-            app = self._introduce(pipeline)
-            run.workspace_id = app.id_code
-            self._finish_pending(pipeline)
-            yield run, pipeline, app
+    def _recorded(self, command: str) -> Iterator[tuple[Run, dlt.Pipeline]]:
+        """A journaled run that holds the warehouse."""
+        with self._journaled(command) as run, self.warehouse.held(self._lock_request(command)):
+            yield run, self.warehouse.pipeline(self.workspace)
 
     def _lock_request(self, command: str) -> LockRequest:
         return LockRequest(command, self.workspace, wait=self.wait, say=self.say)
-
-    def _introduce(self, pipeline: dlt.Pipeline) -> App:
-        app = self._ask_whose_token()
-        if not pipeline.has_pending_data:  # else it might be dropped: what is pending is newer than the destination
-            pipeline.sync_destination()
-        check_identity(app, self.settings, pipeline)
-        return app
-
-    def _ask_whose_token(self) -> App:
-        self.say(Step(f"Asking {self.settings.url} whose token this is", "identify"))
-        first_attempts = min(self.retries.attempts, FIRST_CALL_ATTEMPTS)
-        return asyncio.run(introduce(self._connect(replace(self.retries, attempts=first_attempts))))
-
-    def _connect(self, retries: Retries | None = None) -> Intercom:
-        retries = retries or self.retries
-        return self.settings.client(self._pacer, self.usage, retries=retries, transport=self.transport)
 
     def _finish_pending(self, pipeline: dlt.Pipeline) -> None:
         if pipeline.has_pending_data:
             self.say(Step("Loading what an interrupted run had read", "load_pending"))
             load_package(pipeline)
 
-    def _finish(self, pipeline: dlt.Pipeline) -> Build:
-        """Brings marts and published copy up to what is loaded."""
+    def _publish(self, build_models: Callable[[dlt.Pipeline], Build], pipeline: dlt.Pipeline) -> Build:
+        """Builds marts and publishes them.
+
+        Raises:
+            ModelsFailed: marts and published copy are as they were.
+        """
         self.say(Step("Building the models and checking them", "build"))
-        built = refresh_models(pipeline)
+        built = build_models(pipeline)
         self.warehouse.publish(published_marts(), self.say)
         return built
 
 
-async def introduce(client: Intercom) -> App:
-    """The workspace behind the token."""
+@dataclass(kw_only=True)
+class IntercomJob(Job):
+    """A job that reads Intercom.
+
+    Args:
+        transport: replaces the network, for a workspace that lives in this process.
+        watch: entered while Intercom is read, with the progress of that.
+    """
+
+    settings: IntercomSettings
+    transport: httpx.AsyncBaseTransport | None = None
+    retries: Retries = PATIENT
+    watch: Watch = unwatched
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._pacer = Pacer(self.settings.rate_limit_share)
+
+    @contextmanager
+    def _identified(self, command: str) -> Iterator[tuple[Run, dlt.Pipeline, App]]:
+        """A recorded run whose token belongs to the pipeline's workspace. Pending packages are loaded first."""
+        check_purpose(self.warehouse, self.workspace)
+        self.warehouse.prepare()
+        with self._recorded(command) as (run, pipeline):
+            repair_packages(Path(pipeline.working_dir))
+            app = self._identify(pipeline)
+            run.workspace_id = app.id_code
+            self._finish_pending(pipeline)
+            yield run, pipeline, app
+
+    def _identify(self, pipeline: dlt.Pipeline) -> App:
+        app = self._token_owner()
+        if not pipeline.has_pending_data:  # pending packages are newer than the destination, and would be dropped
+            pipeline.sync_destination()
+        check_identity(app, self.settings, pipeline)
+        return app
+
+    def _token_owner(self) -> App:
+        self.say(Step(f"Asking {self.settings.url} whose token this is", "identify"))
+        first_attempts = min(self.retries.attempts, FIRST_CALL_ATTEMPTS)
+        return asyncio.run(_workspace_of(self._connect(replace(self.retries, attempts=first_attempts))))
+
+    def _connect(self, retries: Retries | None = None) -> Intercom:
+        retries = retries or self.retries
+        return self.settings.client(self._pacer, self.usage, retries=retries, transport=self.transport)
+
+
+async def _workspace_of(client: Intercom) -> App:
     async with client:
         return (await client.me()).app
 
 
-def build_models(pipeline: dlt.Pipeline, select: list[str] | None = None) -> Build:
-    """Builds the models, or only some and what follows from them, and runs the checks.
+def build_models(pipeline: dlt.Pipeline, select: Collection[str] | None = None) -> Build:
+    """Builds the models, or some of them and all downstream of those, and runs the checks.
 
     Raises:
         ModelsFailed: the marts are as they were.
@@ -139,7 +165,7 @@ def build_models(pipeline: dlt.Pipeline, select: list[str] | None = None) -> Bui
 
 
 def refresh_models(pipeline: dlt.Pipeline) -> Build:
-    """Builds the models that follow from what was loaded since the last build, and runs their checks.
+    """Builds the models downstream of raw tables that changed since the last build, and runs their checks.
 
     Raises:
         ModelsFailed: the marts are as they were.

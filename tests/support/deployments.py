@@ -44,7 +44,7 @@ class Deployment:
 
     def job(self, **options: Any) -> Sync:
         defaults: dict[str, Any] = {"clock": self.workspace.now, "transport": self.transport, "retries": AT_ONCE}
-        return Sync(self.warehouse, self.settings, self.name, **(defaults | options))
+        return Sync(self.warehouse, self.name, settings=self.settings, **(defaults | options))
 
     def sync(self, **options: Any) -> Outcome:
         self.workspace.advance(seconds=1)  # the clock of a workspace stands still but for this

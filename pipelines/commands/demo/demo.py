@@ -50,4 +50,5 @@ def live_and_sync(workspace: Workspace, warehouse: Warehouse, days: Iterable[int
     for day in days:
         if day:
             workspace.live(days=1, churn=CHURN)
-        Sync(warehouse, sandbox_settings(TOKEN), DEMO_WORKSPACE, clock=workspace.now, transport=transport).run()
+        settings = sandbox_settings(TOKEN)
+        Sync(warehouse, DEMO_WORKSPACE, settings=settings, clock=workspace.now, transport=transport).run()

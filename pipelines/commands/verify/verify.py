@@ -6,32 +6,19 @@ but a line into the run journal.
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import dlt
-import httpx
 
-from sources.intercom.api import PATIENT, App, Intercom, Pacer, Retries, Usage, each, unnoticed
-from sources.intercom.memberships import Clock
+from sources.intercom.api import App, each, unnoticed
 from sources.intercom.readings import LoadedTables
 from sources.intercom.settings import IntercomSettings
 
-from ...destinations import Warehouse
 from ...errors import ExitCode, Misconfigured
-from ...folder import LockRequest, Run
-from ...runs import (
-    FIRST_CALL_ATTEMPTS,
-    bound_workspace,
-    check_identity,
-    check_purpose,
-    introduce,
-    recorded,
-    utc_now,
-)
-from ...settings import DEFAULT_WORKSPACE
+from ...folder import Run
+from ...runs import IntercomJob, bound_workspace, check_identity, check_purpose
 from .differences import DifferenceExplainer, Explanation, Known, Pair, known
 
 DEFAULT_SAMPLE = 100
@@ -86,32 +73,19 @@ class Verification:
         return sum(difference.explanation is None for difference in self.differences)
 
 
-@dataclass
-class Verify:
-    """A verification of one workspace, with everything it is made of; `run` does it.
+@dataclass(kw_only=True)
+class Verify(IntercomJob):
+    """A verification of one workspace; `run` does it.
 
     Args:
-        workspace: its name here, and its pipeline's.
-        sample: contacts to ask about; all where there are fewer.
+        sample: contacts to compare; all where there are fewer.
         seed: decides which.
-        transport: replaces the network, for a workspace that lives in this process.
-        track: entered with the number of contacts while they are asked about; gives what notes one of them.
+        track: entered with the number of contacts while they are read; gives a function that counts one of them.
     """
 
-    warehouse: Warehouse
-    settings: IntercomSettings
-    workspace: str = DEFAULT_WORKSPACE
     sample: int = DEFAULT_SAMPLE
     seed: int = field(default_factory=a_seed)
-    clock: Clock = utc_now
-    transport: httpx.AsyncBaseTransport | None = None
-    retries: Retries = PATIENT
     track: Track = untracked
-    usage: Usage = field(default_factory=Usage)
-
-    def __post_init__(self) -> None:
-        self._pacer = Pacer(self.settings.rate_limit_share)
-        self._began = time.monotonic()
 
     def run(self) -> Verification:
         """Compares, and writes the run into the journal however it ends.
@@ -124,8 +98,8 @@ class Verify:
             raise Misconfigured(
                 f"There is no warehouse in {self.warehouse.place} yet. Run intercom-warehouse sync first."
             )
-        with recorded(self.warehouse, self.workspace, "verify", clock=self.clock, usage=self.usage) as run:
-            app = self._introduce()
+        with self._journaled("verify") as run:
+            app = self._token_owner()
             run.workspace_id = app.id_code
             known = self._known(app)
             told, explanations = asyncio.run(self._ask(known))
@@ -133,20 +107,13 @@ class Verify:
             run.exit_code = int(found.exit_code)
             return found
 
-    def _introduce(self) -> App:
-        first_attempts = min(self.retries.attempts, FIRST_CALL_ATTEMPTS)
-        return asyncio.run(introduce(self._connect(replace(self.retries, attempts=first_attempts))))
-
-    def _connect(self, retries: Retries) -> Intercom:
-        return self.settings.client(self._pacer, self.usage, retries=retries, transport=self.transport)
-
     def _known(self, app: App) -> Known:
         """What the warehouse says. It is held for this moment only: asking takes longer, and no sync is to wait for it.
 
         The raw tables are read, not the published copy: PostgreSQL has none, and one left behind by a failed build
         would tell of differences that the warehouse itself does not have.
         """
-        with self.warehouse.held(LockRequest("verify", self.workspace)):
+        with self.warehouse.held(self._lock_request("verify")):
             pipeline = self.warehouse.pipeline(self.workspace)
             check_bound(app, self.settings, pipeline)
             with LoadedTables(pipeline.sql_client, app.id_code) as tables:
@@ -154,7 +121,7 @@ class Verify:
 
     async def _ask(self, known: Known) -> tuple[dict[str, set[str] | None], dict[Pair, Explanation]]:
         """Each contact's segments in Intercom's words, and explanations of what differs."""
-        async with self._connect(self.retries) as client:
+        async with self._connect() as client:
             with self.track(len(known.contacts)) as advance:
                 told = await each(known.contacts, client.segments_of, advance)
             pairs = known.comparable(pairs_of(told))
@@ -182,7 +149,7 @@ class Verify:
             agreeing=len(known.pairs & pairs),
             differences=tuple(Difference(*pair, pair in pairs, explanations.get(pair)) for pair in sorted(differing)),
             api_calls=self.usage.calls.total(),
-            seconds=round(time.monotonic() - self._began, 1),
+            seconds=self._seconds,
         )
 
 

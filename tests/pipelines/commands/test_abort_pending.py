@@ -51,7 +51,7 @@ def killed(reference: NeverKilled, tmp_path: Path) -> Callable[[Death], Deployme
 
 
 def abort(deployment: Deployment, confirm: Callable[[Waiting], bool] = lambda _: True) -> Aborted:
-    return Abort(deployment.warehouse, confirm, deployment.name, clock=deployment.workspace.now).run()
+    return Abort(deployment.warehouse, deployment.name, confirm=confirm, clock=deployment.workspace.now).run()
 
 
 def working_folder(deployment: Deployment) -> Path:

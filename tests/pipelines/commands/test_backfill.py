@@ -47,7 +47,7 @@ def job(deployment: Deployment, **options: Any) -> Backfill:
         "until": START,
         "chunk": 45 * DAY,
     }
-    return Backfill(deployment.warehouse, deployment.settings, deployment.name, **(defaults | options))
+    return Backfill(deployment.warehouse, deployment.name, settings=deployment.settings, **(defaults | options))
 
 
 def loaded(deployment: Deployment) -> set[str]:

@@ -87,7 +87,9 @@ def lived(tmp_path: Path, _lived_folder: Path) -> Lived:
 
 
 def forget(deployment: Deployment, contact_id: str, **options: Any) -> Forgotten:
-    return Forget(deployment.warehouse, contact_id, deployment.name, clock=deployment.workspace.now, **options).run()
+    return Forget(
+        deployment.warehouse, deployment.name, contact_id=contact_id, clock=deployment.workspace.now, **options
+    ).run()
 
 
 @pytest.mark.parametrize("publish_raw", [True, False])
@@ -344,7 +346,7 @@ def die_forgetting(folder: Path, contact_id: str, death: Death) -> None:
     use_project_config()
     deployment = Deployment(folder, Workspace(contacts=0, segments=0))
     sys.addaudithook(telling_of_files(str(folder), death))
-    Forget(deployment.warehouse, contact_id, say=telling_of_steps(death)).run()
+    Forget(deployment.warehouse, contact_id=contact_id, say=telling_of_steps(death)).run()
 
 
 KILLS = {

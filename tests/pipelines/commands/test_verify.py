@@ -34,7 +34,7 @@ def verify(deployment: Deployment, **options: Any) -> Verification:
         "transport": deployment.transport,
         "retries": AT_ONCE,
     }
-    return Verify(deployment.warehouse, deployment.settings, deployment.name, **(defaults | options)).run()
+    return Verify(deployment.warehouse, deployment.name, settings=deployment.settings, **(defaults | options)).run()
 
 
 def reasons(found: Verification) -> set[str | None]:

@@ -728,7 +728,7 @@ def test_a_package_that_cannot_be_loaded_is_dropped_and_read_again(deployment: P
     changes: list[int | None] = []
     with pytest.raises(Stuck, match=r"membership_changes: .*abort-pending"):
         deployment.sync(say=spoil)
-    aborted = Abort(deployment.warehouse, lambda _: True, deployment.name, clock=deployment.workspace.now).run()
+    aborted = Abort(deployment.warehouse, deployment.name, confirm=lambda _: True, clock=deployment.workspace.now).run()
     left = deployment.query("select count(distinct run_id) from intercom_raw.segment_scans")
     outcome = deployment.sync()
 
@@ -801,7 +801,7 @@ def test_a_forgotten_person_is_in_no_row_and_all_counts_are_as_they_were(deploym
     counts = "select * from intercom.segment_daily order by 1, 2, 3"
     before = deployment.query(counts)
 
-    forgotten = Forget(deployment.warehouse, contact_id).run()
+    forgotten = Forget(deployment.warehouse, contact_id=contact_id).run()
     found = {
         table for table in tables(deployment) for word in (CANARY, contact_id) if word in text_of(deployment, table)
     }
@@ -830,7 +830,7 @@ def test_a_killed_forget_is_finished_when_it_is_run_again(deployment: PostgresHo
     process = PROCESSES.Process(target=die_forgetting, args=(deployment.folder, deployment.address, contact_id, point))
     process.start()
     process.join()
-    forgotten = Forget(deployment.warehouse, contact_id).run()
+    forgotten = Forget(deployment.warehouse, contact_id=contact_id).run()
 
     assert process.exitcode == -signal.SIGKILL
     assert forgotten.was_interrupted
@@ -844,7 +844,7 @@ def test_a_killed_forget_is_finished_when_it_is_run_again(deployment: PostgresHo
 def die_forgetting(folder: Path, address: str, contact_id: str, point: str) -> None:
     use_project_config()
     warehouse = PostgresWarehouse(folder, credentials(address))
-    Forget(warehouse, contact_id, say=telling_of_steps(Death(f"^say {point}"))).run()
+    Forget(warehouse, contact_id=contact_id, say=telling_of_steps(Death(f"^say {point}"))).run()
 
 
 def tables(deployment: PostgresHouse) -> list[str]:

@@ -298,7 +298,9 @@ def test_verify_does_not_compare_what_is_excluded(settled: Settled) -> None:
         settled.workspace.untag(contact_id, "crowd")
     others = {pair for pair in settled.workspace.pairs() if pair[0] != settled.segments["Crowd"]}
 
-    verify = Verify(settled.warehouse, settled.settings, sample=300, transport=settled.transport, retries=AT_ONCE)
+    verify = Verify(
+        settled.warehouse, settings=settled.settings, sample=300, transport=settled.transport, retries=AT_ONCE
+    )
     verify.clock = settled.workspace.now
     found = verify.run()
 
