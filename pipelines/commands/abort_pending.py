@@ -1,10 +1,10 @@
-"""`abort-pending`: drops what was read and cannot be loaded, so that the next sync begins behind the last loaded run.
+"""`abort-pending`: drops pending packages, so that the next sync starts after the last loaded run.
 
-What had arrived of it goes first, in one transaction, and then, in one rename, the pipeline's working folder: its
-packages, its state with the cursor behind them, and what is on a first load's shelf. dlt takes state and schema from
-the warehouse again, as it does on a new host. A kill in between leaves the packages as they were, to be loaded or
-dropped. dlt's own `abort_packages` would put the state back in a step of its own, behind a moment in which the packages
-are gone and the cursor is past them; it would keep the failed files; and it needs packages that can be read.
+Rows of them that had arrived are deleted first, in one transaction. Then one rename removes the pipeline's working
+folder: its packages, its state with their cursor, and the parts of a first load. dlt restores state and schema from the
+warehouse, as it does on a new host. A kill in between leaves the packages pending. dlt's own `abort_packages` resets
+the state in a second step, after the packages are deleted: a kill in between would leave a cursor past lost rows. It
+also keeps the failed files, and needs packages that can be read.
 """
 
 import shutil
@@ -22,14 +22,14 @@ from ..runs import Job, bound_workspace
 
 COMMAND = "abort-pending"
 KEPT = "contacts"
-"""The one table whose rows stay: each is a contact as Intercom sent it, whichever load brought it."""
+"""The only table whose rows stay: each is a contact as Intercom sent it, no matter which load wrote it."""
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """What waits to be loaded: packages, and a first load's parts that are in none yet, with their rows.
+    """What is pending: packages, and parts of a first load that are in no package yet.
 
-    `arrived` are rows of the packages that are in the warehouse already, by table.
+    `arrived`: rows of the packages that are in the warehouse already, by table.
     """
 
     packages: tuple[PendingPackage, ...]
@@ -39,13 +39,12 @@ class Waiting:
 
     @property
     def is_nothing(self) -> bool:
-        """Whether there is nothing to drop."""
         return not self.packages and not self.shelved_parts
 
 
 @dataclass(frozen=True)
 class Aborted:
-    """What was found and whether it was dropped; `deleted` are rows that had arrived and went again, by table."""
+    """What was pending, and whether it was dropped. `deleted`: arrived rows that were deleted, by table."""
 
     run_id: str
     exit_code: ExitCode
@@ -87,7 +86,7 @@ class Abort(Job):
 
 
 def waiting_for(pipeline: dlt.Pipeline) -> Waiting:
-    """What waits to be loaded by a pipeline."""
+    """What is pending in a pipeline."""
     packages = pending_packages(Path(pipeline.working_dir))
     parts = [part for part in part_store_of(pipeline).parts if not part.is_loaded]
     with pipeline.sql_client() as client:
@@ -96,7 +95,7 @@ def waiting_for(pipeline: dlt.Pipeline) -> Waiting:
 
 
 def arrived(client: SqlClientBase[Any], load_ids: Collection[str]) -> dict[str, int]:
-    """How many rows of some loads are in the raw tables, by table."""
+    """Rows of these loads in the raw tables, by table."""
     counts = dict[str, int]()
     for schema, table in _loaded_tables(client) if load_ids else ():
         if schema == client.dataset_name and not table.startswith("_dlt"):
@@ -106,7 +105,7 @@ def arrived(client: SqlClientBase[Any], load_ids: Collection[str]) -> dict[str, 
 
 
 def delete_arrived(client: SqlClientBase[Any], load_ids: Collection[str]) -> None:
-    """Deletes some loads' rows, staged ones and dlt's own included, but for contacts. One transaction."""
+    """Deletes the rows of these loads, staged ones and dlt's own included, except contacts, in one transaction."""
     with client.begin_transaction():
         for schema, table in _loaded_tables(client) if load_ids else ():
             if (schema, table) != (client.dataset_name, KEPT):
@@ -114,7 +113,7 @@ def delete_arrived(client: SqlClientBase[Any], load_ids: Collection[str]) -> Non
 
 
 def _loaded_tables(client: SqlClientBase[Any]) -> Iterator[tuple[str, str]]:
-    """Schema and name of each table whose rows say which load they are of."""
+    """Schema and name of each table whose rows have a load id."""
     rows = client.execute_sql(
         "select table_schema, table_name from information_schema.columns where table_catalog = current_database() "
         "and table_schema in (%s, %s) and (column_name = '_dlt_load_id' or table_name = '_dlt_loads' and column_name = "

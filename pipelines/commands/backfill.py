@@ -1,7 +1,7 @@
-"""`backfill`: contacts of a window of time, read again, chunk by chunk; the cursor of the sync stays where it is.
+"""`backfill`: reads the contacts of a time window again, chunk by chunk. The sync's cursor does not move.
 
-Each chunk is one load package, and how far the backfill has come is in it: a killed one goes on behind the last chunk
-that was loaded.
+Each chunk is one load package with the backfill's progress in it: a killed backfill resumes after the last loaded
+chunk.
 """
 
 import asyncio
@@ -40,21 +40,20 @@ DEFAULT_CHUNK = timedelta(days=7)
 """Short enough that a kill costs little, long enough that there are few loads, each of which takes half a second."""
 MOST_CHUNKS = 10_000
 NO_HISTORY = (
-    "Memberships from before the first sync cannot be had from Intercom: a backfill loads contacts, not which segments "
-    "they were in."
+    "Intercom has no API for memberships from before the first sync: a backfill loads contacts, not the segments they "
+    "were in."
 )
 LATEST_ONLY = (
-    "By updated_at only contacts whose latest update lies in the window can be found: earlier ones are not told."
+    "By updated_at, only contacts whose latest update is in the window are found: Intercom keeps no earlier ones."
 )
 
 
 @dataclass(frozen=True)
 class Backfilled:
-    """What a backfill loaded and cost. `window` tells `from` and `to`, the latter as it was cut.
+    """What a backfill loaded and cost. `window` has `from` and `to`; `to` is never in the future.
 
-    Of `chunks` there were `chunks_done_before` loaded by an earlier attempt and `chunks_done` in the end.
-    `left_to_sync` are contacts of the window that changed after the sync's cursor. `notes`: what is good to know.
-    `drift`: fields that are new, gone or of another type, in sentences.
+    `chunks_done` of `chunks` are loaded, `chunks_done_before` of them by earlier attempts. `left_to_sync`: contacts of
+    the window that changed after the sync's cursor. `drift`: fields that are new, missing or of another type.
     """
 
     run_id: str
@@ -77,7 +76,7 @@ class Backfilled:
 
 @dataclass(frozen=True)
 class BackfillPreview:
-    """What a backfill would read: the chunks that are still to be loaded, of all its `chunks`."""
+    """What a backfill would read: `estimates` are of those of its `chunks` that are not loaded yet."""
 
     window: dict[str, str]
     by: By
@@ -87,7 +86,7 @@ class BackfillPreview:
 
     @property
     def chunks_done_before(self) -> int:
-        """Chunks that an earlier attempt has loaded."""
+        """Chunks that earlier attempts have loaded."""
         return self.chunks - len(self.estimates)
 
     @property
@@ -97,18 +96,18 @@ class BackfillPreview:
 
     @property
     def calls(self) -> int:
-        """Calls for them, and the one that asks whose token it is."""
+        """Calls for these contacts, and one for the token's workspace."""
         return 1 + sum(one.calls for one in self.estimates)
 
     @property
     def megabytes(self) -> float:
-        """What would come over, unpacked."""
+        """Size of the answers, uncompressed."""
         return round(self.contacts * BYTES_A_CONTACT / 1e6, 1)
 
 
 @dataclass
 class Loaded:
-    """What is loaded: chunks, those of earlier attempts included, and contacts. `problem`: why it ended early."""
+    """What is loaded: chunks, those of earlier attempts included, and contacts. `problem`: why it stopped early."""
 
     chunks: int
     contacts: int = 0
@@ -116,7 +115,6 @@ class Loaded:
     problem: str | None = None
 
     def add(self, reading: ChunkReading) -> None:
-        """Takes in a chunk."""
         self.chunks += 1
         self.contacts += reading.contacts_loaded
         self.left_to_sync += reading.left_to_sync
@@ -124,12 +122,12 @@ class Loaded:
 
 @dataclass(kw_only=True)
 class Backfill(IntercomJob):
-    """A backfill of one workspace; `run` does it.
+    """A backfill of one workspace.
 
     Args:
-        since, until: the window, from the one on and before the other.
-        by: which time of a contact has to lie in it.
-        chunk: what is loaded at a time.
+        since, until: the window, `until` excluded.
+        by: the time of a contact that has to be in the window.
+        chunk: the window of one load package.
     """
 
     since: datetime
@@ -138,9 +136,9 @@ class Backfill(IntercomJob):
     chunk: timedelta = DEFAULT_CHUNK
 
     def run(self) -> Backfilled:
-        """Loads what is left of the window, and writes the run into the journal however it ends.
+        """Loads the chunks that are not loaded yet.
 
-        Where Intercom shows fewer contacts of a chunk than it counts, it ends before that one.
+        If Intercom shows fewer contacts of a chunk than it counts, the backfill stops before that chunk.
 
         Raises:
             WarehouseError, IntercomError: the chunks that were loaded before stay.
@@ -156,7 +154,7 @@ class Backfill(IntercomJob):
             return outcome
 
     def preview(self) -> BackfillPreview:
-        """What `run` would read and what that would cost: a call for each chunk. Writes nothing.
+        """What `run` would read, and at what cost: one call a chunk. Writes nothing.
 
         Raises:
             WarehouseError, IntercomError: as `run` does.
@@ -170,29 +168,27 @@ class Backfill(IntercomJob):
         return BackfillPreview(_window(period), self.by, period.size, tuple(found), tuple(self._notes(period)))
 
     def _period(self) -> Period:
-        """The window in whole seconds, of which Intercom's times are.
+        """The window in whole seconds, the precision of Intercom's times.
 
         Raises:
-            Misconfigured: nothing can lie in it.
+            Misconfigured: an empty window.
         """
         since, until, now = (ceil(at.timestamp()) for at in (self.since, self.until, self.clock()))
         if since >= until:
             raise Misconfigured(
-                f"Nothing lies from {moment_of(since)} to {moment_of(until)}: --to has to be later than --from. A date "
-                "is its first moment, so that one day is from that date to the next."
+                f"The window from {moment_of(since)} to {moment_of(until)} is empty: --to has to be later than --from. "
+                "A date stands for its start, so one day is from that date to the next."
             )
         if since >= now:
-            raise Misconfigured(
-                f"The window begins at {moment_of(since)}, which is still to come: choose a --from in the past."
-            )
+            raise Misconfigured(f"The window starts at {moment_of(since)}, in the future. Choose a --from in the past.")
         seconds = int(self.chunk.total_seconds())
         if seconds < 1:
-            raise Misconfigured("A chunk of no length is never loaded: set --chunk to 1d or more, 7d for example.")
+            raise Misconfigured("An empty chunk loads nothing. Set --chunk to 1d or more, for example 7d.")
         period = Period(self.by, since, until, seconds, now)
         if period.size > MOST_CHUNKS:
             raise Misconfigured(
-                f"That would be {period.size:,} chunks, each a load of its own: choose a longer --chunk, so that there "
-                f"are {MOST_CHUNKS:,} at most."
+                f"That would be {period.size:,} chunks, each a load package. Choose a longer --chunk: at most "
+                f"{MOST_CHUNKS:,} chunks are allowed."
             )
         return period
 
@@ -201,7 +197,7 @@ class Backfill(IntercomJob):
         return "backfill --from {} --to {}".format(*asked) + f" --by {self.by}"
 
     def _look_up(self, period: Period) -> tuple[App, int]:
-        """The workspace, and how many chunks are loaded. Where nothing ever was, not even a folder is made."""
+        """The workspace, and how many chunks are loaded. Creates no data folder where there is none."""
         if not self.warehouse.is_used:
             app = self._token_owner()
             self.settings.check_region(app)
@@ -211,11 +207,11 @@ class Backfill(IntercomJob):
             return self._identify(pipeline), period.loaded(source_state(pipeline))
 
     def _load(self, pipeline: dlt.Pipeline, app: App, period: Period, fields: Fields) -> Loaded:
-        """Loads chunk after chunk, up to one of which Intercom does not show all."""
+        """Loads chunk after chunk, and stops before one that Intercom does not show completely."""
         loaded, cursor = Loaded(period.loaded(source_state(pipeline))), sync_cursor(pipeline)
         progress = Progress(self.usage, self._pacer)
-        words = f"Reading contacts in {period.size:,} chunks, of which {loaded.chunks:,} are loaded"
-        self.say(Step(words, "read_chunks", chunks=period.size, chunks_loaded=loaded.chunks))
+        message = f"Reading contacts in {period.size:,} chunks, of which {loaded.chunks:,} are loaded"
+        self.say(Step(message, "read_chunks", chunks=period.size, chunks_loaded=loaded.chunks))
         with self.watch(progress):
             for chunk in period.chunks()[loaded.chunks :]:
                 with LoadedTables(pipeline.sql_client, app.id_code) as tables:
@@ -234,7 +230,7 @@ class Backfill(IntercomJob):
                         break
                 load_package(pipeline)
                 loaded.add(reading)
-                self.say(_told(reading, period))
+                self.say(_loaded_step(reading, period))
         return loaded
 
     def _dates(self, app: App) -> Dates:
@@ -245,7 +241,7 @@ class Backfill(IntercomJob):
         if self.by == "updated_at":
             yield LATEST_ONLY
         if period.until > period.end:
-            yield f"{moment_of(period.until)} is still to come: the window ends now, at {moment_of(period.end)}."
+            yield f"{moment_of(period.until)} is in the future, so the window ends now, at {moment_of(period.end)}."
 
     def _outcome(
         self, run: Run, period: Period, before: int, loaded: Loaded, fields: Fields, faults: tuple[Fault, ...]
@@ -272,9 +268,9 @@ class Backfill(IntercomJob):
 
 
 def sync_cursor(pipeline: dlt.Pipeline) -> int | None:
-    """Contacts updated later are read by the next sync; null where no sync has begun.
+    """The next sync reads contacts updated later than this; null before the first sync.
 
-    A first load that is not over has its cursor, too: what changed since it began is read when it is over.
+    An unfinished first load has a cursor too: contacts that changed since its start are read after it.
     """
     state = source_state(pipeline)
     cursor = saved_state(state).cursor
@@ -286,7 +282,7 @@ def sync_cursor(pipeline: dlt.Pipeline) -> int | None:
 
 
 def _extract(pipeline: dlt.Pipeline, reading: ChunkReading) -> str | None:
-    """Reads a chunk into a package; where Intercom does not show all of it there is none, and it answers why."""
+    """Reads a chunk into a package. Returns why there is no package if Intercom does not show the whole chunk."""
     known = set(pipeline.default_schema.tables) if pipeline.default_schema_name else set[str]()
     try:
         pipeline.extract(intercom_backfill(reading, [name for name in BESIDE_CONTACTS if name not in known]))
@@ -298,11 +294,11 @@ def _extract(pipeline: dlt.Pipeline, reading: ChunkReading) -> str | None:
     return None
 
 
-def _told(reading: ChunkReading, period: Period) -> Step:
+def _loaded_step(reading: ChunkReading, period: Period) -> Step:
     left = f", {reading.left_to_sync:,} left to the next sync" if reading.left_to_sync else ""
     chunk = reading.chunk
-    words = f"Loaded {reading.contacts_loaded:,} contacts {chunk}{left} ({chunk.number:,} of {period.size:,})"
-    return Step(words, "chunk_loaded", chunk=chunk.number, contacts=reading.contacts_loaded)
+    message = f"Loaded {reading.contacts_loaded:,} contacts {chunk}{left} ({chunk.number:,} of {period.size:,})"
+    return Step(message, "chunk_loaded", chunk=chunk.number, contacts=reading.contacts_loaded)
 
 
 def _window(period: Period) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""One sync: finish what is pending, read Intercom, load, build the models, publish.
+"""`sync`: loads pending packages, reads Intercom, loads, builds the models, publishes.
 
-Nothing is written before the token's workspace is known to be the pipeline's own. A run is one load package, so that
-contacts, changes, scans and the cursor arrive together or not at all.
+Nothing is written before the token's workspace is verified. A run is one load package, so that contacts, changes, scans
+and the cursor arrive together or not at all.
 """
 
 import asyncio
@@ -47,10 +47,10 @@ from ..steps import Step
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a sync found, changed and cost; `reading_seconds` are those of `seconds` in which Intercom was read.
+    """What a sync found, changed and cost. `reading_seconds`: the part of `seconds` in which Intercom was read.
 
-    `incomplete`: segments (by id) that closed no membership, and why. `drift`: fields that are new, gone or of another
-    type, in sentences. `notes`: what was read in another way than usual, and why.
+    `incomplete`: segments (by id) that ended no membership, and why. `drift`: fields that are new, missing or of
+    another type, in sentences. `notes`: deviations from a usual reading, with their reasons.
     """
 
     run_id: str
@@ -75,11 +75,11 @@ class Outcome:
 
 @dataclass(kw_only=True)
 class Sync(IntercomJob):
-    """A sync of one workspace; `run` does it.
+    """A sync of one workspace.
 
     Args:
-        full: read every contact instead of those changed, and ask for those no longer found.
-        accept_shrink: believe a collapse at first sight.
+        full: read every contact instead of those that changed, and look up those that are no longer found.
+        accept_shrink: record a collapse of a segment at once.
     """
 
     full: bool = False
@@ -90,7 +90,7 @@ class Sync(IntercomJob):
         self._reading_seconds = 0.0
 
     def run(self) -> Outcome:
-        """Syncs, and writes the run into the journal however it ends.
+        """Syncs.
 
         Raises:
             WarehouseError, IntercomError: the marts and the published copy are as they were.
@@ -103,7 +103,7 @@ class Sync(IntercomJob):
             return outcome
 
     def preview(self) -> Preview:
-        """What `run` would read and what that would cost. Loads nothing, an interrupted run's package included.
+        """What `run` would read, and at what cost. Loads nothing, not even a pending package.
 
         Raises:
             WarehouseError, IntercomError: as `run` does.
@@ -181,7 +181,7 @@ class Sync(IntercomJob):
             self.watch(progress),
             Background(self._timed(first.read(tables)), store.close),
         ):
-            load_checks()  # reads the models' SQL while the first answers come
+            load_checks()  # parses the SQL files while the first answers arrive
             self._load_parts(pipeline, store)
         return first
 
@@ -191,7 +191,7 @@ class Sync(IntercomJob):
         self._reading_seconds += time.monotonic() - began
 
     def _load_parts(self, pipeline: dlt.Pipeline, store: PartStore) -> None:
-        """Loads what is on the shelf, and what is put there meanwhile."""
+        """Loads the stored parts, and those that are added in the process."""
         for package in store.packages():
             pipeline.extract(intercom_first_load(package))
             rows = sum(part.rows for part in package)

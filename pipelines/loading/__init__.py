@@ -3,9 +3,9 @@
 from .background import Background
 from .contact_rows import Mentions, is_id, pseudonym
 from .load import known_fields, load_package, part_store_of, source_state
-from .packages import PendingPackage, pending_packages, stuck_packages_told
+from .packages import PendingPackage, pending_folders, pending_packages, stuck_packages_explained
 from .part_store import PartStore
-from .recovery import packages, repair_packages, set_aside
+from .recovery import repair_packages, set_aside
 from .runs_table import new_runs
 
 __all__ = [
@@ -17,12 +17,12 @@ __all__ = [
     "known_fields",
     "load_package",
     "new_runs",
-    "packages",
     "part_store_of",
+    "pending_folders",
     "pending_packages",
     "pseudonym",
     "repair_packages",
     "set_aside",
     "source_state",
-    "stuck_packages_told",
+    "stuck_packages_explained",
 ]

@@ -1,4 +1,4 @@
-"""Asynchronous work beside a block of ordinary code."""
+"""Asynchronous work beside a block of synchronous code."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,12 +9,12 @@ from typing import Any, Self
 
 
 class Background:
-    """Runs a coroutine in a thread with an event loop of its own, while a block runs.
+    """Runs a coroutine in a thread with its own event loop, while a block runs.
 
-    The block's end waits for it, and raises what it raised. A block that fails cancels it.
+    The end of the block waits for the coroutine and raises its error. A block that fails cancels it.
 
     Args:
-        ended: called in that thread when the coroutine has ended, however it did.
+        ended: called in that thread when the coroutine ends, whatever its outcome.
     """
 
     def __init__(self, work: Coroutine[Any, Any, None], ended: Callable[[], None]) -> None:

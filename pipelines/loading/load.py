@@ -9,27 +9,27 @@ from sources.intercom.tables import KnownFields
 
 from ..destinations import RAW, note_release
 from .part_store import PartStore, drop_unreadable_parts
-from .recovery import clear_away
+from .recovery import drop_old_notes
 
 
 def part_store_of(pipeline: dlt.Pipeline) -> PartStore:
-    """Where a first load keeps what it has read."""
+    """The parts of a first load that are read and not loaded."""
     folder = Path(pipeline.working_dir) / "first_load"
     drop_unreadable_parts(folder)
     return PartStore(folder)
 
 
 def load_package(pipeline: dlt.Pipeline) -> None:
-    """Brings what was extracted into the warehouse, the pipeline's state along with it."""
+    """Loads the extracted package, and the pipeline's state with it."""
     pipeline.normalize()
     with pipeline.sql_client() as client:
         note_release(client, raw=RAW)
     pipeline.load()
-    clear_away(Path(pipeline.working_dir))
+    drop_old_notes(Path(pipeline.working_dir))
 
 
 def source_state(pipeline: dlt.Pipeline) -> dict[str, Any]:
-    """What earlier runs left in the pipeline's state."""
+    """The source's part of the pipeline's state."""
     sources: dict[str, Any] = pipeline.state.get("sources") or {}
     state: dict[str, Any] = sources.get("intercom", {})
     return state

@@ -1,6 +1,6 @@
-"""Load packages that wait to be loaded: what is in them, and what to do about one that cannot be loaded.
+"""Pending load packages: their contents, and the error for one that cannot be loaded.
 
-They are read as files, not by dlt's own means, since a package may wait just because something in it is spoilt.
+They are read as files and not through dlt, since a package may be pending because a file in it is corrupt.
 """
 
 import gzip
@@ -20,26 +20,27 @@ from ..errors import WarehouseError
 from ..settings import DEFAULT_WORKSPACE
 
 LOGS = ("membership_changes", "segment_scans")
-"""Tables whose rows say which run they are of."""
+"""Tables with a `run_id`."""
 UNFINISHED = (
     PackageStorage.NEW_JOBS_FOLDER,
     PackageStorage.STARTED_JOBS_FOLDER,
     PackageStorage.FAILED_JOBS_FOLDER,
 )
 RUN_ID = re.compile(r"\b\d{8}T\d{6}-[0-9a-f]{6}\b")
-LAST_ERROR = re.compile(r"^(?:\w+\.)+(?P<kind>\w+): (?P<words>[^:\"'(\d\n]*)", re.MULTILINE)
-"""What was raised, in a traceback, and the first words of its message: values come behind a colon or in quotes."""
+LAST_ERROR = re.compile(r"^(?:\w+\.)+(?P<kind>\w+): (?P<message>[^:\"'(\d\n]*)", re.MULTILINE)
+"""The exception of a traceback and the start of its message, up to a colon or quote: values come behind those."""
 
 
 class Stuck(WarehouseError):
-    """What was read cannot be loaded: the database may be able to do it next time, or the package has to go."""
+    """A package cannot be loaded: the database may accept it next time, or the package has to be dropped."""
 
 
 @dataclass(frozen=True)
 class PendingPackage:
-    """A package as it waits: rows by table, null where they cannot be counted, and by table why a job of it failed.
+    """A package that is not loaded.
 
-    `made_at` is ISO 8601 in UTC; `run_ids` are the runs whose changes and scans it holds.
+    `made_at` is ISO 8601 in UTC. `run_ids`: the runs whose changes and scans it holds. `rows` by table, null where they
+    cannot be counted. `failures`: by table, why a job failed.
     """
 
     load_id: str
@@ -51,32 +52,56 @@ class PendingPackage:
 
 def pending_packages(working_folder: Path) -> list[PendingPackage]:
     """The packages in a pipeline's working folder that are not loaded, the oldest first."""
-    extracted = _folders(working_folder / "normalize" / "extracted")
-    normalized = _folders(working_folder / "load" / "normalized")
-    loaded = {name for name, folder in normalized.items() if _is_loaded(folder)}
-    return [_package(folder) for name, folder in sorted((extracted | normalized).items()) if name not in loaded]
+    return [_package(folder) for folder in pending_folders(working_folder)]
+
+
+def pending_folders(working_folder: Path) -> list[Path]:
+    """The folders of the packages that are not loaded, the oldest first."""
+    packages = {folder.name: folder for stage in (extracted, normalized) for folder in stage(working_folder)}
+    return [packages[load_id] for load_id in sorted(packages) if not is_loaded(packages[load_id])]
+
+
+def extracted(working_folder: Path) -> list[Path]:
+    """The folders of extracted packages, the oldest first."""
+    return subfolders(working_folder / "normalize" / "extracted")
+
+
+def normalized(working_folder: Path) -> list[Path]:
+    """The folders of normalized packages, the oldest first."""
+    return subfolders(working_folder / "load" / "normalized")
+
+
+def subfolders(parent: Path) -> list[Path]:
+    """The folders in a folder, by name; none where it does not exist."""
+    return sorted(folder for folder in parent.iterdir() if folder.is_dir()) if parent.is_dir() else []
+
+
+def is_loaded(package: Path) -> bool:
+    """Whether all jobs of a package are done, even if dlt has not put it away."""
+    return (package / PackageStorage.PACKAGE_COMPLETED_FILE_NAME).exists()
 
 
 @contextmanager
-def stuck_packages_told() -> Iterator[None]:
-    """Raises Stuck in place of dlt's words for a package that it could not load."""
+def stuck_packages_explained() -> Iterator[None]:
+    """Raises Stuck in place of dlt's error for a package that it could not load."""
     try:
         yield
     except PipelineStepFailed as error:
         if error.step not in ("normalize", "load"):
             raise
         workspace, folder = error.pipeline.pipeline_name, Path(error.pipeline.working_dir)
-        raise Stuck(_words(workspace, pending_packages(folder))) from error
+        raise Stuck(_explanation(workspace, pending_packages(folder))) from error
 
 
-def _words(workspace: str, packages: list[PendingPackage]) -> str:
+def _explanation(workspace: str, packages: list[PendingPackage]) -> str:
     failures = {table: why for package in packages for table, why in package.failures.items()}
-    told = f" ({', '.join(f'{table}: {why}' for table, why in sorted(failures.items()))})" if failures else ""
-    named = "" if workspace == DEFAULT_WORKSPACE else f" --workspace {workspace}"
+    reasons = f" ({', '.join(f'{table}: {why}' for table, why in sorted(failures.items()))})" if failures else ""
+    option = "" if workspace == DEFAULT_WORKSPACE else f" --workspace {workspace}"
     return (
-        f"What was read could not be loaded{told}. The marts are as they were. Run the command again, with --debug "
-        "before it for the details: it begins with what waits to be loaded. If it fails once more, `intercom-warehouse "
-        f"abort-pending{named}` shows what that is and drops it; the next sync then reads it again."
+        f"A load package could not be loaded{reasons}. The marts are as they were. Run the command again, with --debug "
+        "before its name for the details: it starts with the pending packages. If it fails again, run "
+        f"intercom-warehouse abort-pending{option}, which shows what is pending and drops it. The next sync reads it "
+        "again."
     )
 
 
@@ -93,7 +118,7 @@ def _package(folder: Path) -> PendingPackage:
 
 
 def _job_files(folder: Path, *states: str) -> Iterator[Path]:
-    """Files with rows, but for those of dlt's own tables; a merge has none."""
+    """Files with rows, except those of dlt's own tables. A merge job has no rows."""
     for state in states:
         for file in sorted((folder / state).glob("*.*.*.*")):
             if not file.name.startswith("_dlt") and not file.name.endswith((".sql", JOB_EXCEPTION_EXTENSION)):
@@ -127,30 +152,24 @@ def _lines(file: Path) -> Iterator[str]:
 
 
 def _failures(folder: Path) -> dict[str, str]:
-    """By table, why the last attempt at what is not loaded failed."""
-    told = sorted((folder / PackageStorage.EXCEPTIONS_FOLDER).glob("*"), key=lambda file: file.stat().st_mtime_ns)
+    """By table, why the last attempt at an unfinished job failed."""
+    reports = sorted((folder / PackageStorage.EXCEPTIONS_FOLDER).glob("*"), key=lambda file: file.stat().st_mtime_ns)
     unfinished = {_job_id(file) for file in _job_files(folder, *UNFINISHED)}
-    return {_job_id(file)[0]: _reason(file.read_text(errors="replace")) for file in told if _job_id(file) in unfinished}
+    return {
+        _job_id(file)[0]: _reason(file.read_text(errors="replace")) for file in reports if _job_id(file) in unfinished
+    }
 
 
 def _job_id(file: Path) -> tuple[str, str]:
-    """Table and number of a job's file, or of what was raised for it."""
+    """Table and number of a job, from the name of its file or of its exception's file."""
     table, number, *_ = file.name.split(".")
     return table, number
 
 
 def _reason(traceback: str) -> str:
-    """What kind of error it was; a value in its message may be somebody's."""
+    """The kind of error; a value in its message may be personal."""
     raised = list(LAST_ERROR.finditer(traceback))
     if not raised:
         return "no reason is known"
-    kind, words = raised[-1]["kind"], raised[-1]["words"].strip()
-    return words if kind.startswith("Database") and words else kind
-
-
-def _is_loaded(folder: Path) -> bool:
-    return (folder / PackageStorage.PACKAGE_COMPLETED_FILE_NAME).exists()
-
-
-def _folders(parent: Path) -> dict[str, Path]:
-    return {folder.name: folder for folder in parent.iterdir() if folder.is_dir()} if parent.is_dir() else {}
+    kind, message = raised[-1]["kind"], raised[-1]["message"].strip()
+    return message if kind.startswith("Database") and message else kind

@@ -1,8 +1,8 @@
-"""What a first load has read and not loaded yet, on disk: a killed one goes on from there.
+"""Parts of a first load on disk, read and not loaded yet: a killed load resumes from them.
 
-Each part is a folder that appears at once, by a rename, with a file for each table that has rows. The files go as soon
-as they are loaded. Loading a part twice changes nothing, since all its tables are merged by their keys. Nothing waits
-for the disk itself: what an outage of the machine spoils is read again. Nothing is compressed: that would cost as much
+Each part is a folder that appears in one step, by a rename, with a file for each table that has rows. The files are
+deleted once they are loaded. Loading a part twice changes nothing, since all its tables are merged by key. Files are
+not synced to the disk: a part that an outage corrupts is read again. They are not compressed, which would cost as much
 CPU as decoding the answers.
 """
 
@@ -22,35 +22,32 @@ from sources.intercom.readings import FirstLoadState, Interruptions, Part, Sweep
 
 LABEL, SIGHTINGS = "label.json", "sightings"
 PACKAGE_BYTES = 150_000_000
-"""What is loaded as one package, 60,000 contacts or a million memberships: each costs half a second, and a merge of far
+"""Size of a load package, 60,000 contacts or a million memberships. Each package costs half a second; a merge of many
 more contacts does not fit into the memory that DuckDB may use."""
 
 
 class PartManifest(msgspec.Struct):
-    """What a part says of itself."""
-
     stage: FirstLoadState
     rows: dict[str, int]
     is_loaded: bool = False
 
 
 class StoredPart:
-    """A part on the shelf."""
+    """A part in the store."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        label = msgspec.json.decode((folder / LABEL).read_bytes(), type=PartManifest)
-        self.stage, self.is_loaded = label.stage, label.is_loaded
-        self._rows = label.rows
+        manifest = msgspec.json.decode((folder / LABEL).read_bytes(), type=PartManifest)
+        self.stage, self.is_loaded = manifest.stage, manifest.is_loaded
+        self._rows = manifest.rows
 
     @property
     def rows(self) -> int:
-        """Rows to be loaded."""
         return sum(rows for name, rows in self._rows.items() if name != SIGHTINGS)
 
     @cached_property
     def size(self) -> int:
-        """Bytes to be loaded, as they are in memory."""
+        """Bytes to load, uncompressed."""
         return sum(self._file(name).stat().st_size for name in self._rows if name != SIGHTINGS)
 
     def table(self, name: str) -> pa.Table | None:
@@ -60,17 +57,17 @@ class StoredPart:
         with pa.memory_map(str(self._file(name))) as file, pa.ipc.open_file(file) as reader:
             return reader.read_all()
 
-    def put_away(self) -> None:
-        """Throws away what was loaded; sightings are of use until the sweeps they are of have ended."""
+    def delete_loaded(self) -> None:
+        """Deletes the loaded files. Sightings stay until their sweeps have ended."""
         kept = {SIGHTINGS: self._rows[SIGHTINGS]} if SIGHTINGS in self._rows else {}
-        label = self.folder / "unfinished"
-        label.write_bytes(msgspec.json.encode(PartManifest(self.stage, kept, is_loaded=True)))
-        label.rename(self.folder / LABEL)
+        manifest = self.folder / "unfinished"
+        manifest.write_bytes(msgspec.json.encode(PartManifest(self.stage, kept, is_loaded=True)))
+        manifest.rename(self.folder / LABEL)
         for name in self._rows.keys() - kept.keys():
             self._file(name).unlink()
 
     def check(self) -> None:
-        """Looks at all files. Raises ArrowInvalid or OSError for one that is not whole."""
+        """Opens all files. Raises ArrowInvalid or OSError for a corrupt one."""
         for name in self._rows:
             with pa.ipc.open_file(self._file(name)):
                 pass
@@ -80,7 +77,7 @@ class StoredPart:
 
 
 class PartBatch:
-    """Parts that are loaded together. Going through them waits for those that are still to come."""
+    """Parts that are loaded together. Iteration waits for parts that are still being read."""
 
     def __init__(self, store: "PartStore") -> None:
         self.parts: list[StoredPart] = []
@@ -94,7 +91,7 @@ class PartBatch:
             number += 1
 
     def _part(self, number: int) -> StoredPart | None:
-        """The part with that number; null behind the last one."""
+        """The part with that number; null after the last one."""
         if number == len(self.parts) and not self._is_full:
             part = self._store.next_part(self._room)
             self._is_full = part is None
@@ -103,14 +100,14 @@ class PartBatch:
 
     @property
     def _room(self) -> int:
-        """Bytes that may be added: any number to nothing."""
+        """Bytes that may be added; unlimited while the batch is empty."""
         return PACKAGE_BYTES - sum(part.size for part in self.parts) if self.parts else sys.maxsize
 
 
 class PartStore:
-    """The parts of one pipeline's first load, in the order in which they were read.
+    """The parts of one pipeline's first load, in reading order.
 
-    One thread may put parts on the shelf while another one takes them.
+    One thread may add parts while another one takes them.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -121,25 +118,25 @@ class PartStore:
         self._changed = Condition()
 
     def open(self) -> None:
-        """Says that parts will be put on the shelf, so that whoever takes them waits."""
+        """Parts will be added from now on: the loading thread waits for them."""
         self._is_growing = True
 
     def close(self) -> None:
-        """Says that the last part is there."""
+        """The last part has been added."""
         with self._changed:
             self._is_growing = False
             self._changed.notify_all()
 
     def keep(self, part: Part) -> None:
-        """Puts a part on the shelf: it outlives this process when this returns."""
+        """Stores a part. It survives a kill of the process once this returns."""
         unfinished = self._folder / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         tables = {name: table for name, table in {**part.tables, SIGHTINGS: part.sightings}.items() if table.num_rows}
         for name, table in tables.items():
             _write(table, unfinished / f"{name}.arrow")
-        label = PartManifest(part.stage, {name: table.num_rows for name, table in tables.items()})
-        (unfinished / LABEL).write_bytes(msgspec.json.encode(label))
+        manifest = PartManifest(part.stage, {name: table.num_rows for name, table in tables.items()})
+        (unfinished / LABEL).write_bytes(msgspec.json.encode(manifest))
         self._newest += 1
         folder = unfinished.rename(self._folder / f"{self._newest:06}")
         with self._changed:
@@ -152,11 +149,11 @@ class PartStore:
         return [StoredPart(folder) for folder in self._folders()]
 
     def files(self) -> Iterator[Path]:
-        """All that is there, unfinished parts included."""
+        """All files, those of unfinished parts included."""
         return (path for path in self._folder.rglob("*") if path.is_file())
 
     def interruptions(self) -> Interruptions:
-        """Sweeps that had begun and not ended when the newest part was put here, and whom they had seen."""
+        """Sweeps that were unfinished when the newest part was stored, each with the contacts it had seen."""
         parts = self.parts
         if not parts:
             return {}
@@ -164,21 +161,20 @@ class PartStore:
         return {key: (sweep, _seen_by(key, sweep, sightings)) for key, sweep in parts[-1].stage.sweeps.items()}
 
     def packages(self) -> Iterator[PartBatch]:
-        """All parts, in loads of a bearable size. What was loaded is off the shelf when the next one is asked for."""
+        """All parts in batches of one load package each. A batch is deleted when the next one is requested."""
         while self._has_more():
             package = PartBatch(self)
             yield package
             for part in package.parts:
-                part.put_away()
+                part.delete_loaded()
 
     def next_part(self, room: int) -> StoredPart | None:
-        """Takes the next part, waiting for it where need be; null behind the last one, or where it is too large."""
+        """Takes the next part and waits for it if needed; null after the last one, or if it is too large."""
         if not self._has_more() or self._waiting[0].size > room:
             return None
         return self._waiting.popleft()
 
     def clear(self) -> None:
-        """Throws everything away."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _has_more(self) -> bool:
@@ -191,12 +187,12 @@ class PartStore:
 
 
 def drop_unreadable_parts(folder: Path) -> None:
-    """Forgets a part that cannot be read, and those after it: each begins where the one before it ended."""
+    """Deletes a part that cannot be read, and those after it: each starts where the one before it ended."""
     parts = sorted(folder.glob("[0-9]*"))
     for number, part in enumerate(parts):
         if not _is_readable(part):
-            for spoilt in parts[number:]:
-                shutil.rmtree(spoilt)
+            for unreadable in parts[number:]:
+                shutil.rmtree(unreadable)
             return
 
 

@@ -1,12 +1,12 @@
-"""Makes what a killed run left behind fit to be loaded by the next one.
+"""Repairs what a killed run left behind, so that the next run can load it.
 
-dlt goes on with a package where it stopped, but four moments leave one that no run can finish (seen with dlt 1.31):
+dlt resumes a package where it stopped. A kill at four points leaves one that no run can finish (seen with dlt 1.31):
 
-- It is extracted, yet the pipeline, new as it is, does not know its schema: dlt takes it for nothing and for pending.
-- It is normalized, yet still there as extracted: dlt normalizes it again and finds the first result in its way.
-- A job has filled its staging table, yet is not marked done: dlt, which empties staging tables once a package, fills
-  the table twice, and a merge from doubled rows fails or, into an empty table, loads them doubled.
-- All is loaded and marked so, yet not put away: dlt refuses to mark it a second time.
+- The package is extracted, but the new pipeline does not know its schema: dlt counts it as pending and never loads it.
+- It is normalized, but its extracted folder still exists: dlt normalizes it again, and fails on the existing result.
+- A job has filled its staging table, but is not marked done: dlt empties staging tables once a package, so it fills
+  the table twice. A merge from doubled rows fails or, into an empty table, loads them twice.
+- All is loaded and marked so, but the package is not put away: dlt refuses to mark it a second time.
 """
 
 import json
@@ -16,47 +16,41 @@ from pathlib import Path
 
 from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileName
 
+from .packages import extracted, is_loaded, normalized, subfolders
+
 NEW, STARTED, COMPLETED = (
     PackageStorage.NEW_JOBS_FOLDER,
     PackageStorage.STARTED_JOBS_FOLDER,
     PackageStorage.COMPLETED_JOBS_FOLDER,
 )
-
-
 KEPT_NOTES = 20
-"""Loaded packages that dlt's notes are kept of, 70 kB each: enough to look at what was loaded lately."""
+"""Loaded packages whose notes by dlt are kept, 70 kB each: enough to inspect recent loads."""
 
 
 def set_aside(working_folder: Path) -> Path:
-    """Takes a pipeline's working folder away, all at once; where it is now. The pipeline has to be made anew."""
+    """Moves a pipeline's working folder aside in one step; returns its new place. Create the pipeline again."""
     aside = _aside(working_folder)
     shutil.rmtree(aside, ignore_errors=True)
     return working_folder.rename(aside)
 
 
 def repair_packages(working_folder: Path) -> None:
-    """Mends the packages in a pipeline's working folder; may itself be killed anywhere and run again."""
+    """Repairs the packages in a pipeline's working folder. A kill at any point is safe: run it again."""
     shutil.rmtree(_aside(working_folder), ignore_errors=True)  # an abort was killed before all of it was deleted
     if not _knows_a_schema(working_folder):
-        for package in _folders(working_folder / "normalize" / "extracted"):
+        for package in extracted(working_folder):
             shutil.rmtree(package)
-    for package in _folders(working_folder / "load" / "normalized"):
+    for package in normalized(working_folder):
         shutil.rmtree(working_folder / "normalize" / "extracted" / package.name, ignore_errors=True)
-        if (package / PackageStorage.PACKAGE_COMPLETED_FILE_NAME).exists():
+        if is_loaded(package):
             shutil.rmtree(package)
         elif any(_jobs(package, STARTED, COMPLETED)):
             _begin_again(package)
 
 
-def packages(working_folder: Path) -> set[str]:
-    """The packages in a pipeline's working folder that are not loaded, or not wholly."""
-    waiting = (working_folder / "normalize" / "extracted", working_folder / "load" / "normalized")
-    return {package.name for folder in waiting for package in _folders(folder)}
-
-
-def clear_away(working_folder: Path) -> None:
-    """Deletes what dlt notes of packages that are loaded, but for the newest: it would keep all of it for ever."""
-    loaded = _folders(working_folder / "load" / "loaded")  # named for the time; ten digits until the year 2286
+def drop_old_notes(working_folder: Path) -> None:
+    """Deletes dlt's notes of loaded packages except the newest ones: dlt keeps them forever."""
+    loaded = subfolders(working_folder / "load" / "loaded")  # named by time, in ten digits until the year 2286
     for package in loaded[:-KEPT_NOTES]:
         shutil.rmtree(package)
 
@@ -71,16 +65,16 @@ def _knows_a_schema(working_folder: Path) -> bool:
 
 
 def _begin_again(package: Path) -> None:
-    """Queues all jobs of a package again, which loads each row once: whatever fills a table by way of staging merges.
+    """Queues all jobs of a package again. Each row is loaded once, since every staged table is merged.
 
-    That the schema has still to be updated is what makes dlt empty the staging tables; it finds nothing to update.
+    An open schema update makes dlt empty the staging tables; it finds nothing to update.
     """
     (package / PackageStorage.SCHEMA_UPDATES_FILE_NAME).write_text("{}")
     for transition in _jobs(package, PackageStorage.PENDING_TRANSITIONS_FOLDER):
         transition.unlink()
     for job in _jobs(package, NEW, STARTED, COMPLETED):
         name = ParsedLoadJobFileName.parse(job.name)
-        if name.file_format == "sql":  # a merge: dlt orders it anew when its table is staged
+        if name.file_format == "sql":  # a merge: dlt creates it again when its table is staged
             job.unlink()
         elif not name.table_name.startswith("_dlt"):  # those are not staged, and once is enough
             job.replace(package / NEW / job.name)
@@ -90,7 +84,3 @@ def _jobs(package: Path, *states: str) -> Iterator[Path]:
     for state in states:
         if (folder := package / state).is_dir():
             yield from (file for file in sorted(folder.iterdir()) if file.is_file())
-
-
-def _folders(parent: Path) -> list[Path]:
-    return sorted(folder for folder in parent.iterdir() if folder.is_dir()) if parent.is_dir() else []

@@ -23,14 +23,14 @@ def check_identity(app: App, settings: IntercomSettings, pipeline: dlt.Pipeline)
 
 
 def bound_workspace(pipeline: dlt.Pipeline) -> str | None:
-    """The workspace that a pipeline's name belongs to since its first sync."""
+    """The workspace that the pipeline has loaded since its first sync; null before."""
     kept = [part.stage.workspace_id for part in part_store_of(pipeline).parts]
     workspace_id: str | None = source_state(pipeline).get("workspace_id") or next(iter(kept), None)
     return workspace_id
 
 
 def check_purpose(warehouse: Warehouse, workspace: str) -> None:
-    """Keeps made-up data and a real workspace's apart.
+    """Keeps the demo's data and a real workspace apart.
 
     Raises:
         Misconfigured: a real workspace would be loaded into the demo's warehouse.

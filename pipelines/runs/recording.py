@@ -9,16 +9,16 @@ from sources.intercom.memberships import Clock
 from ..destinations import Warehouse
 from ..errors import ExitCode, exit_code_of, is_ours, plain_errors
 from ..folder import Run, _runs, append_run, start_run
-from ..loading import stuck_packages_told
+from ..loading import stuck_packages_explained
 
 
 @contextmanager
 def recorded(warehouse: Warehouse, pipeline_name: str, command: str, *, clock: Clock, usage: Usage) -> Iterator[Run]:
-    """A run that is written into the journal however it ends; errors that people can mend are put into words."""
+    """A run that the journal gets, whatever its outcome. Errors that the user can fix get a message that says how."""
     run = start_run(pipeline_name, command, clock())
     _runs[:] = [run]
     try:
-        with stuck_packages_told(), plain_errors(warehouse.explain):
+        with stuck_packages_explained(), plain_errors(warehouse.explain):
             yield run
         run.end(clock(), ExitCode(run.exit_code or 0))
     except BaseException as error:

@@ -13,11 +13,10 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from pipelines.loading import packages
-
 from ...destinations import Warehouse
 from ...errors import ExitCode, Misconfigured, NothingToRead
 from ...folder import Lock, Run, is_alive, read_journal
+from ...loading import pending_folders
 from .segments import NOTHING, Days, Published, SegmentStatus, gaps, published
 
 LAST_RUNS = 5
@@ -219,7 +218,7 @@ def unloaded(folder: Path) -> Unloaded:
     """What a pipeline's working folder holds."""
     state, store = source_state(folder), folder / "first_load"
     return Unloaded(
-        packages=len(packages(folder)),
+        packages=len(pending_folders(folder)),
         is_first_load_unfinished="first_load" in state or (store.is_dir() and any(store.iterdir())),
         backfills=tuple(backfill(key, done) for key, done in state.get("backfills", {}).items()),
     )

@@ -82,30 +82,30 @@ class LoadedTables:
         return versions
 
     def members(self, segment_id: str) -> set[str]:
-        """Contacts whose newest change in the segment says that they are in it."""
+        """Contacts whose newest change in the segment is a join."""
         rows = self._newest(
             "membership_changes", "contact_id", "contact_id, is_member", "and segment_id = %s", segment_id
         )
         return {contact_id for contact_id, is_member in rows if is_member}
 
     def memberships(self, contact_ids: Collection[str]) -> set[tuple[str, str]]:
-        """The pairs (segment, contact) that hold for these contacts."""
+        """The current memberships of these contacts, as pairs (segment, contact)."""
         columns = "segment_id, contact_id, is_member"
         rows = self._newest_among("membership_changes", "segment_id, contact_id", columns, contact_ids)
         return {(segment_id, contact_id) for segment_id, contact_id, is_member in rows if is_member}
 
     def contacts(self) -> set[str]:
-        """Contacts loaded and not known to be removed."""
+        """Loaded contacts that are not known to be removed."""
         loaded = self._rows("select id from {contacts} where workspace_id = %s", self._workspace_id)
         return {contact_id for (contact_id,) in loaded} - self.removed().keys()
 
     def contact_count(self) -> int:
-        """How many contacts are loaded and not known to be removed."""
+        """The number of `contacts`."""
         rows = self._rows("select count(*) from {contacts} where workspace_id = %s", self._workspace_id)
         return (rows[0][0] if rows else 0) - len(self.loaded(self.removed()))
 
     def updated_after(self, second: int) -> int:
-        """How many contacts are loaded with a later `updated_at` and not known to be removed."""
+        """The number of `contacts` with a later `updated_at`."""
         query = "select count(*) from {contacts} where workspace_id = %s and updated_at > %s"
         rows = self._rows(query, self._workspace_id, second)
         removed = self.loaded(self.removed()).values()
@@ -114,17 +114,17 @@ class LoadedTables:
         )
 
     def loaded(self, contact_ids: Collection[str]) -> dict[str, int | None]:
-        """Those of the contacts that are loaded, with the `updated_at` they were loaded with."""
+        """Of these contacts those that are loaded, with their loaded `updated_at`."""
         query = "select id, updated_at from {contacts} where workspace_id = %s and id in "
         return dict(row for part in _parts(contact_ids) for row in self._among(query, part))
 
     def removed(self) -> dict[str, str]:
-        """Contacts whose newest removal says that they are gone, with its status."""
+        """Contacts that are removed by their newest removal, with its status."""
         rows = self._newest("contact_removals", "contact_id", "contact_id, status")
         return {contact_id: status for contact_id, status in rows if status != "active"}
 
     def reported(self) -> dict[str, Removal]:
-        """Loaded contacts that the activity feed told to be deleted or merged, and that are not removed yet."""
+        """Loaded contacts that the activity feed reports as deleted or merged, and that are not recorded as removed."""
         columns = ("id", "event_type", "contact_id", "merge_source_id", "merge_target_id", "created_at")
         rows = self._rows(
             f"select {', '.join(columns)} from {{contact_activities}} where workspace_id = %s and event_type in "  # noqa: S608
@@ -136,11 +136,11 @@ class LoadedTables:
         return {contact_id: removals[contact_id] for contact_id in self.loaded(open_reports)}
 
     def newest_observation(self) -> datetime | None:
-        """The latest moment in the log: the clock has to be past it."""
+        """The latest time in the log: the clock must be past it."""
         return self._value("select max(observed_at) from {segment_scans} where workspace_id = %s", self._workspace_id)
 
     def newest_run(self, pipeline_name: str) -> datetime | None:
-        """When the last loaded run of a pipeline ended."""
+        """The end of the last loaded run of a pipeline."""
         query = "select max(ended_at) from {runs} where workspace_id = %s and pipeline_name = %s"
         return self._value(query, self._workspace_id, pipeline_name)
 

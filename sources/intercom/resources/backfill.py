@@ -42,7 +42,7 @@ def intercom_backfill(reading: ChunkReading, absent: Iterable[str]) -> Iterable[
 
 @dlt.resource(name="contacts", primary_key=CONTACTS_KEY, write_disposition=UPSERT, columns=JSON_COLUMNS)
 async def chunk_contacts(reading: ChunkReading) -> AsyncIterator[pa.Table]:
-    """The chunk's contacts. How far the backfill has come is kept with them."""
+    """The chunk's contacts. The backfill's progress is in the same package."""
     async for table in reading.contacts():
         yield table
     reading.note(dlt.current.source_state())

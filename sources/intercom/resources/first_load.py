@@ -23,8 +23,8 @@ from .contacts import JSON_COLUMNS
 from .dispositions import INSERT_ONLY, UPSERT
 
 
-class Loadable(Protocol):
-    """A part of a first load, as it was kept."""
+class ReadPart(Protocol):
+    """A part of a first load that is read and not loaded."""
 
     stage: FirstLoadState
 
@@ -33,23 +33,23 @@ class Loadable(Protocol):
 
 
 @dlt.source(name="intercom", max_table_nesting=0)
-def intercom_first_load(parts: Iterable[Loadable]) -> Iterable[Any]:
-    """Parts of a first load. The first ones bring the tables that they leave empty: models read all."""
+def intercom_first_load(parts: Iterable[ReadPart]) -> Iterable[Any]:
+    """Parts of a first load. The first package also creates the tables that stay empty, since models read all."""
     empty = {"contact_activities": CONTACT_ACTIVITIES, "contact_removals": CONTACT_REMOVALS, "runs": RUNS}
     if "first_load" in dlt.current.source_state():
         empty = {}
     return (
         *(dlt.resource([schema.empty_table()], name=name) for name, schema in empty.items()),
-        kept_contacts(parts),
-        kept("segments", parts, SEGMENTS_KEY, INSERT_ONLY),
-        kept("membership_changes", parts, MEMBERSHIP_CHANGES_KEY, INSERT_ONLY),
-        kept("segment_scans", parts, SEGMENT_SCANS_KEY, UPSERT),
+        part_contacts(parts),
+        part_rows("segments", parts, SEGMENTS_KEY, INSERT_ONLY),
+        part_rows("membership_changes", parts, MEMBERSHIP_CHANGES_KEY, INSERT_ONLY),
+        part_rows("segment_scans", parts, SEGMENT_SCANS_KEY, UPSERT),
     )
 
 
 @dlt.resource(name="contacts", primary_key=CONTACTS_KEY, write_disposition=UPSERT, columns=JSON_COLUMNS)
-def kept_contacts(parts: Iterable[Loadable]) -> Iterator[pa.Table]:
-    """The parts' contacts, each once: windows share their edges. How far the load has come is kept with them."""
+def part_contacts(parts: Iterable[ReadPart]) -> Iterator[pa.Table]:
+    """The parts' contacts, each once: windows share their edges. The load's progress is in the same package."""
     state, seen = dlt.current.source_state(), set[str]()
 
     def unseen() -> Iterator[pa.Table | None]:
@@ -60,25 +60,25 @@ def kept_contacts(parts: Iterable[Loadable]) -> Iterator[pa.Table]:
             table = part.table("contacts")
             yield None if table is None else _unseen(table, seen)
 
-    yield from gathered(unseen())
+    yield from larger_tables(unseen())
 
 
-def kept(name: str, parts: Iterable[Loadable], key: tuple[str, ...], disposition: Any) -> DltResource:
-    """The parts' rows of another table."""
-    rows = gathered(part.table(name) for part in parts)
+def part_rows(name: str, parts: Iterable[ReadPart], key: tuple[str, ...], disposition: Any) -> DltResource:
+    """The parts' rows of a table other than contacts."""
+    rows = larger_tables(part.table(name) for part in parts)
     return dlt.resource(rows, name=name, primary_key=key, write_disposition=disposition)
 
 
-def gathered(tables: Iterable[pa.Table | None]) -> Iterator[pa.Table]:
-    """The same rows in fewer tables: whatever dlt does with a table costs it as much as some hundred rows."""
-    waiting: list[pa.Table] = []
+def larger_tables(tables: Iterable[pa.Table | None]) -> Iterator[pa.Table]:
+    """The same rows in fewer tables: each table costs dlt as much as some hundred rows."""
+    smaller: list[pa.Table] = []
     for table in tables:
-        waiting += [table] if table is not None else []
-        if sum(table.num_rows for table in waiting) >= ROWS_A_TABLE:
-            yield pa.concat_tables(waiting)
-            waiting = []
-    if waiting:
-        yield pa.concat_tables(waiting)
+        smaller += [table] if table is not None else []
+        if sum(table.num_rows for table in smaller) >= ROWS_A_TABLE:
+            yield pa.concat_tables(smaller)
+            smaller = []
+    if smaller:
+        yield pa.concat_tables(smaller)
 
 
 def _unseen(contacts: pa.Table, seen: set[str]) -> pa.Table:

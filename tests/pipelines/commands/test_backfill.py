@@ -442,7 +442,7 @@ def test_a_window_that_ends_in_the_future_ends_now_and_says_so(deployment: Deplo
     assert outcome.window == {"from": "2025-12-02T09:00:00Z", "to": "2026-03-02T09:00:00Z"}
     assert outcome.notes == (
         NO_HISTORY,
-        "2026-04-01T09:00:00Z is still to come: the window ends now, at 2026-03-02T09:00:00Z.",
+        "2026-04-01T09:00:00Z is in the future, so the window ends now, at 2026-03-02T09:00:00Z.",
     )
 
 
