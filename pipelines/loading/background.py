@@ -14,7 +14,7 @@ class Background:
     The end of the block waits for the coroutine and raises its error. A block that fails cancels it.
 
     Args:
-        ended: called in that thread when the coroutine ends, whatever its outcome.
+        ended: called in that thread when the coroutine ends or fails.
     """
 
     def __init__(self, work: Coroutine[Any, Any, None], ended: Callable[[], None]) -> None:

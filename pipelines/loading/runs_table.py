@@ -17,7 +17,7 @@ from ..folder import Run, read_journal
 
 @dlt.resource(name="runs", primary_key=RUNS_KEY, write_disposition=INSERT_ONLY)
 def new_runs(path: Path, workspace_id: str, tables: LoadedTables, pipeline_name: str) -> Iterator[pa.Table]:
-    """One row per ended run that the warehouse does not have yet: it lags one run, whose end nobody knew before."""
+    """One row per ended run that is not loaded yet. The current run has not ended, so the table lags by one run."""
     newest = tables.newest_run(pipeline_name)
     unloaded = [run for run in read_journal(path) if run.pipeline_name == pipeline_name and _is_after(run, newest)]
     yield rows_table(RUNS, [asdict(run) | {"workspace_id": workspace_id} | _moments(run) for run in unloaded])

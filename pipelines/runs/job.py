@@ -73,7 +73,7 @@ class Job:
         return round(time.monotonic() - self._began, 1)
 
     def _journaled(self, command: str) -> AbstractContextManager[Run]:
-        """A run that the journal gets, whatever its outcome."""
+        """A run that goes into the journal even if it fails."""
         return recorded(self.warehouse, self.workspace, command, clock=self.clock, usage=self.usage)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Writes a run to the journal, whatever its outcome."""
+"""Writes a run to the journal, even if it fails."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from ..loading import stuck_packages_explained
 
 @contextmanager
 def recorded(warehouse: Warehouse, pipeline_name: str, command: str, *, clock: Clock, usage: Usage) -> Iterator[Run]:
-    """A run that the journal gets, whatever its outcome. Errors that the user can fix get a message that says how."""
+    """A run that goes into the journal even if it fails. Errors that the user can fix get a message that says how."""
     run = start_run(pipeline_name, command, clock())
     _runs[:] = [run]
     try:

@@ -121,7 +121,7 @@ class Settled(Deployment):
         self.workspace.advance(seconds=1, hours=2)
 
     def called(self, segment_id: str) -> str:
-        """What a segment is called; its id, where it is none of SETTLED_SEGMENTS."""
+        """The name of a segment of SETTLED_SEGMENTS; of another segment its id."""
         return {key: name for name, key in self.segments.items()}.get(segment_id, segment_id)
 
     def changes(self) -> set[tuple[str, str, bool, str]]:
@@ -134,7 +134,7 @@ class Settled(Deployment):
         return {(self.called(segment_id), *rest) for segment_id, *rest in rows}
 
     def scans(self) -> dict[str, tuple[str, str]]:
-        """How the newest run looked at each segment, and what came of it."""
+        """How the newest run scanned each segment, and the status of that scan."""
         rows = self.query(
             "select segment_id, how, status from intercom_raw.segment_scans where run_id = ?", self._newest_run()
         )

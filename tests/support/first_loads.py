@@ -17,7 +17,7 @@ class CutOff(Exception):
 
 
 class CutOffAfter(httpx.AsyncBaseTransport):
-    """A network that is gone after some calls."""
+    """A network that fails after some calls."""
 
     def __init__(self, deployment: Deployment, calls: int) -> None:
         self.inner, self.left = deployment.transport, calls

@@ -1,4 +1,4 @@
-"""Looks for words in every file below a folder, in whatever form they are kept there."""
+"""Finds texts in every file below a folder, in any format and compression."""
 
 import base64
 import gzip
@@ -24,7 +24,7 @@ NOT_TEXT = re.compile(r".*_at$|has_.*|.*_spam$|unsubscribed_.*|enabled_.*|owner_
 
 
 def found_in(folder: Path, words: Collection[str]) -> dict[str, set[str]]:
-    """Files that hold any of the words, by their path below the folder, and which."""
+    """Files that hold any of the texts, by path below the folder, with the texts."""
     found = {
         str(path.relative_to(folder)): {word for word in words if any(word.encode() in form for form in forms(path))}
         for path in folder.rglob("*")
@@ -34,7 +34,7 @@ def found_in(folder: Path, words: Collection[str]) -> dict[str, set[str]]:
 
 
 def forms(path: Path) -> Iterator[bytes]:
-    """A file as it is, and as whoever knows its format reads it."""
+    """A file as it is, and as a reader of its format sees it."""
     for form in (path.read_bytes(), *_read(path)):
         yield form
         for packed in PACKED.findall(form):
@@ -66,7 +66,7 @@ def _unpacked(text: bytes) -> bytes:
 
 
 def rows_of(file: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of all tables of a DuckDB file, read from a copy: somebody may have it open."""
+    """The rows of all tables of a DuckDB file, read from a copy, since another process may have it open."""
     with TemporaryDirectory() as folder:
         for part in file.parent.glob(f"{file.name}*"):
             if part.is_file():
@@ -101,7 +101,7 @@ def canaries() -> set[str]:
 def hide_all(settings: IntercomSettings) -> None:
     """Leaves every second of those columns out, and hashes the others."""
     settings.exclude_columns, settings.hash_columns = hidden()
-    settings.hash_key = "a key that nobody knows"
+    settings.hash_key = "a key for this test only"
 
 
 def hidden() -> tuple[list[str], list[str]]:

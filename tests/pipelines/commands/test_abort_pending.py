@@ -1,4 +1,4 @@
-"""`abort-pending`: what cannot be loaded is shown, told of and dropped, and the next sync makes up for it."""
+"""`abort-pending`: a package that cannot be loaded is shown and dropped, and the next sync reads its rows again."""
 
 import json
 import shutil

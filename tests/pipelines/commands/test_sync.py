@@ -164,7 +164,7 @@ def test_a_bad_page_of_a_moving_segment_records_no_leave_that_did_not_happen(
     deployment.sync()
     segment_id = largest(deployment.workspace)
 
-    deployment.workspace.faults.half_page(segment_id, page=2)  # and meanwhile the total moves: nothing to compare with
+    deployment.workspace.faults.half_page(segment_id, page=2)  # and the total moves, so it cannot be compared
     outcome = deployment.sync(transport=Meddling(deployment, segment_id, deployment.workspace.sign_up))
 
     assert outcome.exit_code == ExitCode.DONE
@@ -172,7 +172,7 @@ def test_a_bad_page_of_a_moving_segment_records_no_leave_that_did_not_happen(
 
 
 class KnowingNobodyByName(httpx.AsyncBaseTransport):
-    """Answers every question by name as if nobody of that name were there."""
+    """Answers every question by name as if no such contact existed."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.inner = inner

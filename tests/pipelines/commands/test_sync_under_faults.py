@@ -1,4 +1,4 @@
-"""Promises about a sync through trouble: whatever Intercom and the network do, the tables are right, or as before."""
+"""A sync under faults of Intercom and of the network: the tables are right afterwards, or as they were before."""
 
 import json
 from collections.abc import Callable

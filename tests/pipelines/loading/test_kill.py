@@ -28,7 +28,7 @@ CASES = [
 
 @pytest.fixture(scope="session")
 def never_killed_at(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], NeverKilled]:
-    """What a warehouse is like before and after the sync of a workspace of so many days."""
+    """A warehouse before and after a sync, on a day of a workspace."""
     return cache(lambda age: never_killed(tmp_path_factory.mktemp("never-killed"), age))
 
 

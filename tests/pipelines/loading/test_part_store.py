@@ -1,4 +1,4 @@
-"""What a first load has read and not loaded yet: it outlives a kill, and whatever is spoilt is read again."""
+"""Parts of a first load that are not loaded yet survive a kill, and corrupt ones are read again."""
 
 import asyncio
 import shutil

@@ -158,7 +158,7 @@ def test_an_edit_loaded_without_a_scan_is_still_noticed(script: Script) -> None:
     script.run()
     segment_id = min(script.workspace.segments)
     script.workspace.advance(hours=1)
-    script.workspace.edit_segment(segment_id, Tagged("nobody has this tag"))
+    script.workspace.edit_segment(segment_id, Tagged("a tag that no contact has"))
     script.run("segments")
 
     pipeline = script.run(sweep_budget=0)
