@@ -353,7 +353,7 @@ KILLS = {
     "before the tables are changed": Death(r"^say Removing"),
     "when the tables are changed, but not the files": Death(r"^shutil.rmtree \S+/pipelines/intercom "),
     "while models are built": Death(r"^function \S*execute_many", 5),
-    "before the file is rewritten": Death(r"^say Writing"),
+    "before the file is rewritten": Death(r"^say Rewriting"),
     "when the new file is written, but not in its place": Death(r"^os.rename \S+/warehouse.next "),
     "before it is published": Death(r"^say Publishing"),
     "when the copy is written, but not in its place": Death(r"^os.rename \S+/published.next "),
