@@ -49,36 +49,20 @@ def intercom(
 ) -> Iterable[Any]:
     """Segments, contacts, and which contact is in which segment: what changed since the last run.
 
-    Works in any dlt pipeline with a SQL destination that merges by key and can be read back: a run compares Intercom
-    with the tables that the pipeline has loaded. Cursors are in dlt's state. Resources: `segments`, `contacts`,
-    `contact_activities`, `membership_changes`, `segment_scans`, `contact_removals`. The last three are read with all
-    the others; the first three can be selected alone.
+    Works in any dlt pipeline whose SQL destination merges by key and can be read back: a run compares Intercom with
+    the tables that the pipeline has loaded. `segments`, `contacts` and `contact_activities` can be selected alone;
+    `membership_changes`, `segment_scans` and `contact_removals` are read with all the others. Only the command
+    `intercom-warehouse` adds the run journal, the lock, marts with their checks, the published copy, and a first load
+    whose progress survives a kill.
 
-    Only the command `intercom-warehouse` adds the run journal, the lock, marts with their checks, the published copy,
-    and a first load that a kill does not start over.
-
-    Args:
-        access_token: an access token of the workspace, from Intercom's Developer Hub.
-        region: us, eu or au.
-        api_version: Preview, or a number from 2.7 on.
-        base_url: replaces the region's address.
-        rate_limit_share: the share of the workspace's quota that a run may use, from 0 to 1.
-        overlap: seconds before the last run's mark that are read again.
-        max_shrink: a segment that loses more than this share at once changes only if the next run finds the same.
-        sweep_every: hours after which a segment is read whole again.
-        sweep_budget: calls that a run may spend to read segments whole before they are due.
-        include_segments: ids or names; only these are read. Null: all.
-        exclude_segments: ids or names that are not read.
-        exclude_columns: columns of contacts that are not loaded.
-        hash_columns: columns of contacts of which a hash is loaded.
-        hash_key: the secret of these hashes, at least 16 characters.
+    Args: `.dlt/config.toml` and docs/settings.md give the reason for each default, and these units: `overlap` in
+        seconds, `sweep_every` in hours, `sweep_budget` in calls, the shares from 0 to 1.
         full: read every contact and segment, not only what changed.
-        accept_shrink: believe a collapse of a segment at once.
-        reading: replaces all of the above by a reading that is already prepared.
+        accept_shrink: record a collapse of a segment at once.
+        reading: a reading that is already prepared, in place of all settings.
 
     Raises:
-        SetupError: a value that cannot work; during extraction, a selection, destination, workspace or clock that
-            cannot.
+        SetupError: a value that cannot work; during extraction also a selection, destination, workspace or clock.
     """
     settings = IntercomSettings(
         access_token=access_token,
@@ -98,6 +82,10 @@ def intercom(
     )
     settings.on_resolved()
     readings = Readings(lambda: reading or own_reading(settings, full=full, accept_shrink=accept_shrink))
+    return _resources(readings, full=full)
+
+
+def _resources(readings: Readings, *, full: bool) -> Iterable[Any]:
     cursor = dlt.sources.incremental[int](
         "updated_at",
         range_start="open",

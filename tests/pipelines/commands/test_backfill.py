@@ -401,7 +401,7 @@ USAGE: dict[str, tuple[dict[str, Any], str]] = {
     "a window that ends before it begins": ({"since": NOON, "until": NOON - DAY}, "later than --from"),
     "a window still to come": ({"since": START + DAY, "until": START + 2 * DAY}, "in the past"),
     "a window that begins now": ({"since": START, "until": START + DAY}, "in the past"),
-    "a chunk of no length": ({"chunk": timedelta()}, "set --chunk"),
+    "a chunk of no length": ({"chunk": timedelta()}, "Set --chunk"),
     "chunks without number": ({"chunk": timedelta(seconds=1)}, "longer --chunk"),
 }
 

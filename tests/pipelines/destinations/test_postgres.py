@@ -819,7 +819,7 @@ def test_a_forgotten_person_is_in_no_row_and_all_counts_are_as_they_were(deploym
     assert deployment.members() == deployment.workspace.pairs()
 
 
-@pytest.mark.parametrize("point", ["Removing", "Building", "Writing"])
+@pytest.mark.parametrize("point", ["Removing", "Building", "Rewriting"])
 def test_a_killed_forget_is_finished_when_it_is_run_again(deployment: PostgresHouse, point: str) -> None:
     contact_id = min(deployment.workspace.contacts)
     deployment.workspace.update(contact_id, **personal())
