@@ -15,21 +15,16 @@ from dlt.common.configuration.exceptions import ConfigFieldMissingException, Con
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 from dlt.common.runtime.run_context import switch_context
-from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
 from sources.intercom.settings import IntercomSettings
 
+from .destinations import destination_named
 from .errors import Misconfigured
 
 ROOT = Path(__file__).parent.parent
 DEFAULT_WORKSPACE = "intercom"
 DEMO_WORKSPACE = "demo"
-DESTINATIONS = ("duckdb", "postgres")
 MOST_SECONDS = 86_400
-SET_CREDENTIALS = (
-    "Set DESTINATION__POSTGRES__CREDENTIALS to postgresql://user:password@host:5432/database, the password "
-    "percent-encoded; docs/destinations.md tells more."
-)
 
 Settings = TypeVar("Settings", bound=BaseConfiguration)
 
@@ -44,17 +39,13 @@ class WarehouseSettings(BaseConfiguration):
     publish_raw: bool = None  # type: ignore[assignment]
 
     def on_resolved(self) -> None:
-        """Refuses what this project was never run on, and a wait that cannot be."""
+        """Raises Misconfigured for an unknown destination, and for a wait that is out of range."""
         if not 0 <= self.wait_for_readers <= MOST_SECONDS:
             raise Misconfigured(
-                f"wait_for_readers is a number of seconds: set it between 0 and a day, {MOST_SECONDS}, not to "
-                f"{self.wait_for_readers}."
+                f"wait_for_readers is a number of seconds, and {self.wait_for_readers} is out of range. Set it between "
+                f"0 and a day, {MOST_SECONDS}."
             )
-        if self.destination not in DESTINATIONS:
-            raise Misconfigured(
-                f"The destination {self.destination!r} is none that is run: set WAREHOUSE__DESTINATION to "
-                f"{' or '.join(DESTINATIONS)}. docs/destinations.md tells what is known of others."
-            )
+        destination_named(self.destination)
 
     @property
     def folder(self) -> Path:
@@ -94,24 +85,6 @@ def sandbox_settings(token: str) -> IntercomSettings:
 def warehouse_settings() -> WarehouseSettings:
     """Where the warehouse is."""
     return _resolved(WarehouseSettings(), ("warehouse",))
-
-
-def postgres_credentials() -> PostgresCredentials:
-    """How PostgreSQL is reached, in dlt's own words; times are told in UTC on every connection.
-
-    Raises:
-        Misconfigured: something is missing; no word of what is there is repeated.
-    """
-    sections = ("destination", "postgres")
-    try:
-        credentials = resolve_configuration(PostgresCredentials(), sections=sections)
-    except ConfigFieldMissingException as error:
-        missing = ", ".join(error.fields)
-        raise Misconfigured(f"PostgreSQL's credentials lack {missing}. {SET_CREDENTIALS}") from None
-    except (ConfigurationException, ValueError):
-        raise Misconfigured(f"PostgreSQL's credentials cannot be understood. {SET_CREDENTIALS}") from None
-    credentials.session_timezone = "UTC"
-    return credentials
 
 
 def _resolved(settings: Settings, sections: tuple[str, ...], workspace: str | None = None) -> Settings:

@@ -129,7 +129,7 @@ def test_models_builds_the_same_history_from_what_was_loaded(kept: Deployment) -
 
     with kept.warehouse.held():
         build_models(kept.warehouse.pipeline(kept.name))
-        kept.warehouse.publish(published_marts(), lambda _: None)
+        kept.warehouse.publish(published_marts(kept.warehouse.dialect), lambda _: None)
 
     assert rows(kept, table, then) == before
 

@@ -32,7 +32,7 @@ from ..commands import (
 )
 from ..commands.status import StatusQuery
 from ..commands.verify import DEFAULT_SAMPLE, Verify, a_seed
-from ..destinations import PostgresWarehouse, Warehouse
+from ..destinations import Warehouse, configured_warehouse
 from ..display import Reporter, show_demo, show_status, track_days
 from ..errors import ExitCode, Misconfigured, Problem, WarehouseError, plain_errors
 from ..folder import AT_ONCE
@@ -41,7 +41,6 @@ from ..settings import (
     DEFAULT_WORKSPACE,
     DEMO_WORKSPACE,
     intercom_settings,
-    postgres_credentials,
     use_project_config,
     warehouse_settings,
 )
@@ -388,18 +387,14 @@ def show_chunks(preview: BackfillPreview, *, as_json: bool) -> None:
 
 def a_warehouse() -> Warehouse:
     """The configured warehouse."""
-    settings = warehouse_settings()
-    if settings.destination == "postgres":
-        return PostgresWarehouse(settings.folder, postgres_credentials())
-    waits = timedelta(seconds=settings.wait_for_readers)
-    return Warehouse(settings.folder, wait_for_readers=waits, publish_raw=settings.publish_raw)
+    return configured_warehouse(warehouse_settings())
 
 
 def an_impatient_warehouse() -> Warehouse:
-    """The configured warehouse, for a command that writes nothing: somebody is waiting for its answer."""
-    warehouse = a_warehouse()
-    warehouse.wait_for_readers = AT_ONCE
-    return warehouse
+    """The configured warehouse, for a command that writes nothing: its user waits for the answer."""
+    settings = warehouse_settings()
+    settings.wait_for_readers = 0
+    return configured_warehouse(settings)
 
 
 def a_name(workspace: str) -> str:

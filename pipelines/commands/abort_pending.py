@@ -11,11 +11,12 @@ import shutil
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dlt
 from dlt.destinations.sql_client import SqlClientBase
 
+from ..destinations import Dialect, columns, dialect_of, parameters, statement
 from ..errors import ExitCode, Misconfigured
 from ..loading import PendingPackage, part_store_of, pending_packages, set_aside
 from ..runs import Job, bound_workspace
@@ -79,7 +80,7 @@ class Abort(Job):
 
     def _drop(self, pipeline: dlt.Pipeline, waiting: Waiting) -> dict[str, int]:
         with pipeline.sql_client() as client:
-            delete_arrived(client, [package.load_id for package in waiting.packages])
+            delete_arrived(client, self.warehouse.dialect, [package.load_id for package in waiting.packages])
         shutil.rmtree(set_aside(Path(pipeline.working_dir)))
         self.warehouse.pipeline(self.workspace).sync_destination()
         return {table: rows for table, rows in waiting.arrived.items() if table != KEPT}
@@ -90,41 +91,43 @@ def waiting_for(pipeline: dlt.Pipeline) -> Waiting:
     packages = pending_packages(Path(pipeline.working_dir))
     parts = [part for part in part_store_of(pipeline).parts if not part.is_loaded]
     with pipeline.sql_client() as client:
-        counted = arrived(client, [package.load_id for package in packages])
+        counted = arrived(client, dialect_of(pipeline), [package.load_id for package in packages])
     return Waiting(tuple(packages), len(parts), sum(part.rows for part in parts), counted)
 
 
-def arrived(client: SqlClientBase[Any], load_ids: Collection[str]) -> dict[str, int]:
+def arrived(client: SqlClientBase[Any], dialect: Dialect, load_ids: Collection[str]) -> dict[str, int]:
     """Rows of these loads in the raw tables, by table."""
     counts = dict[str, int]()
-    for schema, table in _loaded_tables(client) if load_ids else ():
-        if schema == client.dataset_name and not table.startswith("_dlt"):
-            rows = client.execute_sql(f"select count(*) {_of_loads(client, schema, table, load_ids)}", *load_ids)
-            counts[table] = rows[0][0] if rows else 0
+    for source in _loaded_tables(client, dialect) if load_ids else ():
+        if source.schema == client.dataset_name and not source.table.startswith("_dlt"):
+            rows = client.execute_sql(_of_loads("select count(*)", source, dialect, load_ids), *load_ids)
+            counts[source.table] = rows[0][0] if rows else 0
     return {table: rows for table, rows in sorted(counts.items()) if rows}
 
 
-def delete_arrived(client: SqlClientBase[Any], load_ids: Collection[str]) -> None:
+def delete_arrived(client: SqlClientBase[Any], dialect: Dialect, load_ids: Collection[str]) -> None:
     """Deletes the rows of these loads, staged ones and dlt's own included, except contacts, in one transaction."""
     with client.begin_transaction():
-        for schema, table in _loaded_tables(client) if load_ids else ():
-            if (schema, table) != (client.dataset_name, KEPT):
-                client.execute_sql(f"delete {_of_loads(client, schema, table, load_ids)}", *load_ids)
+        for source in _loaded_tables(client, dialect) if load_ids else ():
+            if source[:2] != (client.dataset_name, KEPT):
+                client.execute_sql(_of_loads("delete", source, dialect, load_ids), *load_ids)
 
 
-def _loaded_tables(client: SqlClientBase[Any]) -> Iterator[tuple[str, str]]:
-    """Schema and name of each table whose rows have a load id."""
-    rows = client.execute_sql(
-        "select table_schema, table_name from information_schema.columns where table_catalog = current_database() "
-        "and table_schema in (%s, %s) and (column_name = '_dlt_load_id' or table_name = '_dlt_loads' and column_name = "
-        "'load_id')",
-        client.dataset_name,
-        client.staging_dataset_name,
-    )
-    return ((row[0], row[1]) for row in rows or ())
+class _LoadedTable(NamedTuple):
+    """A table whose rows have a load id, in this column."""
+
+    schema: str
+    table: str
+    column: str
 
 
-def _of_loads(client: SqlClientBase[Any], schema: str, table: str, load_ids: Collection[str]) -> str:
-    name = client.capabilities.escape_identifier
-    column = "load_id" if table == "_dlt_loads" else "_dlt_load_id"
-    return f"from {name(schema)}.{name(table)} where {name(column)} in ({', '.join(['%s'] * len(load_ids))})"
+def _loaded_tables(client: SqlClientBase[Any], dialect: Dialect) -> Iterator[_LoadedTable]:
+    for schema in (client.dataset_name, client.staging_dataset_name):
+        for table, column, _ in columns(client.execute_sql, dialect, schema):
+            if column == "_dlt_load_id" or (table, column) == ("_dlt_loads", "load_id"):
+                yield _LoadedTable(schema, table, column)
+
+
+def _of_loads(action: str, source: _LoadedTable, dialect: Dialect, load_ids: Collection[str]) -> str:
+    template = f"{action} from {{schema}}.{{table}} where {{column}} in ({parameters(len(load_ids))})"
+    return statement(dialect, template, **source._asdict())

@@ -11,7 +11,7 @@ from pathlib import Path
 import dlt
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from ..destinations import MARTS, RAW
+from ..destinations import MARTS, dialect_of, relations
 from ..errors import ExitCode, Misconfigured, causes
 from ..folder import replace_in_journal
 from ..loading import Mentions, is_id, part_store_of, pseudonym, repair_packages
@@ -55,7 +55,7 @@ class Forget(Job):
         with self._recorded("forget") as (run, pipeline):
             run.workspace_id = self._workspace_id(pipeline)
             self._finish_pending(pipeline)
-            was_interrupted = self.warehouse.is_rewrite_due
+            was_interrupted = self.warehouse.data_folder.is_rewrite_due
             rows, merged_with = self._remove(pipeline, run.workspace_id)
             return Forgotten(
                 run.run_id, run.workspace_id, ExitCode.DONE, rows, merged_with, was_interrupted, self._seconds
@@ -88,11 +88,11 @@ class Forget(Job):
     def _remove(self, pipeline: dlt.Pipeline, workspace_id: str) -> tuple[dict[str, int], tuple[str, ...]]:
         """Returns the rows that named the contact, by table, and contacts merged with it."""
         with pipeline.sql_client() as client:
-            mentions = Mentions(client, RAW, workspace_id, self.contact_id)
+            mentions = Mentions(client, self.warehouse.dialect, workspace_id, self.contact_id)
             is_known = mentions.is_known
-            if not (is_known or self.warehouse.is_rewrite_due or self._is_in_part_store(pipeline)):
+            if not (is_known or self.warehouse.data_folder.is_rewrite_due or self._is_in_part_store(pipeline)):
                 raise self._unknown(workspace_id)
-            self.warehouse.note_rewrite_due()
+            self.warehouse.data_folder.note_rewrite_due()
             rows, merged_with, tables = mentions.rows(), mentions.merged_with(), mentions.tables()
             if is_known:
                 self._replace(mentions, pipeline.pipeline_name)
@@ -115,8 +115,8 @@ class Forget(Job):
         self.say(f"Rewriting {self.warehouse.place}")
         self.warehouse.rewrite(tables)
         if is_built:
-            self.warehouse.publish(published_marts(), self.say)
-        self.warehouse.note_rewritten()
+            self.warehouse.publish(published_marts(self.warehouse.dialect), self.say)
+        self.warehouse.data_folder.note_rewritten()
 
     def _is_in_part_store(self, pipeline: dlt.Pipeline) -> bool:
         """Whether a first load has read the contact, and not loaded it."""
@@ -144,5 +144,4 @@ class Forget(Job):
 def has_marts(pipeline: dlt.Pipeline) -> bool:
     """Whether marts were built: there are none before the first load ends."""
     with pipeline.sql_client() as client:
-        query = "select table_name from information_schema.tables where table_schema = %s limit 1"
-        return bool(client.execute_sql(query, MARTS))
+        return bool(relations(client.execute_sql, dialect_of(pipeline), MARTS))

@@ -1,20 +1,70 @@
-"""The databases that a warehouse can live in."""
+"""The databases that a warehouse can live in: a file each, and a line each in `DESTINATIONS`."""
 
-from .duckdb import MARTS, RAW, Ask, Warehouse
-from .format import TABLE, note_release
-from .postgres import PostgresWarehouse
-from .published_copy import PublishedMart
-from .swaps import drop_replaced, exchanged
+from collections.abc import Mapping
+from importlib import import_module
+
+import dlt
+
+from ..errors import Misconfigured
+from .format import RELEASES, NotedTable, note_release
+from .interface import MARTS, RAW, Ask, Destination, Dialect, Kind, Options, PublishedMart
+from .sql import WRITTEN_IN, Column, Query, columns, descriptions, parameters, relations, statement
+from .swaps import SWAPS, MartsSwap
+from .warehouse import Warehouse
+
+DESTINATIONS: Mapping[str, str] = {
+    "duckdb": "duckdb.DuckDB",
+    "postgres": "postgres.Postgres",
+}
+"""Module and class by dlt's name. Only what is configured is imported: a driver takes its time, or is not installed."""
 
 __all__ = [
+    "DESTINATIONS",
     "MARTS",
     "RAW",
-    "TABLE",
+    "RELEASES",
+    "SWAPS",
+    "WRITTEN_IN",
     "Ask",
-    "PostgresWarehouse",
+    "Column",
+    "Destination",
+    "Dialect",
+    "Kind",
+    "MartsSwap",
+    "NotedTable",
+    "Options",
     "PublishedMart",
+    "Query",
     "Warehouse",
-    "drop_replaced",
-    "exchanged",
+    "columns",
+    "configured_warehouse",
+    "descriptions",
+    "destination_named",
+    "dialect_of",
     "note_release",
+    "parameters",
+    "relations",
+    "statement",
 ]
+
+
+def destination_named(name: str) -> type[Destination]:
+    """Raises Misconfigured, with the list of what there is, for an unknown name."""
+    if name not in DESTINATIONS:
+        raise Misconfigured(
+            f"The destination {name!r} is not supported. Set WAREHOUSE__DESTINATION to {' or '.join(DESTINATIONS)}. "
+            "docs/destinations.md says what is known of others."
+        )
+    module, _, attribute = DESTINATIONS[name].partition(".")
+    found: type[Destination] = getattr(import_module(f".{module}", __name__), attribute)
+    return found
+
+
+def configured_warehouse(options: Options) -> Warehouse:
+    """Raises Misconfigured where the destination is unknown, or its configuration is incomplete."""
+    return Warehouse(options.folder, destination_named(options.destination).configured(options))
+
+
+def dialect_of(pipeline: dlt.Pipeline) -> Dialect:
+    """The dialect of what a pipeline loads into."""
+    return destination_named(pipeline.destination.destination_name).dialect

@@ -1,56 +1,86 @@
-"""Which releases have loaded into a warehouse, so that an older one leaves alone what it would misread."""
+"""Notes that a warehouse keeps about itself in its own tables, such as the releases that have loaded into it.
 
+An older release then leaves a warehouse alone that it would misread.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
 
 from ..errors import Misconfigured
+from .interface import RAW, Ask, Dialect, Rows
+from .sql import Execute, descriptions, parameters, relations, statement
 
 FORMAT = 1
-"""Raised by a release whose rows an older one would misread; every release reads all older formats."""
+"""Raised by a release whose rows an older one would misread. Every release reads all older formats."""
 RELEASE = version("intercom-warehouse")
-TABLE = "_releases"
-DESCRIPTION = "The releases that have loaded into this schema. One that knows older formats only leaves it alone."
-COLUMNS = {"release": "As in the changelog.", "format": "Of what it loads; greater where older ones would misread it."}
 
 
-class Cursor(Protocol):
-    """A database to ask, DuckDB or PostgreSQL."""
+@dataclass(frozen=True)
+class NotedTable:
+    """A small table of notes. `types` and `columns`, which are descriptions, are by column name."""
 
-    def execute(self, query: str, /) -> object:
-        """Asks."""
+    name: str
+    description: str
+    types: Mapping[str, str]
+    columns: Mapping[str, str]
 
-    def fetchall(self) -> list[tuple[Any, ...]]:
-        """The whole answer: DuckDB's transaction stays open until all of it is fetched."""
+    def create(self, client: SqlClientBase[Any], dialect: Dialect, schema: str) -> None:
+        """Creates the table if it is missing, and describes it."""
+        names = ", ".join(f"{column} {kind}" for column, kind in self.types.items())
+        template = f"create table if not exists {{schema}}.{{table}} ({names})"
+        client.execute_sql(statement(dialect, template, schema=schema, table=self.name))
+        for described in descriptions(dialect, "table", schema, self.name, self.description, self.columns):
+            client.execute_sql(described)
+
+    def rows(self, execute: Execute, dialect: Dialect, schema: str) -> Rows:
+        """All notes; none where the table is missing."""
+        if self.name not in relations(execute, dialect, schema):
+            return ()
+        template = f"select {', '.join(self.types)} from {{schema}}.{{table}}"  # noqa: S608 (constants)
+        return execute(statement(dialect, template, schema=schema, table=self.name)) or ()
+
+    def add(self, client: SqlClientBase[Any], dialect: Dialect, schema: str, rows: Collection[Collection[Any]]) -> None:
+        values = ", ".join([f"({parameters(len(self.types))})"] * len(rows))
+        template = f"insert into {{schema}}.{{table}} values {values}"  # noqa: S608 (no values)
+        query = statement(dialect, template, schema=schema, table=self.name)
+        client.execute_sql(query, *(value for row in rows for value in row))
+
+    def clear(self, client: SqlClientBase[Any], dialect: Dialect, schema: str) -> None:
+        client.execute_sql(statement(dialect, "delete from {schema}.{table}", schema=schema, table=self.name))
 
 
-def refuse_newer(cursor: Cursor, *, raw: str, place: str) -> None:
+RELEASES = NotedTable(
+    "_releases",
+    "The releases that have loaded into this schema. A release that does not know their format leaves it alone.",
+    {"release": "text", "format": "bigint"},
+    {"release": "As in the changelog.", "format": "Of what it loads; greater where older releases would misread it."},
+)
+
+
+def refuse_newer(ask: Ask, dialect: Dialect, place: str) -> None:
     """Leaves a warehouse alone that a newer release has loaded into.
 
     Raises:
-        Misconfigured: its format is none that this release knows.
+        Misconfigured: this release does not know its format.
     """
-    known = "select 1 from information_schema.tables where table_schema = '{}' and table_name = '{}'"
-    cursor.execute(known.format(raw, TABLE))
-    if not cursor.fetchall():
-        return
-    cursor.execute(f"select release, format from {raw}.{TABLE} order by format desc, release limit 1")  # noqa: S608 (our own names)
-    ((release, newest),) = cursor.fetchall() or [(RELEASE, FORMAT)]
+    known = RELEASES.rows(ask, dialect, RAW)
+    newest = max((number for _, number in known), default=FORMAT)
     if newest > FORMAT:
+        release = min(release for release, number in known if number == newest)
         raise Misconfigured(
             f"The warehouse {place} was written by release {release}, and this is {RELEASE}, which would misread it. "
             f"Nothing was written. Install {release} or a newer release, or restore a backup from before the upgrade."
         )
 
 
-def note_release(client: SqlClientBase[Any], *, raw: str) -> None:
-    """Notes that this release loads; to be called before it does."""
-    table = f"{raw}.{TABLE}"
-    client.execute_sql(f"create schema if not exists {raw}")
-    client.execute_sql(f"create table if not exists {table} (release text, format bigint)")
-    client.execute_sql(f"comment on table {table} is '{DESCRIPTION}'")
-    for column, description in COLUMNS.items():
-        client.execute_sql(f"comment on column {table}.{column} is '{description}'")
-    unknown = f"where not exists (select 1 from {table} where release = %s and format = %s)"  # noqa: S608 (our own names)
-    client.execute_sql(f"insert into {table} select %s, %s {unknown}", RELEASE, FORMAT, RELEASE, FORMAT)
+def note_release(client: SqlClientBase[Any], dialect: Dialect) -> None:
+    """Notes that this release loads. To be called before it does."""
+    if (RELEASE, FORMAT) in map(tuple, RELEASES.rows(client.execute_sql, dialect, RAW)):
+        return
+    client.execute_sql(statement(dialect, "create schema if not exists {raw}", raw=RAW))
+    RELEASES.create(client, dialect, RAW)
+    RELEASES.add(client, dialect, RAW, [(RELEASE, FORMAT)])

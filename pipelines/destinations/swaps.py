@@ -1,20 +1,22 @@
-"""Exchanges the marts as a whole, where replacing one table would make its readers wait for all the rest: PostgreSQL.
+"""The ways in which new marts take the place of the old ones, in one step for their readers.
 
-The old schema is renamed, which locks no table, and a new one is built under its name. Readers go on in the old one
-until the commit and find the new one after it. What other people attached to the old one is carried over, or refused.
+`replace` replaces each relation where it is: one that is not built stays. `rename` exchanges the whole schema, where
+replacing a table would block its readers until the end of the build.
 """
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any, Protocol
 
 from dlt.destinations.exceptions import DatabaseTransientException
 from dlt.destinations.sql_client import SqlClientBase
 
 from ..errors import ModelsFailed
+from .interface import Dialect, Swap
+from .sql import identifier, statement
 
 READERS_GO_FIRST = "100ms"
-"""Less than deadlock_timeout, a second by default: where a reader and a drop wait for each other, the drop yields."""
+"""Less than deadlock_timeout, a second by default: where a reader and a drop block each other, the drop gives up."""
 
 SCHEMA_GRANTS = """
 select format('grant %%s on schema %%I', privilege_type, %(marts)s::text), grantee::regrole::text, is_grantable
@@ -61,33 +63,71 @@ order by 1
 """
 
 
-@contextmanager
-def exchanged(client: SqlClientBase[Any], marts: str, models: Collection[str]) -> Iterator[None]:
-    """Lets the marts be built in a new, empty schema, which takes the old one's place when the transaction commits.
+class MartsSwap(Protocol):
+    """One way. `create` is how a relation is created; `builds_all`: a build that omits a mart would lose it."""
 
-    To be entered within a transaction; `drop_replaced` is for after it.
+    create: str
+    builds_all: bool
 
-    Raises:
-        ModelsFailed: something that is not ours is in the old schema, or made of it, and would be lost.
+    def swapped(
+        self, client: SqlClientBase[Any], dialect: Dialect, marts: str, models: Collection[str]
+    ) -> AbstractContextManager[None]:
+        """Runs the block in a transaction. Readers see the marts that it builds when it ends without an error.
+
+        Raises:
+            ModelsFailed: the swap would drop what others have made. The marts are as they were.
+        """
+
+
+class Replace:
+    create = "create or replace"
+    builds_all = False
+
+    @contextmanager
+    def swapped(
+        self, client: SqlClientBase[Any], dialect: Dialect, marts: str, models: Collection[str]
+    ) -> Iterator[None]:
+        with client.begin_transaction():
+            client.execute_sql(statement(dialect, "create schema if not exists {marts}", marts=marts))
+            yield
+
+
+class Rename:
+    """PostgreSQL's. Renaming a schema locks no table, so its readers go on in it until the commit.
+
+    Grants on the old schema are carried over. What others have made in it, or of it, is refused.
     """
-    name = client.capabilities.escape_identifier
-    old = _schema_id(client, marts)
-    if old:
-        client.execute_sql(f"alter schema {name(marts)} rename to {name(f'{_replaced(marts)}{old}')}")
-    client.execute_sql(f"create schema {name(marts)}")
-    _carry_over(client, SCHEMA_GRANTS, marts, old)
-    yield
-    _refuse_losses(client, marts, old, models)
-    _carry_over(client, RELATION_GRANTS, marts, old)
+
+    create = "create"
+    builds_all = True
+
+    @contextmanager
+    def swapped(
+        self, client: SqlClientBase[Any], dialect: Dialect, marts: str, models: Collection[str]
+    ) -> Iterator[None]:
+        with client.begin_transaction():
+            old = _schema_id(client, marts)
+            if old:
+                name = identifier(dialect, f"{_replaced(marts)}{old}")
+                client.execute_sql(f"alter schema {identifier(dialect, marts)} rename to {name}")
+            client.execute_sql(statement(dialect, "create schema {marts}", marts=marts))
+            _carry_over(client, SCHEMA_GRANTS, marts, old)
+            yield
+            _refuse_losses(client, marts, old, models)
+            _carry_over(client, RELATION_GRANTS, marts, old)
+        _drop_replaced(client, dialect, marts)
 
 
-def drop_replaced(client: SqlClientBase[Any], marts: str) -> None:
-    """Drops the schemas that builds replaced; one that a reader's transaction holds is left to the next build."""
+SWAPS: Mapping[Swap, MartsSwap] = {"replace": Replace(), "rename": Rename()}
+
+
+def _drop_replaced(client: SqlClientBase[Any], dialect: Dialect, marts: str) -> None:
+    """Drops the schemas that builds replaced. The next build drops those that readers still use."""
     schemas = client.execute_sql("select nspname from pg_namespace where starts_with(nspname, %s)", _replaced(marts))
     for (schema,) in schemas or ():
         with suppress(DatabaseTransientException), client.begin_transaction():
             client.execute_sql(f"set local lock_timeout = '{READERS_GO_FIRST}'")
-            client.execute_sql(f"drop schema {client.capabilities.escape_identifier(schema)} cascade")
+            client.execute_sql(statement(dialect, "drop schema {schema} cascade", schema=schema))
 
 
 def _replaced(marts: str) -> str:
@@ -110,8 +150,7 @@ def _refuse_losses(client: SqlClientBase[Any], marts: str, old: int | None, mode
     if lost:
         names = ", ".join(name.replace(f"{_replaced(marts)}{old}", marts) for (name,) in lost)
         raise ModelsFailed(
-            f"Every build makes the schema {marts} anew, and would drop what it did not make itself: "
-            f"{names}. The raw tables are loaded and the marts stayed as they were. Move "
-            "tables to a schema of their own, and drop views on marts or make them models (docs/destinations.md); the "
-            "next run rebuilds the marts."
+            f"Every build replaces the schema {marts}, and would drop what it did not make itself: {names}. The raw "
+            "tables are loaded and the marts stayed as they were. Move tables to a schema of their own, and drop views "
+            "on marts or make them models (docs/destinations.md). The next run rebuilds the marts."
         )

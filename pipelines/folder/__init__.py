@@ -1,18 +1,18 @@
-"""The data folder: journal, lock, file modes. It knows no database."""
+"""The data folder: journal, lock, marks, dlt's working folder. It knows no database."""
 
-from .file_modes import narrow, owner_only
-from .journal import Run, _runs, append_run, newest_run, read_journal, replace_in_journal, start_run
+from .data_folder import DataFolder
+from .file_modes import owner_only
+from .journal import Run, append_run, newest_run, read_journal, replace_in_journal, start_run
 from .lock import AT_ONCE, Lock, LockRequest, is_alive
 
 __all__ = [
     "AT_ONCE",
+    "DataFolder",
     "Lock",
     "LockRequest",
     "Run",
-    "_runs",
     "append_run",
     "is_alive",
-    "narrow",
     "newest_run",
     "owner_only",
     "read_journal",

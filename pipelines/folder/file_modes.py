@@ -1,4 +1,4 @@
-"""Files that only their owner can read: the warehouse's all are, whoever calls and whatever umask they came with."""
+"""File modes: only the owner can read the warehouse's files, whatever the umask."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ OTHERS = 0o077
 
 @contextmanager
 def owner_only() -> Iterator[None]:
-    """Whatever this process makes while the block runs is for its owner only."""
+    """Files and folders that this process creates in the block are for its owner only."""
     before = os.umask(OTHERS)
     try:
         yield
@@ -19,7 +19,7 @@ def owner_only() -> Iterator[None]:
 
 
 def narrow(paths: Iterable[Path]) -> None:
-    """Takes files and folders from everybody else, where they are this user's own: others' are theirs to narrow."""
+    """Takes access from group and others. Files of another user are skipped: only their owner can change them."""
     for path in paths:
         found = path.lstat()
         if found.st_mode & OTHERS and found.st_uid == os.geteuid() and not path.is_symlink():

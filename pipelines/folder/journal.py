@@ -1,4 +1,4 @@
-"""The run journal: one line per run in `data/runs.jsonl`, also for those that failed or were refused."""
+"""The run journal: one line per run in `data/runs.jsonl`, failed and refused runs included."""
 
 import json
 import os
@@ -17,9 +17,9 @@ from .file_modes import owner_only
 
 @dataclass
 class Run:
-    """One run of a command. Times are ISO 8601 in UTC; `problem` is the error as the user read it.
+    """One run of a command. Times are ISO 8601 in UTC; `problem` is the error message that the user read.
 
-    `memberships_changed` are those that began or ended.
+    `memberships_changed` counts memberships that began or ended.
     """
 
     run_id: str
@@ -36,26 +36,27 @@ class Run:
     problem: str | None = None
 
     def end(self, at: datetime, exit_code: ExitCode, problem: str | None = None) -> None:
-        """Notes how the run went."""
         self.ended_at, self.exit_code, self.problem = at.isoformat(), int(exit_code), problem
         self.outcome = exit_code.name.lower()
 
 
+_newest: list[Run] = []
+
+
 def start_run(pipeline_name: str, command: str, at: datetime) -> Run:
-    """A run that begins now, under an id that sorts by time."""
-    return Run(f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", pipeline_name, command, at.isoformat())
-
-
-_runs: list[Run] = []
+    """A new run. Ids sort by time."""
+    run = Run(f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", pipeline_name, command, at.isoformat())
+    _newest[:] = [run]
+    return run
 
 
 def newest_run() -> Run | None:
-    """The newest run that this process began; null where it began none."""
-    return _runs[-1] if _runs else None
+    """The newest run that this process started, for log lines; null before the first."""
+    return _newest[0] if _newest else None
 
 
 def append_run(path: Path, run: Run) -> None:
-    """Adds the run's line; it is on the disk when this returns. A line that a crash cut off is closed first."""
+    """Appends the run's line and syncs it to disk. A line that a crash cut off is closed first."""
     cut_off = path.exists() and not path.read_bytes().endswith(b"\n")
     with owner_only(), path.open("a") as file:
         file.write("\n" * cut_off + json.dumps(asdict(run)) + "\n")
@@ -64,7 +65,7 @@ def append_run(path: Path, run: Run) -> None:
 
 
 def replace_in_journal(path: Path, name: str, substitute: str) -> None:
-    """Puts another name in the place of one that a run's problem mentions."""
+    """Replaces a name that a run's problem mentions. A kill leaves either the old journal or the new one."""
     text = path.read_text() if path.exists() else ""
     if name not in text:
         return
@@ -77,7 +78,7 @@ def replace_in_journal(path: Path, name: str, substitute: str) -> None:
 
 
 def read_journal(path: Path) -> Iterator[Run]:
-    """All runs, oldest first, but for a line that a crash cut off; what another release noted besides is left out."""
+    """All runs, oldest first. Skips a line that a crash cut off, and fields that only another release knows."""
     if not path.exists():
         return
     for line in path.read_bytes().splitlines():

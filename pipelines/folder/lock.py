@@ -1,4 +1,4 @@
-"""One writer at a time: the lock in the data folder, who holds it, and how long others wait for it."""
+"""One writer at a time: the lock of a data folder, its holder, and how long others wait for it."""
 
 import os
 import time
@@ -17,21 +17,20 @@ from ..errors import Busy
 AT_ONCE = timedelta()
 POLL_SECONDS = 0.5
 
-Outcome = TypeVar("Outcome")
+Result = TypeVar("Result")
 
 
 def _silently(_: str) -> None:
-    """Says nothing."""
+    """Reports nothing."""
 
 
 class LockRequest:
-    """A command that wants a workspace's warehouse, and how long it waits until others let go of it, from now on.
-
-    Without arguments it is nobody in particular, who does not wait.
+    """A command that needs the warehouse of a workspace. Without arguments it is anonymous and does not wait.
 
     Args:
-        say: told, once for each, who is waited for.
-        sleep, monotonic: the clock that it waits by, in seconds.
+        wait: how long to retry, counted from now.
+        say: called once for each lock that is busy, with its holder.
+        sleep, monotonic: the clock to wait by, in seconds.
     """
 
     def __init__(
@@ -46,30 +45,33 @@ class LockRequest:
     ) -> None:
         self.command, self.workspace = command, workspace
         self._say, self._sleep, self._monotonic = say, sleep, monotonic
-        self._until = monotonic() + wait.total_seconds()
+        self._deadline = monotonic() + wait.total_seconds()
 
-    def patiently(self, act: Callable[[], Outcome], at_least: timedelta = AT_ONCE) -> Outcome:
-        """What an act comes to that may be `Busy` at first: tried again as long as this waits, or `at_least` so long.
+    def retry_while_busy(self, act: Callable[[], Result], at_least: timedelta = AT_ONCE) -> Result:
+        """Calls `act` until it no longer raises `Busy`, for as long as this request waits, or for `at_least`.
+
+        A loop of its own: stamina takes neither a clock nor a sleep, and would report each poll as a retried API call.
 
         Raises:
-            Busy: it still was when the time was over.
+            Busy: `act` still raised it at the deadline.
         """
-        until = max(self._until, self._monotonic() + at_least.total_seconds())
-        is_told = False
+        deadline = max(self._deadline, self._monotonic() + at_least.total_seconds())
+        has_reported = False
         while True:
             try:
                 return act()
             except Busy as busy:
-                if (left := until - self._monotonic()) <= 0:
+                if (left := deadline - self._monotonic()) <= 0:
                     raise
-                if not is_told:
-                    self._say(f"Waiting {in_words(left)} at most: {busy.who}")
-                is_told = True
+                if not has_reported:
+                    duration = pendulum.duration(seconds=max(1, round(left))).in_words()
+                    self._say(f"Waiting {duration} at most: {busy.who}")
+                has_reported = True
             self._sleep(min(POLL_SECONDS, left))
 
 
 class Holder(msgspec.Struct):
-    """Who holds the lock, in its own words; `since` is ISO 8601 in UTC."""
+    """The process that holds the lock, as it described itself; `since` is ISO 8601 in UTC."""
 
     pid: int
     command: str | None
@@ -82,41 +84,36 @@ class Holder(msgspec.Struct):
 
 
 class Lock:
-    """The lock of one data folder. Beside it the one who holds it writes who that is.
+    """The lock of one data folder, and a file beside it in which its holder describes itself.
 
-    The operating system frees the lock of a process that ends, however it does. Its words may stay, so they are no more
-    than words: they say who holds the lock where somebody does, and never whether.
+    The operating system frees the lock when its process ends, even when it is killed. The description may stay. So it
+    says which process holds the lock, but never whether one does.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._words = folder / "lock.holder"  # not the lock itself, which is emptied by everybody who tries it
+        self._description = folder / "lock.holder"  # not the lock itself: each attempt to acquire that empties it
 
     @contextmanager
     def held(self, request: LockRequest) -> Iterator[None]:
-        """The lock, for the time of the block.
+        """Holds the lock for the block.
 
         Raises:
-            Busy: somebody else holds it for longer than the claim waits.
+            Busy: another process holds it for longer than the request waits.
         """
         lock = FileLock(self._folder / "lock", mode=0o600)
-        request.patiently(lambda: self._acquire(lock))
+        request.retry_while_busy(lambda: self._acquire(lock))
         try:
-            self._write(Holder(os.getpid(), request.command, request.workspace, datetime.now(UTC)))
+            self._describe(Holder(os.getpid(), request.command, request.workspace, datetime.now(UTC)))
             yield
         finally:
-            self._words.unlink(missing_ok=True)
+            self._description.unlink(missing_ok=True)
             lock.release()
 
-    def holder(self) -> Holder | None:
-        """Who holds the lock, if anybody does; null where whoever said so is no more."""
-        holder = self.words()
-        return holder if holder and is_alive(holder.pid) else None
-
-    def words(self) -> Holder | None:
-        """What the last one who held the lock has written, and not taken away; null where there is nothing."""
+    def last_holder(self) -> Holder | None:
+        """The holder, or the last one if that was killed; null where neither has left a description."""
         try:
-            return msgspec.json.decode(self._words.read_bytes(), type=Holder)
+            return msgspec.json.decode(self._description.read_bytes(), type=Holder)
         except (OSError, msgspec.MsgspecError):
             return None
 
@@ -125,24 +122,24 @@ class Lock:
             lock.acquire(timeout=0)
         except Timeout:
             raise Busy(
-                self._told(), "Run the command again when it is done, or let it wait for that: --wait 10m."
+                self._busy_message(), "Run the command again when it is done, or let it wait for that: --wait 10m."
             ) from None
 
-    def _told(self) -> str:
-        """Who holds the lock, as a sentence."""
-        if holder := self.holder():
+    def _busy_message(self) -> str:
+        holder = self.last_holder()
+        if holder and is_alive(holder.pid):
             return f"{holder} has held the warehouse in {self._folder} since {holder.since:%Y-%m-%d %H:%M:%S} UTC."
         return f"Another run holds the warehouse in {self._folder}."
 
-    def _write(self, holder: Holder) -> None:
-        unfinished = self._words.with_suffix(".unfinished")
+    def _describe(self, holder: Holder) -> None:
+        unfinished = self._description.with_suffix(".unfinished")
         unfinished.touch(mode=0o600)
         unfinished.write_bytes(msgspec.json.encode(holder))
-        unfinished.rename(self._words)
+        unfinished.rename(self._description)
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process on this host, whoever's it is, as far as that can be asked."""
+    """Whether a process with this id runs on this host, of any user. Always true where that cannot be checked."""
     if os.name != "posix":  # elsewhere any signal ends a process
         return True
     try:
@@ -152,8 +149,3 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def in_words(seconds: float) -> str:
-    """A length of time as people say it."""
-    return pendulum.duration(seconds=max(1, round(seconds))).in_words()

@@ -7,7 +7,7 @@ import dlt
 
 from sources.intercom.tables import KnownFields
 
-from ..destinations import RAW, note_release
+from ..destinations import dialect_of, note_release
 from .part_store import PartStore, drop_unreadable_parts
 from .recovery import drop_old_notes
 
@@ -23,7 +23,7 @@ def load_package(pipeline: dlt.Pipeline) -> None:
     """Loads the extracted package, and the pipeline's state with it."""
     pipeline.normalize()
     with pipeline.sql_client() as client:
-        note_release(client, raw=RAW)
+        note_release(client, dialect_of(pipeline))
     pipeline.load()
     drop_old_notes(Path(pipeline.working_dir))
 

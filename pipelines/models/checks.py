@@ -1,4 +1,4 @@
-"""Runs the checks; every row that a check returns is a fault."""
+"""Runs the checks. Every row that a check returns is a fault."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,13 +7,16 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 
+from ..destinations import Query
 from ..errors import ModelsFailed
 from .files import NEXT_STEP, Check, Place, Severity, select_of
+
+FAULTS = "select count(*) over (), faults.* from {faults} as faults limit 1"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A check that did not hold: how many rows it returned, and one of them. Ids and numbers, no personal data."""
+    """A check that does not hold: how many rows it returned, and one of them. Ids and numbers, no personal data."""
 
     check: str
     severity: Severity
@@ -25,20 +28,24 @@ class Fault:
         return f"{self.check} (rows: {self.rows}; one of them: {example})"
 
 
-def _faults(client: SqlClientBase[Any], checks: Iterable[Check], place: Place) -> Iterator[Fault]:
+def run_checks(client: SqlClientBase[Any], checks: Iterable[Check], place: Place) -> Iterator[Fault]:
+    """The faults, as they are found.
+
+    Raises:
+        ModelsFailed: a check cannot be run.
+    """
     for check in checks:
-        faults = select_of(check, place)
-        rows = f"select count(*) over (), faults.* from ({faults}) as faults limit 1"  # noqa: S608 (our own files)
+        query = place.statement(FAULTS, faults=Query(select_of(check, place)))
         try:
-            with client.execute_query(rows) as cursor:
+            with client.execute_query(query) as cursor:
                 names = [column[0] for column in cursor.description or ()]
                 row = cursor.fetchone()
         except DatabaseException as error:
-            raise ModelsFailed(f"The check {check.name} could not be run: {_words(error)} {NEXT_STEP}") from error
+            raise ModelsFailed(f"The check {check.name} could not be run: {message_of(error)} {NEXT_STEP}") from error
         if row:
             yield Fault(check.name, check.severity, row[0], dict(zip(names[1:], row[1:], strict=True)))
 
 
-def _words(error: DatabaseException) -> str:
-    """What the database said, without DuckDB's excerpt of the statement and on one line."""
+def message_of(error: DatabaseException) -> str:
+    """The database's message on one line, without DuckDB's excerpt of the statement."""
     return " ".join(str(error).partition("LINE 1:")[0].split())

@@ -13,26 +13,24 @@ import yaml
 from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
+from ..destinations import SWAPS, WRITTEN_IN, Dialect, Kind, MartsSwap, descriptions, statement
 from ..errors import Misconfigured, ModelsFailed
 
 SQL = Path(__file__).parents[2] / "sql"
 LAYERS = ("staging", "intermediate", "marts")
-WRITTEN_IN = "duckdb"  # the dialect of the files, whatever the destination
-POSTGRES = "postgres"  # the dialect of the one destination that needs more than other words
-DESCRIPTIONS = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it was compiled in
-RAW = "raw"  # stands in the files for the schema of the loaded tables
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it was compiled in
+RAW = "raw"  # in the files: the schema of the raw tables
 NEXT_STEP = (
-    "The raw tables are loaded and the marts stayed as they were; once the cause is mended, the next run, or "
+    "The raw tables are loaded and the marts stayed as they were. Once the cause is fixed, the next run, or "
     "`intercom-warehouse models`, rebuilds them."
 )
 
-Materialized = Literal["table", "view"]
 Severity = Literal["error", "warn"]
 
 
 @dataclass(frozen=True, eq=False)
 class SqlFile:
-    """One select, and what it reads: models, and loaded tables."""
+    """One select, and what it reads: models, and raw tables in `loaded`."""
 
     name: str
     path: Path
@@ -45,10 +43,10 @@ class SqlFile:
 class Model(SqlFile):
     """A file of `sql/staging`, `sql/intermediate` or `sql/marts`, with its entry in the `schema.yml` beside it.
 
-    `unmoved_by` names loaded tables that it reads, by way of other models too, and whose later rows cannot alter it.
+    `unmoved_by` names raw tables that it reads, directly or not, and whose later rows cannot change it.
     """
 
-    materialized: Materialized
+    materialized: Kind
     unmoved_by: frozenset[str]
     description: str
     columns: Mapping[str, str]
@@ -66,47 +64,47 @@ File = TypeVar("File", bound=SqlFile)
 
 @dataclass(frozen=True)
 class Place:
-    """Where the loaded tables are, where the marts go, and in which dialect to say so."""
+    """The schemas of the raw tables and of the marts, and the dialect of their database."""
 
     raw: str
     marts: str
-    dialect: str
+    dialect: Dialect
 
     @property
-    def is_exchanged(self) -> bool:
-        """Whether all marts are built anew and exchanged at once, as they are where no table can be replaced."""
-        return self.dialect == POSTGRES
+    def swap(self) -> MartsSwap:
+        return SWAPS[self.dialect.swap]
 
-    def identifier(self, name: str) -> str:
-        """A name, quoted."""
-        return exp.to_identifier(name, quoted=True).sql(self.dialect, copy=False)
-
-    def relation(self, name: str) -> str:
-        """A table or view in the marts' schema."""
-        return f"{self.identifier(self.marts)}.{self.identifier(name)}"
-
-    def literal(self, text: str) -> str:
-        """A string, escaped."""
-        return exp.Literal.string(text).sql(self.dialect, copy=False)
+    def statement(self, template: str, **parts: str) -> str:
+        """As `destinations.statement`; `{raw}` and `{marts}` are filled in."""
+        return statement(self.dialect, template, raw=self.raw, marts=self.marts, **parts)
 
 
 @cache
 def select_of(file: SqlFile, place: Place) -> str:
-    """The file's query for a destination, every source with its schema."""
+    """The file's query in a destination's dialect, every source with its schema."""
     placed = file.select.copy()
     for table in _sources(placed):
         table.set("db", exp.to_identifier(place.raw if table.db == RAW else place.marts, quoted=True))
-    if place.dialect == POSTGRES:  # it would write down an import that is read twice, and join without statistics
+    if place.dialect.inlines_imports:
         for cte in placed.ctes:
             cte.set("materialized", False if cte.this.is_star else None)
-    return placed.sql(place.dialect, comments=False, copy=False)
+    return placed.sql(place.dialect.name, comments=False, copy=False)
+
+
+@cache
+def comments(model: Model, place: Place) -> tuple[str, ...]:
+    """Statements that describe a model. Each build needs them, since replacing a relation drops its comments."""
+    described = descriptions(
+        place.dialect, model.materialized, place.marts, model.name, model.description, model.columns
+    )
+    return tuple(described)
 
 
 @cache
 def load_models(folder: Path = SQL) -> tuple[Model, ...]:
-    """All models, each after those it reads. Read once a process: the files do not change under a run."""
+    """All models, each after those that it reads. Read once a process: the files do not change during a run."""
     models = {model.name: model for layer in LAYERS for model in _models_in(folder / layer)}
-    _refuse_strangers(models.values(), models)
+    _refuse_unknown(models.values(), models)
     order = TopologicalSorter({model.name: model.reads for model in models.values()})
     return tuple(models[name] for name in order.static_order())
 
@@ -115,16 +113,17 @@ def load_models(folder: Path = SQL) -> tuple[Model, ...]:
 def load_checks(folder: Path = SQL) -> tuple[Check, ...]:
     """All checks, errors first, then by name. Read once a process."""
     checks = [_check(path) for path in (folder / "checks").glob("*.sql")]
-    _refuse_strangers(checks, {model.name for model in load_models(folder)})
-    return tuple(sorted(checks, key=_errors_first))
+    _refuse_unknown(checks, {model.name for model in load_models(folder)})
+    return tuple(sorted(checks, key=errors_first))
 
 
-def _errors_first(check: Check) -> tuple[str, str]:
+def errors_first(check: Check) -> tuple[str, str]:
+    """A sort key."""
     return check.severity, check.name
 
 
 def _models_in(layer: Path) -> Iterator[Model]:
-    described = yaml.load((layer / "schema.yml").read_text(encoding="utf-8"), DESCRIPTIONS)["models"]  # noqa: S506 (a safe one)
+    described = yaml.load((layer / "schema.yml").read_text(encoding="utf-8"), YAML_LOADER)["models"]  # noqa: S506 (a safe one)
     entries = {entry["name"]: entry for entry in described}
     for path in sorted(layer.glob("*.sql")):
         if path.stem not in entries:
@@ -152,20 +151,21 @@ def _parse(path: Path) -> tuple[exp.Query, frozenset[str], frozenset[str]]:
 
 
 def _sources(query: exp.Query) -> list[exp.Table]:
-    """What a query reads apart from its own CTEs: only scopes tell `segments` from the CTE of that name."""
+    """What a query reads apart from its own CTEs. Only scopes distinguish `segments` from a CTE of that name."""
     scopes = traverse_scope(query)
     return [source for scope in scopes for source in scope.sources.values() if isinstance(source, exp.Table)]
 
 
-def _refuse_strangers(files: Iterable[SqlFile], models: Collection[str]) -> None:
+def _refuse_unknown(files: Iterable[SqlFile], models: Collection[str]) -> None:
     for file in files:
-        if strangers := file.reads.difference(models):
+        if unknown := file.reads.difference(models):
             raise ModelsFailed(
-                f"{file.path} reads {', '.join(sorted(strangers))}: neither a model nor {RAW}.<table>. {NEXT_STEP}"
+                f"{file.path} reads {', '.join(sorted(unknown))}: neither a model nor {RAW}.<table>. {NEXT_STEP}"
             )
 
 
-def _downstream(models: tuple[Model, ...], names: Collection[str]) -> tuple[Model, ...]:
+def downstream(models: tuple[Model, ...], names: Collection[str]) -> tuple[Model, ...]:
+    """The named models and all that read them, in order. Raises Misconfigured for an unknown name."""
     if unknown := set(names).difference(model.name for model in models):
         known = ", ".join(sorted(model.name for model in models))
         raise Misconfigured(f"No model is called {', '.join(sorted(unknown))}. There are: {known}.")
@@ -174,14 +174,3 @@ def _downstream(models: tuple[Model, ...], names: Collection[str]) -> tuple[Mode
         if not model.reads.isdisjoint(due):
             due.add(model.name)
     return tuple(model for model in models if model.name in due)
-
-
-@cache
-def comments(model: Model, place: Place) -> tuple[str, ...]:
-    """Statements that describe a model: written with every build, since replacing a table or view drops them."""
-    name = place.relation(model.name)
-    columns = (
-        f"comment on column {name}.{place.identifier(column)} is {place.literal(description)}"
-        for column, description in model.columns.items()
-    )
-    return (f"comment on {model.materialized} {name} is {place.literal(model.description)}", *columns)

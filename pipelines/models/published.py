@@ -1,41 +1,39 @@
-"""The marts as the published copy holds them."""
+"""The marts as a published copy holds them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from ..destinations import MARTS, RAW, PublishedMart
+from ..destinations import MARTS, RAW, Dialect, PublishedMart
 from .files import LAYERS, Model, Place, comments, load_models, select_of
 
 MART = LAYERS[-1]
-PLACE = Place(RAW, MARTS, "duckdb")
 
 
-def published_marts() -> list[PublishedMart]:
-    """The relations of a copy that holds marts alone, each after those it reads."""
-    return [
-        PublishedMart(model.name, model.materialized, select_of(model, PLACE), comments(model, PLACE))
-        for model in published_models(load_models())
-    ]
+def published_marts(dialect: Dialect) -> Iterator[PublishedMart]:
+    """The relations of a copy that holds marts alone, each after those that it reads."""
+    place = Place(RAW, MARTS, dialect)
+    for model in published_models(load_models()):
+        yield PublishedMart(model.name, model.materialized, select_of(model, place), comments(model, place))
 
 
 def published_models(models: Iterable[Model]) -> list[Model]:
-    """The marts, and what those need that are views on other models; each after those it reads, as it is published."""
+    """The marts, and the models that views among them need; each after those that it reads, as it is published."""
     known = {model.name: model for model in models}
-    shows_loaded = partial(_shows_loaded, known=known)
+    shows_raw = partial(_shows_raw, known=known)
     chosen = {name for name, model in known.items() if model.path.parent.name == MART}
-    for model in reversed(known.values()):  # whoever reads a model comes before it here
-        if model.name in chosen and model.materialized == "view" and not shows_loaded(model):
+    for model in reversed(known.values()):  # so that a model comes after all models that read it
+        if model.name in chosen and model.materialized == "view" and not shows_raw(model):
             chosen |= model.reads
     return [
-        replace(known[name], materialized="table") if shows_loaded(known[name]) else known[name]
+        replace(known[name], materialized="table") if shows_raw(known[name]) else known[name]
         for name in known
         if name in chosen
     ]
 
 
-def _shows_loaded(model: Model, *, known: dict[str, Model]) -> bool:
-    """Whether a model is a view on loaded tables, by way of other views too."""
+def _shows_raw(model: Model, *, known: dict[str, Model]) -> bool:
+    """Whether a model is a view on raw tables, or on such views."""
     if model.materialized == "table":
         return False
-    return bool(model.loaded) or any(_shows_loaded(known[name], known=known) for name in model.reads)
+    return bool(model.loaded) or any(_shows_raw(known[name], known=known) for name in model.reads)

@@ -35,7 +35,7 @@ def check_purpose(warehouse: Warehouse, workspace: str) -> None:
     Raises:
         Misconfigured: a real workspace would be loaded into the demo's warehouse.
     """
-    if warehouse.is_demo and workspace != DEMO_WORKSPACE:
+    if warehouse.data_folder.is_demo and workspace != DEMO_WORKSPACE:
         raise Misconfigured(
             f"{warehouse.folder} holds the demo's made-up data. Delete that folder, or set WAREHOUSE__DATA_DIR to "
             "another, then sync again."

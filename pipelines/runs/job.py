@@ -16,7 +16,7 @@ from sources.intercom.memberships import Clock
 from sources.intercom.search import Progress
 from sources.intercom.settings import IntercomSettings
 
-from ..destinations import MARTS, RAW, Warehouse
+from ..destinations import MARTS, RAW, Warehouse, dialect_of
 from ..folder import AT_ONCE, LockRequest, Run
 from ..loading import load_package, repair_packages
 from ..models import Build, build, published_marts, refresh
@@ -98,7 +98,7 @@ class Job:
         """
         self.say(Step("Building the models and checking them", "build"))
         built = build_models(pipeline)
-        self.warehouse.publish(published_marts(), self.say)
+        self.warehouse.publish(published_marts(self.warehouse.dialect), self.say)
         return built
 
 
@@ -161,7 +161,7 @@ def build_models(pipeline: dlt.Pipeline, select: Collection[str] | None = None) 
         ModelsFailed: the marts are as they were.
     """
     with pipeline.sql_client() as client:
-        return build(client, raw=RAW, marts=MARTS, select=select)
+        return build(client, dialect_of(pipeline), raw=RAW, marts=MARTS, select=select)
 
 
 def refresh_models(pipeline: dlt.Pipeline) -> Build:
@@ -171,4 +171,4 @@ def refresh_models(pipeline: dlt.Pipeline) -> Build:
         ModelsFailed: the marts are as they were.
     """
     with pipeline.sql_client() as client:
-        return refresh(client, raw=RAW, marts=MARTS)
+        return refresh(client, dialect_of(pipeline), raw=RAW, marts=MARTS)

@@ -8,7 +8,7 @@ from sources.intercom.memberships import Clock
 
 from ..destinations import Warehouse
 from ..errors import ExitCode, exit_code_of, is_ours, plain_errors
-from ..folder import Run, _runs, append_run, start_run
+from ..folder import Run, append_run, start_run
 from ..loading import stuck_packages_explained
 
 
@@ -16,7 +16,6 @@ from ..loading import stuck_packages_explained
 def recorded(warehouse: Warehouse, pipeline_name: str, command: str, *, clock: Clock, usage: Usage) -> Iterator[Run]:
     """A run that goes into the journal even if it fails. Errors that the user can fix get a message that says how."""
     run = start_run(pipeline_name, command, clock())
-    _runs[:] = [run]
     try:
         with stuck_packages_explained(), plain_errors(warehouse.explain):
             yield run

@@ -33,15 +33,15 @@ def start_afresh(warehouse: Warehouse) -> None:
     """Clears the last demo away.
 
     Raises:
-        Misconfigured: the folder belongs to a real workspace's warehouse, here or in PostgreSQL.
+        Misconfigured: the folder belongs to a real workspace's warehouse.
     """
-    if warehouse.is_used and not warehouse.is_demo:
+    if warehouse.is_used and not warehouse.data_folder.is_demo:
         raise Misconfigured(
             f"{warehouse.folder} holds a real workspace, which the demo leaves alone. Give the demo a folder of its "
             "own: WAREHOUSE__DATA_DIR=demo-data intercom-warehouse demo."
         )
     warehouse.clear()
-    warehouse.mark_as_demo()
+    warehouse.data_folder.mark_as_demo()
 
 
 def live_and_sync(workspace: Workspace, warehouse: Warehouse, days: Iterable[int]) -> None:

@@ -247,5 +247,5 @@ def backfill(key: str, done: Any) -> UnfinishedBackfill:
 
 def read_holder(folder: Path) -> Holder | None:
     """Who holds the lock of a data folder, or held it when killed; null where nobody said so."""
-    words = Lock(folder).words()
-    return Holder(**structs.asdict(words), is_alive=is_alive(words.pid)) if words else None
+    holder = Lock(folder).last_holder()
+    return Holder(**structs.asdict(holder), is_alive=is_alive(holder.pid)) if holder else None

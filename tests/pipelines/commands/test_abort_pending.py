@@ -179,7 +179,7 @@ def test_an_abort_that_is_killed_when_all_is_deleted_leaves_the_package_to_the_n
     deployment = killed(POINTS["when memberships are merged, but not marked so"])
     (package,) = pending_packages(working_folder(deployment))
     with deployment.warehouse.held(), deployment.warehouse.pipeline(deployment.name).sql_client() as client:
-        delete_arrived(client, [package.load_id])
+        delete_arrived(client, deployment.warehouse.dialect, [package.load_id])
 
     deployment.sync()
 

@@ -25,16 +25,17 @@ import pytest
 from pipelines.commands import Abort, Forget
 from pipelines.commands.abort_pending import waiting_for
 from pipelines.commands.status import Days, StatusQuery
-from pipelines.destinations import PostgresWarehouse
+from pipelines.destinations import Warehouse
 from pipelines.destinations.format import FORMAT
+from pipelines.destinations.postgres import Postgres, configured_credentials
 from pipelines.errors import Busy, ExitCode, Misconfigured, ModelsFailed, Unreachable
 from pipelines.folder import LockRequest
 from pipelines.loading.packages import Stuck
 from pipelines.models import build
-from pipelines.models.changes import TABLE
+from pipelines.models.changes import BUILT_FROM
 from pipelines.models.files import SQL, load_models
 from pipelines.runs import build_models
-from pipelines.settings import postgres_credentials, use_project_config, warehouse_settings
+from pipelines.settings import use_project_config, warehouse_settings
 from pipelines.steps import Step
 from sandbox.world import Workspace, make_odd
 from sources.intercom.api import Refused
@@ -102,14 +103,14 @@ class PostgresHouse(Deployment):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.warehouse = PostgresWarehouse(self.folder, credentials(self.address))
+        self.warehouse = Warehouse(self.folder, Postgres(credentials(self.address)))
 
     def query(self, sql: str, *values: object) -> list[Row]:
         return run(self.address, sql.replace("?", "%s"), *values)
 
     def rebuild(self, folder: Path = SQL) -> None:
         with self.warehouse.pipeline(self.name).sql_client() as client:
-            build(client, raw="intercom_raw", marts="intercom", folder=folder)
+            build(client, self.warehouse.dialect, raw="intercom_raw", marts="intercom", folder=folder)
 
 
 def run(address: str, sql: str, *values: object) -> list[Row]:
@@ -132,7 +133,7 @@ def connected(address: str) -> Iterator[Any]:
 def credentials(address: str) -> Any:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
-        return postgres_credentials()
+        return configured_credentials()
 
 
 @pytest.fixture(scope="session")
@@ -266,7 +267,7 @@ def test_the_twenty_days_had_something_of_everything(twins: tuple[Deployment, Po
 def test_columns_have_the_same_names_order_and_types_as_on_duckdb(twins: tuple[Deployment, PostgresHouse]) -> None:
     columns = (
         "select table_name, ordinal_position, column_name, data_type from information_schema.columns "
-        f"where table_schema = 'intercom' and table_name <> '{TABLE}' order by 1, 2"
+        f"where table_schema = 'intercom' and table_name <> '{BUILT_FROM.name}' order by 1, 2"
     )
     ours, theirs = (twin.query(columns) for twin in twins)
 
@@ -601,7 +602,7 @@ def test_credentials_that_cannot_be_are_told_without_repeating_them(
         monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
 
     with pytest.raises(Misconfigured, match=rf"{said}.*DESTINATION__POSTGRES__CREDENTIALS") as refused:
-        postgres_credentials()
+        configured_credentials()
 
     assert PASSWORD not in str(refused.value)
 
@@ -626,7 +627,7 @@ def locked(server: Server) -> Iterator[None]:
 def test_who_is_not_let_in_has_to_mend_the_credentials(
     tmp_path: Path, server: Server, user: str, database: str, said: str
 ) -> None:
-    warehouse = PostgresWarehouse(tmp_path, credentials(server.address(database, user)))
+    warehouse = Warehouse(tmp_path, Postgres(credentials(server.address(database, user))))
 
     with pytest.raises(Misconfigured, match=f"{said}.*DESTINATION__POSTGRES__CREDENTIALS") as refused, warehouse.held():
         pass
@@ -635,7 +636,7 @@ def test_who_is_not_let_in_has_to_mend_the_credentials(
 
 
 def test_an_option_that_libpq_does_not_know_is_a_matter_of_the_credentials(tmp_path: Path, server: Server) -> None:
-    warehouse = PostgresWarehouse(tmp_path, credentials(f"{server.address('postgres')}?colour={PASSWORD}"))
+    warehouse = Warehouse(tmp_path, Postgres(credentials(f"{server.address('postgres')}?colour={PASSWORD}")))
 
     with pytest.raises(Misconfigured, match="cannot be understood") as refused, warehouse.held():
         pass
@@ -660,7 +661,7 @@ def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-        warehouse = PostgresWarehouse(tmp_path, credentials(f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/db"))
+        warehouse = Warehouse(tmp_path, Postgres(credentials(f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/db")))
 
         with pytest.raises(Unreachable, match=r"cannot be reached.*[Cc]onnection refused.*Try again") as gone:
             warehouse.held().__enter__()
@@ -688,7 +689,7 @@ def test_a_server_that_goes_away_during_a_run_is_unavailable(deployment: Postgre
 
 def test_two_data_folders_do_not_write_at_once(tmp_path: Path, server: Server) -> None:
     reached = credentials(server.database())
-    here, there = PostgresWarehouse(tmp_path / "here", reached), PostgresWarehouse(tmp_path / "there", reached)
+    here, there = (Warehouse(tmp_path / name, Postgres(reached)) for name in ("here", "there"))
 
     with here.held(), pytest.raises(Busy, match="another host"), there.held():
         pass
@@ -698,7 +699,7 @@ def test_two_data_folders_do_not_write_at_once(tmp_path: Path, server: Server) -
 
 def test_a_run_waits_for_one_on_another_host(tmp_path: Path, server: Server) -> None:
     reached, told = credentials(server.database()), list[str]()
-    here, there = PostgresWarehouse(tmp_path / "here", reached), PostgresWarehouse(tmp_path / "there", reached)
+    here, there = (Warehouse(tmp_path / name, Postgres(reached)) for name in ("here", "there"))
 
     with ExitStack() as before:
         before.enter_context(here.held())
@@ -843,7 +844,7 @@ def test_a_killed_forget_is_finished_when_it_is_run_again(deployment: PostgresHo
 
 def die_forgetting(folder: Path, address: str, contact_id: str, point: str) -> None:
     use_project_config()
-    warehouse = PostgresWarehouse(folder, credentials(address))
+    warehouse = Warehouse(folder, Postgres(credentials(address)))
     Forget(warehouse, contact_id=contact_id, say=telling_of_steps(Death(f"^say {point}"))).run()
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from pipelines.destinations import Warehouse
+from pipelines.destinations.duckdb import DuckDB
 from pipelines.models import published_marts
 from pipelines.models.files import load_models
 from pipelines.models.published import published_models
@@ -38,10 +40,14 @@ def copies(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> t
         workspace.live(days=1, churn=0.05)
         deployment.sync()
     whole = deployment.warehouse.published.rename(deployment.folder / "whole.duckdb")
-    deployment.warehouse.publish_raw = False
+    publish_marts_alone(deployment)
     with deployment.warehouse.held():
-        deployment.warehouse.publish(published_marts(), lambda step: None)
+        deployment.warehouse.publish(published_marts(deployment.warehouse.dialect), lambda step: None)
     return whole, deployment.warehouse.published
+
+
+def publish_marts_alone(deployment: Deployment) -> None:
+    deployment.warehouse = Warehouse(deployment.folder, DuckDB(deployment.folder, publish_raw=False))
 
 
 def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
@@ -85,7 +91,7 @@ def test_the_copy_of_the_marts_is_in_the_format_that_older_clients_open(copies: 
 
 
 def test_who_has_the_old_copy_open_keeps_it(deployment: Deployment) -> None:
-    deployment.warehouse.publish_raw = False
+    publish_marts_alone(deployment)
     deployment.sync()
     count = "select count(*) from intercom.contacts"
     with duckdb.connect(str(deployment.warehouse.published), read_only=True) as reader:
@@ -97,7 +103,7 @@ def test_who_has_the_old_copy_open_keeps_it(deployment: Deployment) -> None:
 
 
 def test_what_a_killed_run_had_copied_is_overwritten(deployment: Deployment) -> None:
-    deployment.warehouse.publish_raw = False
+    publish_marts_alone(deployment)
     deployment.sync()
     for name in ("published.next", "published.next.wal"):
         (deployment.folder / name).write_text("cut off")

@@ -21,6 +21,7 @@ from filelock import FileLock
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipelines.destinations import Warehouse
+from pipelines.destinations.duckdb import DuckDB
 from pipelines.errors import Busy
 from pipelines.folder import Lock, LockRequest
 from sandbox.api import create_app, serving
@@ -209,7 +210,7 @@ def read_elsewhere(file: Path) -> Iterator[int]:
 def test_a_reader_who_stays_is_named_when_the_longer_wait_is_over(
     tmp_path: Path, wait: int, wait_for_readers: int, waited: int
 ) -> None:
-    warehouse = Warehouse(tmp_path, wait_for_readers=timedelta(seconds=wait_for_readers))
+    warehouse = Warehouse(tmp_path, DuckDB(tmp_path, wait_for_readers=timedelta(seconds=wait_for_readers)))
     with warehouse.held():
         pass
     clock, told = Clock(), list[str]()

@@ -15,9 +15,10 @@ import pytest
 import yaml
 from dlt.destinations.sql_client import SqlClientBase
 
+from pipelines.destinations.duckdb import DuckDB
 from pipelines.errors import Misconfigured, ModelsFailed
 from pipelines.models import Build, build, load_checks, refresh
-from pipelines.models.changes import COLUMNS, DESCRIPTION, TABLE
+from pipelines.models.changes import BUILT_FROM
 from pipelines.models.files import SQL, Place, load_models, select_of
 
 RAW_COLUMNS = {
@@ -44,6 +45,7 @@ RAW_COLUMNS = {
     "runs": "workspace_id text, run_id text, pipeline_name text, command text, started_at timestamptz, "
     "ended_at timestamptz, outcome text, exit_code bigint, api_calls bigint, problem text",
 }
+DIALECT = DuckDB.dialect
 MARTS = [model.name for model in load_models() if model.path.parent.name == "marts"]
 CHECKS = [check.name for check in load_checks()]
 SCAN_LASTS = timedelta(minutes=10)
@@ -179,11 +181,11 @@ class Warehouse:
 
     def build(self, folder: Path = SQL, select: list[str] | None = None) -> Build:
         self.load += 1
-        return build(self.client, raw=self.raw, marts=self.marts, folder=folder, select=select)
+        return build(self.client, DIALECT, raw=self.raw, marts=self.marts, folder=folder, select=select)
 
     def refresh(self, folder: Path = SQL) -> Build:
         self.load += 1
-        return refresh(self.client, raw=self.raw, marts=self.marts, folder=folder)
+        return refresh(self.client, DIALECT, raw=self.raw, marts=self.marts, folder=folder)
 
     def rows(self, sql: str) -> list[Row]:
         found = self.client.execute_sql(sql) or []
@@ -1333,7 +1335,7 @@ def caught(client: SqlClientBase[Any], tmp_path_factory: pytest.TempPathFactory)
     damaged.build(without_checks)
     found: dict[str, set[str]] = {name: set() for name in DAMAGE}
     for check in load_checks():
-        for workspace, *_ in damaged.rows(select_of(check, Place("damaged", "damaged_marts", "duckdb"))):
+        for workspace, *_ in damaged.rows(select_of(check, Place("damaged", "damaged_marts", DIALECT))):
             found[str(workspace).partition("/")[0]].add(check.name)
     for schema in ("sound", "damaged", "damaged_marts"):
         client.execute_sql(f"drop schema {schema} cascade")
@@ -1464,7 +1466,7 @@ def test_an_error_of_a_check_leaves_everything_as_it_was(warehouse: Warehouse) -
         "What was built contradicts itself: members_after_a_scan_equal_the_log (rows: 1; one of them: workspace_id=w, "
         "segment_id=s1, run_id=run of 03-03 04, observed_at=2026-03-03 04:00:00+00:00, member_count=28, "
         "logged_count=27). "
-        "The raw tables are loaded and the marts stayed as they were; once the cause is mended, the next run, or "
+        "The raw tables are loaded and the marts stayed as they were. Once the cause is fixed, the next run, or "
         "`intercom-warehouse models`, rebuilds them."
     )
     assert _standing(warehouse) == before
@@ -1592,7 +1594,7 @@ def test_the_schemas_can_be_called_anything(tmp_path: Path) -> None:
         warehouse.list_segment()
         warehouse.scan("03-01 10:00", joins="ann")
 
-        build(client, raw="select", marts="order")
+        build(client, DIALECT, raw="select", marts="order")
 
         assert warehouse.spells("contact_id") == [("ann",)]
 
@@ -1787,7 +1789,7 @@ def test_nothing_is_due_after_a_build_of_everything(warehouse: Warehouse) -> Non
 LOSSES = {
     "a table": "drop table intercom.int_survivors cascade",
     "a view": "drop view intercom.segment_membership_events",
-    "the mark": f"drop table intercom.{TABLE}",
+    "the mark": f"drop table intercom.{BUILT_FROM.name}",
     "all marts": "drop schema intercom cascade",
     "a view, now a table": "drop view intercom.contacts; create table intercom.contacts as select 1 as one",
 }
@@ -1863,7 +1865,7 @@ def test_every_described_column_is_built_and_every_built_one_described(warehouse
     )
     described = [
         *((model.name, column) for model in load_models() for column in model.columns),
-        *((TABLE, column) for column in COLUMNS),
+        *((BUILT_FROM.name, column) for column in BUILT_FROM.columns),
     ]
     assert built == sorted(described, key=lambda column: column[0])
 
@@ -1879,9 +1881,13 @@ def test_every_description_is_a_comment_in_the_warehouse(warehouse: Warehouse) -
     columns = warehouse.rows(
         "select table_name, column_name, comment from duckdb_columns() where schema_name = 'intercom'"
     )
-    assert relations == sorted([*((model.name, model.description) for model in load_models()), (TABLE, DESCRIPTION)])
+    assert relations == sorted(
+        [*((model.name, model.description) for model in load_models()), (BUILT_FROM.name, BUILT_FROM.description)]
+    )
     described = [(model.name, column, text) for model in load_models() for column, text in model.columns.items()]
-    assert sorted(columns) == sorted([*described, *((TABLE, *column) for column in COLUMNS.items())])
+    assert sorted(columns) == sorted(
+        [*described, *((BUILT_FROM.name, *column) for column in BUILT_FROM.columns.items())]
+    )
 
 
 def test_every_description_says_something() -> None:

@@ -1,0 +1,139 @@
+"""What a destination is: the contract that each of them keeps, and what the rest of the code knows of it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
+
+from dlt.common.destination import Destination as DltDestination
+
+from ..errors import WarehouseError
+from ..folder import LockRequest
+
+RAW = "intercom_raw"
+MARTS = "intercom"
+
+Rows = Sequence[Sequence[Any]]
+Ask = Callable[[str], Rows]
+"""Runs a query without parameters."""
+Kind = Literal["table", "view"]
+Swap = Literal["replace", "rename"]
+Commented = Literal["table", "view", "table column", "view column"]
+Opened = TypeVar("Opened")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a destination's SQL differs, as pure data. No code elsewhere asks for a destination by its name.
+
+    How rows are merged is not here: the source chooses that from what dlt knows of the destination.
+    """
+
+    name: str
+    """SQLGlot's."""
+    swap: Swap
+    """How new marts take the place of the old ones: see `swaps`. Both ways need DDL in transactions."""
+    text_types: frozenset[str]
+    """The types in `information_schema.columns` whose values can hold text, as the engine spells them."""
+    comments: frozenset[Commented] = frozenset(("table", "view", "table column", "view column"))
+    """What can carry a description."""
+    analyzes: bool = True
+    """Whether joins need statistics of tables that the same transaction has created."""
+    inlines_imports: bool = False
+    """Whether a CTE that only imports a table has to be inlined: the engine would write it down when it is read twice,
+    and join it without statistics."""
+    catalog: str = "current_database()"
+    """An expression for this database's name in `information_schema`."""
+    load_fingerprint: str | None = None
+    """An aggregate over the column `{load_id}` that differs when a table holds rows of other loads. Null where each
+    build builds all marts."""
+
+
+@dataclass(frozen=True)
+class PublishedMart:
+    """A relation of a published copy. A table takes its rows from the warehouse; a view has its `select`."""
+
+    name: str
+    kind: Kind
+    select: str
+    comments: tuple[str, ...]
+
+
+class Options(Protocol):
+    """The settings of section `[warehouse]`."""
+
+    destination: str
+    wait_for_readers: float
+    publish_raw: bool
+
+    @property
+    def folder(self) -> Path: ...
+
+
+class Destination(ABC):
+    """A database that holds raw tables and marts."""
+
+    dialect: ClassVar[Dialect]
+    place: str
+    """What runs write to, for messages: without user and password."""
+    address: str
+    """Where readers query."""
+    files: Collection[Path] = ()
+    """Files and folders of the database in the data folder, whether they are there or not."""
+    subfolder: str = ""
+    """Of dlt's working folder. Databases that can share a data folder need one each: dlt's cursor is that of one."""
+
+    @classmethod
+    @abstractmethod
+    def configured(cls, options: Options) -> Self:
+        """The destination as dlt's configuration describes it.
+
+        Raises:
+            Misconfigured: something is missing or cannot be understood. The message repeats no secret.
+        """
+
+    @property
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether anything was ever loaded."""
+
+    @abstractmethod
+    def dlt_destination(self) -> DltDestination[Any, Any]:
+        """What dlt loads with."""
+
+    @abstractmethod
+    def held(self, request: LockRequest) -> AbstractContextManager[None]:
+        """Keeps writers on other hosts, and readers that block writing, out of the database.
+
+        Raises:
+            Misconfigured: the database cannot be opened, or a newer release has loaded into it.
+            Unreachable: its server does not answer.
+            Busy: another process holds the database, for longer than the request waits.
+        """
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Ask]:
+        """What readers see, in one snapshot. Waits for no run and delays none.
+
+        Raises:
+            NothingToRead: nothing was published yet, or another release has published it.
+        """
+
+    @property
+    def published_at(self) -> datetime | None:
+        """When readers last got new marts; null where no file says so."""
+        return None
+
+    def publish(self, marts: Iterable[PublishedMart], say: Callable[[str], None]) -> None:  # noqa: B027 (a default)
+        """Hands the marts to readers. Does nothing where they read them in the warehouse."""
+
+    @abstractmethod
+    def rewrite(self, tables: Collection[str]) -> None:
+        """Leaves no deleted or replaced value of these raw tables in the database's files. Needs `held`."""
+
+    @abstractmethod
+    def explain(self, error: BaseException) -> WarehouseError | None:
+        """The error that says what to do about one of the database's; null where it says nothing of use."""

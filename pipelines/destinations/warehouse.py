@@ -1,0 +1,141 @@
+"""A warehouse: a data folder, and the destination that its runs load into."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+import dlt
+from dlt.common.destination import Destination as DltDestination
+from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.normalizers.naming import NamingConvention
+
+from ..errors import WarehouseError
+from ..folder import DataFolder, LockRequest
+from .duckdb import DuckDB
+from .interface import RAW, Ask, Destination, Dialect, PublishedMart
+from .sql import statement
+
+
+class Warehouse:
+    """What commands work on. The default destination is a DuckDB file in the data folder."""
+
+    def __init__(self, folder: Path, destination: Destination | None = None) -> None:
+        self.data_folder = DataFolder(folder)
+        self.destination = destination or DuckDB(folder)
+
+    @property
+    def folder(self) -> Path:
+        return self.data_folder.path
+
+    @property
+    def journal(self) -> Path:
+        return self.data_folder.journal
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.destination.dialect
+
+    @property
+    def place(self) -> str:
+        """What runs write to."""
+        return self.destination.place
+
+    @property
+    def address(self) -> str:
+        """Where readers query."""
+        return self.destination.address
+
+    @property
+    def file(self) -> Path:
+        """The database's file. Only DuckDB has one."""
+        return cast("DuckDB", self.destination).file
+
+    @property
+    def published(self) -> Path:
+        """The published copy. Only DuckDB has one."""
+        return cast("DuckDB", self.destination).published
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever loaded."""
+        return self.destination.exists
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a run ever started here, or anything was ever loaded."""
+        return self.exists or self.working_folder().exists()
+
+    @property
+    def published_at(self) -> datetime | None:
+        return self.destination.published_at
+
+    def prepare(self) -> None:
+        self.data_folder.prepare()
+
+    @contextmanager
+    def held(self, request: LockRequest | None = None) -> Iterator[None]:
+        """Holds the warehouse. Files that are written in the block are for their owner only.
+
+        Raises:
+            Misconfigured: the folder cannot be written, the database not opened, or a newer release has loaded into it.
+            Unreachable: the database's server does not answer.
+            Busy: another process holds the warehouse, for longer than the request waits.
+        """
+        request = request or LockRequest()
+        with self.data_folder.held(request, self.destination.files), self.destination.held(request):
+            yield
+
+    def pipeline(self, name: str) -> dlt.Pipeline:
+        """The dlt pipeline of one workspace."""
+        return dlt.pipeline(
+            pipeline_name=name,
+            pipelines_dir=str(self.working_folder()),
+            destination=_with_capabilities_cached(self.destination.dlt_destination()),
+            dataset_name=RAW,
+        )
+
+    def working_folder(self, name: str = "") -> Path:
+        """Where dlt keeps the state and the pending packages of a pipeline, or of all. It may be missing."""
+        return self.data_folder.working_folder / self.destination.subfolder / name
+
+    @contextmanager
+    def reading(self) -> Iterator[Ask]:
+        """What readers see, in one snapshot. Queries are written as DuckDB SQL.
+
+        Raises:
+            NothingToRead: nothing was published yet, or another release has published it.
+        """
+        with self.destination.reading() as ask:
+            yield lambda query: ask(statement(self.dialect, query))
+
+    def publish(self, marts: Iterable[PublishedMart], say: Callable[[str], None]) -> None:
+        self.destination.publish(marts, say)
+
+    def rewrite(self, tables: Collection[str]) -> None:
+        self.destination.rewrite(tables)
+
+    def explain(self, error: BaseException) -> WarehouseError | None:
+        return self.destination.explain(error)
+
+    def clear(self) -> None:
+        """Deletes all files of the warehouse."""
+        self.data_folder.clear(self.destination.files)
+
+
+def _with_capabilities_cached(destination: DltDestination[Any, Any]) -> DltDestination[Any, Any]:
+    """dlt computes them a dozen times a run, each time from all configuration: a seventh of a small run's time."""
+    compute = destination.capabilities
+    cached = dict[type, DestinationCapabilitiesContext]()
+
+    def capabilities(config: Any = None, naming: NamingConvention | None = None) -> DestinationCapabilitiesContext:
+        if config is not None:
+            return compute(config, naming)
+        if (kind := type(naming)) not in cached:
+            cached[kind] = compute(None, naming)
+        return deepcopy(cached[kind])  # dlt writes into it
+
+    destination.capabilities = capabilities  # type: ignore[method-assign]
+    return destination
