@@ -81,7 +81,8 @@ class DuckDB(Destination):
                 yield lambda query: connection.execute(query).fetchall()
         except (duckdb.CatalogException, duckdb.BinderException):
             raise NothingToRead(
-                f"{self.published} was published by another release. Run intercom-warehouse models, or sync, to replace it."
+                f"{self.published} was published by another release. Run intercom-warehouse models, or sync, to "
+                "replace it."
             ) from None
         except duckdb.Error as error:
             raise NothingToRead(

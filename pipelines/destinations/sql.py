@@ -14,7 +14,7 @@ from sqlglot import exp
 from .interface import Dialect, Kind, Rows
 
 WRITTEN_IN = "duckdb"
-"""The dialect of SQL in Python and in `sql/`, whatever the destination."""
+"""The dialect of all SQL in Python and in `sql/`."""
 Execute = Callable[[str], Rows | None]
 """Runs a query without parameters: `execute_sql` of dlt's client, or an `Ask`."""
 NAME = re.compile(r"(?<!')\{(\w+)\}")

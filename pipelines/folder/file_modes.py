@@ -1,4 +1,4 @@
-"""File modes: only the owner can read the warehouse's files, whatever the umask."""
+"""File modes: only the owner can read the warehouse's files, with any umask."""
 
 import os
 from collections.abc import Iterable, Iterator

@@ -56,8 +56,8 @@ def build(
 ) -> Build:
     """Builds all models, or those in `select` and all downstream of them, and runs their checks.
 
-    Where all marts are swapped at once, all are built, whatever is selected. Elsewhere a relation is dropped only when
-    its model turns from view to table or back. `client` is open and in no transaction.
+    Where all marts are swapped at once, all are built, even if few are selected. Elsewhere a relation is dropped only
+    when its model turns from view to table or back. `client` is open and in no transaction.
 
     Raises:
         ModelsFailed: a model failed, or an error-level check returned rows. Everything is rolled back.

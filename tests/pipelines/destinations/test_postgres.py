@@ -1,4 +1,4 @@
-"""What holds on PostgreSQL as it does on DuckDB: a server of the tests' own, in a temporary folder."""
+"""PostgreSQL: the same promises as on DuckDB, on a server that the tests start in a temporary folder."""
 
 import gzip
 import json
@@ -75,7 +75,7 @@ Row = tuple[Any, ...]
 
 @dataclass
 class Server:
-    """PostgreSQL on a port of its own; lets everybody in, except that `locked` needs a password."""
+    """PostgreSQL on a port of its own. Only the user `locked` needs a password."""
 
     port: int
     databases: Iterator[int] = field(default_factory=count)
@@ -84,19 +84,19 @@ class Server:
         return f"postgresql://{user}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
     def database(self) -> str:
-        """A new one, whose clock is on a wall in Los Angeles."""
+        """The address of a new one, with the time zone of Los Angeles."""
         name = f"warehouse_{next(self.databases)}"
         run(self.address(), f"create database {name} strategy file_copy")
         run(self.address(), f"alter database {name} set timezone = 'America/Los_Angeles'")
         return self.address(name)
 
     def drop(self, address: str) -> None:
-        """Also while somebody is connected."""
+        """Disconnects its users."""
         run(self.address(), f"drop database {address.rpartition('/')[2]} with (force)")
 
 
 @dataclass
-class PostgresHouse(Deployment):
+class PostgresDeployment(Deployment):
     """A data folder and a database, and the workspace that is synced into them."""
 
     address: str = ""
@@ -173,18 +173,18 @@ def database(server: Server) -> Iterator[str]:
 
 
 @pytest.fixture
-def make_deployment(tmp_path: Path, database: str) -> Callable[..., PostgresHouse]:
-    """Makes houses; all share one data folder and one database."""
+def make_deployment(tmp_path: Path, database: str) -> Callable[..., PostgresDeployment]:
+    """Makes deployments that share one data folder and one database."""
 
-    def make(name: str = "intercom", **options: Any) -> PostgresHouse:
+    def make(name: str = "intercom", **options: Any) -> PostgresDeployment:
         defaults: dict[str, Any] = {"contacts": 120, "segments": 6, "start": START, "monotonic": standing_still}
-        return PostgresHouse(tmp_path / "data", Workspace(**(defaults | options)), name, address=database)
+        return PostgresDeployment(tmp_path / "data", Workspace(**(defaults | options)), name, address=database)
 
     return make
 
 
 @pytest.fixture
-def deployment(make_deployment: Callable[..., PostgresHouse]) -> PostgresHouse:
+def deployment(make_deployment: Callable[..., PostgresDeployment]) -> PostgresDeployment:
     return make_deployment()
 
 
@@ -192,13 +192,13 @@ def deployment(make_deployment: Callable[..., PostgresHouse]) -> PostgresHouse:
 
 
 @pytest.fixture(scope="module")
-def twins(tmp_path_factory: pytest.TempPathFactory, server: Server) -> tuple[Deployment, PostgresHouse]:
-    """One workspace's 20 days; on most, it is synced into DuckDB and PostgreSQL at the same instant of its clock."""
+def twins(tmp_path_factory: pytest.TempPathFactory, server: Server) -> tuple[Deployment, PostgresDeployment]:
+    """One workspace over 20 days, synced into DuckDB and PostgreSQL at the same instants on most of them."""
     folder = tmp_path_factory.mktemp("twins")
     workspace = Workspace(contacts=300, segments=8, start=START, monotonic=standing_still)
     pair = (
         Deployment(folder / "duckdb", workspace),
-        PostgresHouse(folder / "postgres", workspace, address=server.database()),
+        PostgresDeployment(folder / "postgres", workspace, address=server.database()),
     )
     for day in range(20):
         a_day(workspace)
@@ -208,7 +208,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory, server: Server) -> tuple[Dep
 
 
 def a_day(workspace: Workspace) -> None:
-    """Life, and what seldom happens in so small a workspace."""
+    """A day of life, with events that are rare in a workspace of this size."""
     users = [contact.id for contact in workspace.contacts.values() if contact.value("role") == "user"]
     leads = [contact.id for contact in workspace.contacts.values() if contact.value("role") == "lead"]
     workspace.archive(users[0])
@@ -218,7 +218,7 @@ def a_day(workspace: Workspace) -> None:
     workspace.live(days=1, churn=0.08)
 
 
-def test_a_whole_sync_leaves_the_database_equal_to_the_workspace(deployment: PostgresHouse) -> None:
+def test_a_whole_sync_leaves_the_database_equal_to_the_workspace(deployment: PostgresDeployment) -> None:
     deployment.sync()
     deployment.workspace.live(days=1, churn=0.1)
 
@@ -235,7 +235,7 @@ def test_a_whole_sync_leaves_the_database_equal_to_the_workspace(deployment: Pos
 
 
 @pytest.mark.parametrize("mart", MARTS)
-def test_twenty_days_give_the_same_rows_as_on_duckdb(twins: tuple[Deployment, PostgresHouse], mart: str) -> None:
+def test_twenty_days_give_the_same_rows_as_on_duckdb(twins: tuple[Deployment, PostgresDeployment], mart: str) -> None:
     ours, theirs = (sorted(plain_rows(twin, f"select * from intercom.{mart}"), key=repr) for twin in twins)
 
     assert ours
@@ -247,7 +247,7 @@ def plain_rows(twin: Deployment, sql: str) -> list[Row]:
 
 
 def plain(value: object) -> object:
-    """Instants in UTC, JSON parsed whether it came as text or not, and run ids without their random end."""
+    """Instants in UTC, JSON parsed, and run ids without their random end."""
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     if isinstance(value, str) and value[:1] in ("{", "["):
@@ -255,7 +255,7 @@ def plain(value: object) -> object:
     return value[:15] if isinstance(value, str) and value[8:9] == "T" and value[15:16] == "-" else value
 
 
-def test_the_twenty_days_had_something_of_everything(twins: tuple[Deployment, PostgresHouse]) -> None:
+def test_the_twenty_days_had_events_of_every_kind(twins: tuple[Deployment, PostgresDeployment]) -> None:
     reasons = "select distinct reason from intercom.segment_membership_events"
     statuses = "select distinct removal_status from intercom.contacts where removal_status is not null"
 
@@ -264,7 +264,7 @@ def test_the_twenty_days_had_something_of_everything(twins: tuple[Deployment, Po
     assert twins[1].query("select count(distinct observed_on) from intercom.segment_daily") == [(12,)]
 
 
-def test_columns_have_the_same_names_order_and_types_as_on_duckdb(twins: tuple[Deployment, PostgresHouse]) -> None:
+def test_columns_have_the_same_names_order_and_types_as_on_duckdb(twins: tuple[Deployment, PostgresDeployment]) -> None:
     columns = (
         "select table_name, ordinal_position, column_name, data_type from information_schema.columns "
         f"where table_schema = 'intercom' and table_name <> '{BUILT_FROM.name}' order by 1, 2"
@@ -276,7 +276,7 @@ def test_columns_have_the_same_names_order_and_types_as_on_duckdb(twins: tuple[D
     ]
 
 
-def test_every_description_is_a_comment_in_the_database(twins: tuple[Deployment, PostgresHouse]) -> None:
+def test_every_description_is_a_comment_in_the_database(twins: tuple[Deployment, PostgresDeployment]) -> None:
     relations = (
         "select relname, obj_description(oid, 'pg_class') from pg_class "
         "where relnamespace = 'intercom'::regnamespace and relkind in ('r', 'v')"
@@ -293,7 +293,7 @@ def test_every_description_is_a_comment_in_the_database(twins: tuple[Deployment,
     )
 
 
-def test_syncing_twice_changes_no_row_but_runs_and_scan_times(deployment: PostgresHouse) -> None:
+def test_syncing_twice_changes_no_row_but_runs_and_scan_times(deployment: PostgresDeployment) -> None:
     deployment.sync()
     deployment.workspace.live(days=1)
     deployment.sync()
@@ -306,8 +306,8 @@ def test_syncing_twice_changes_no_row_but_runs_and_scan_times(deployment: Postgr
     assert lasting(deployment) == before
 
 
-def lasting(deployment: PostgresHouse) -> dict[str, list[Row]]:
-    """The marts without what every run moves."""
+def lasting(deployment: PostgresDeployment) -> dict[str, list[Row]]:
+    """The marts without the columns that every run changes."""
     columns = {
         model.name: ", ".join(column for column in model.columns if (model.name, column) not in SCAN_TIMES)
         for model in MODELS
@@ -319,7 +319,7 @@ def lasting(deployment: PostgresHouse) -> dict[str, list[Row]]:
     }
 
 
-def test_odd_contacts_arrive_too(deployment: PostgresHouse) -> None:
+def test_odd_contacts_arrive_too(deployment: PostgresDeployment) -> None:
     odd = make_odd(deployment.workspace, crowd=160)
 
     outcome = deployment.sync()
@@ -331,7 +331,7 @@ def test_odd_contacts_arrive_too(deployment: PostgresHouse) -> None:
     assert {loaded[key] for key in odd["names"]} == names
 
 
-def test_two_workspaces_do_not_mix(make_deployment: Callable[..., PostgresHouse]) -> None:
+def test_two_workspaces_do_not_mix(make_deployment: Callable[..., PostgresDeployment]) -> None:
     first, second = make_deployment(), make_deployment("acme", workspace_id="acme", seed=7)
 
     first.sync()
@@ -344,7 +344,7 @@ def test_two_workspaces_do_not_mix(make_deployment: Callable[..., PostgresHouse]
     assert {row[0] for row in first.query("select workspace_id from intercom.contacts")} == {"sandbox", "acme"}
 
 
-def test_status_tells_the_same_and_says_where_nothing_is_built_yet(deployment: PostgresHouse) -> None:
+def test_status_is_the_same_and_says_where_nothing_is_built_yet(deployment: PostgresDeployment) -> None:
     deployment.workspace.faults.status(401, times=None)
     with pytest.raises(Refused):
         deployment.sync()
@@ -365,19 +365,19 @@ def test_status_tells_the_same_and_says_where_nothing_is_built_yet(deployment: P
     assert one.days_missing == (Days(date(2026, 3, 3), date(2026, 3, 4)),)
 
 
-def test_no_file_is_made_and_nothing_is_published(deployment: PostgresHouse) -> None:
+def test_no_file_is_made_and_nothing_is_published(deployment: PostgresDeployment) -> None:
     deployment.sync()
 
     assert sorted(path.name for path in deployment.folder.iterdir()) == ["lock", "pipelines", "runs.jsonl"]
 
 
-def test_every_connection_tells_times_in_utc(deployment: PostgresHouse) -> None:
+def test_every_connection_gives_times_in_utc(deployment: PostgresDeployment) -> None:
     with deployment.warehouse.pipeline("intercom").sql_client() as client:
         assert client.execute_sql("show timezone") == [("UTC",)]
 
 
-def test_a_database_begins_afresh_whatever_the_data_folder_was_used_for(
-    make_deployment: Callable[..., PostgresHouse],
+def test_a_database_starts_empty_in_a_data_folder_that_was_used_for_another(
+    make_deployment: Callable[..., PostgresDeployment],
 ) -> None:
     deployment = make_deployment()
     in_a_file = Deployment(deployment.folder, deployment.workspace)
@@ -394,17 +394,17 @@ def test_a_database_begins_afresh_whatever_the_data_folder_was_used_for(
     assert in_a_file.members() == deployment.members() == deployment.workspace.pairs()
 
 
-# The exchange of the marts
+# The swap of the marts
 
 
-def standing(deployment: PostgresHouse) -> list[Row]:
-    """Schemas and relations by name and identity, with what is said of them: whatever was built anew differs."""
+def standing(deployment: PostgresDeployment) -> list[Row]:
+    """Schemas and relations with their ids and comments: what was rebuilt differs."""
     schemas = deployment.query("select nspname, oid from pg_namespace where nspname !~ '^pg_' order by 1")
     relations = "select relname, oid, obj_description(oid) from pg_class where relnamespace = 'intercom'::regnamespace"
     return schemas + sorted(deployment.query(relations), key=repr)
 
 
-def test_a_check_that_fails_leaves_the_marts_as_they_were(deployment: PostgresHouse) -> None:
+def test_a_check_that_fails_leaves_the_marts_as_they_were(deployment: PostgresDeployment) -> None:
     deployment.sync()
     before = standing(deployment), lasting(deployment)
     deployment.query("update intercom_raw.segment_scans set members = members + 1")
@@ -415,7 +415,7 @@ def test_a_check_that_fails_leaves_the_marts_as_they_were(deployment: PostgresHo
     assert (standing(deployment), lasting(deployment)) == before
 
 
-def test_a_model_that_fails_leaves_the_marts_as_they_were(deployment: PostgresHouse, sql: Path) -> None:
+def test_a_model_that_fails_leaves_the_marts_as_they_were(deployment: PostgresDeployment, sql: Path) -> None:
     deployment.sync()
     before = standing(deployment), lasting(deployment)
     change(sql / "marts" / "sync_runs.sql", "api_calls", "api_costs as api_calls")
@@ -428,7 +428,7 @@ def test_a_model_that_fails_leaves_the_marts_as_they_were(deployment: PostgresHo
 
 @pytest.fixture
 def sql(tmp_path: Path) -> Path:
-    """A copy of the project's SQL, to be changed at will."""
+    """A copy of the project's SQL that a test may change."""
     return Path(shutil.copytree(SQL, tmp_path / "sql"))
 
 
@@ -438,7 +438,7 @@ def change(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new, 1))
 
 
-def test_a_reader_never_waits_for_a_build(deployment: PostgresHouse, sql: Path) -> None:
+def test_a_reader_never_waits_for_a_build(deployment: PostgresDeployment, sql: Path) -> None:
     deployment.sync()
     change(sql / "marts" / "sync_runs.sql", "from runs", "from runs cross join (select pg_sleep(1)) as nap")
     waits: list[float] = []
@@ -473,11 +473,11 @@ class Reader(threading.Thread):
     def run(self) -> None:
         try:
             super().run()
-        except BaseException as error:  # noqa: BLE001  # for the test to look at
+        except BaseException as error:  # noqa: BLE001  # for the test to check
             self.error = error
 
 
-def test_a_reader_in_the_midst_of_a_result_neither_stops_a_build_nor_loses_the_rest(deployment: PostgresHouse) -> None:
+def test_a_reader_of_a_long_result_neither_stops_a_build_nor_loses_the_rest(deployment: PostgresDeployment) -> None:
     deployment.sync()
     spells = deployment.query("select * from intercom.segment_memberships")
     replaced = "select nspname from pg_namespace where nspname like 'intercom\\_replaced\\_%'"
@@ -501,7 +501,7 @@ def test_a_reader_in_the_midst_of_a_result_neither_stops_a_build_nor_loses_the_r
     assert deployment.query(replaced) == []
 
 
-def test_grants_survive_a_build(deployment: PostgresHouse) -> None:
+def test_grants_survive_a_build(deployment: PostgresDeployment) -> None:
     deployment.sync()
     deployment.query("create role analyst login; create role \"A; 'b'\" login")
     deployment.query("grant usage on schema intercom to analyst with grant option")
@@ -519,7 +519,7 @@ def test_grants_survive_a_build(deployment: PostgresHouse) -> None:
     )
 
 
-def grants(deployment: PostgresHouse) -> set[Row]:
+def grants(deployment: PostgresDeployment) -> set[Row]:
     said = (
         "select nspname, '', '', nspacl::text from pg_namespace where nspname = 'intercom' "
         "union all select relname, '', '', relacl::text from pg_class "
@@ -541,7 +541,9 @@ def grants(deployment: PostgresHouse) -> set[Row]:
         ("create function intercom.one() returns int language sql as 'select 1'", r"function intercom\.one\(\)"),
     ],
 )
-def test_what_others_made_of_the_marts_is_never_dropped(deployment: PostgresHouse, statement: str, named: str) -> None:
+def test_what_others_made_of_the_marts_is_never_dropped(
+    deployment: PostgresDeployment, statement: str, named: str
+) -> None:
     deployment.sync()
     deployment.query("create schema reports")
     deployment.query(statement)
@@ -555,7 +557,7 @@ def test_what_others_made_of_the_marts_is_never_dropped(deployment: PostgresHous
     assert (standing(deployment), lasting(deployment)) == before
 
 
-def test_a_database_of_a_newer_release_is_left_as_it_is(deployment: PostgresHouse) -> None:
+def test_a_database_of_a_newer_release_is_left_as_it_is(deployment: PostgresDeployment) -> None:
     deployment.sync()
     run(deployment.address, "insert into intercom_raw._releases values ('99.0.0', %s)", FORMAT + 1)
     before = run(deployment.address, "select * from intercom_raw.segment_scans")
@@ -566,7 +568,7 @@ def test_a_database_of_a_newer_release_is_left_as_it_is(deployment: PostgresHous
     assert run(deployment.address, "select * from intercom_raw.segment_scans") == before
 
 
-def test_choosing_one_model_builds_all(deployment: PostgresHouse) -> None:
+def test_choosing_one_model_builds_all(deployment: PostgresDeployment) -> None:
     deployment.sync()
 
     built = build_models(deployment.warehouse.pipeline("intercom"), ["segments"])
@@ -595,7 +597,7 @@ def test_an_unknown_destination_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
         (f"postgresql://someone:{PASSWORD}@127.0.0.1:port/db", "cannot be understood"),
     ],
 )
-def test_credentials_that_cannot_be_are_told_without_repeating_them(
+def test_credentials_that_cannot_be_understood_are_refused_without_repeating_them(
     monkeypatch: pytest.MonkeyPatch, address: str | None, said: str
 ) -> None:
     if address:
@@ -609,7 +611,7 @@ def test_credentials_that_cannot_be_are_told_without_repeating_them(
 
 @pytest.fixture
 def locked(server: Server) -> Iterator[None]:
-    """A user whose password is another one."""
+    """A user with another password."""
     run(server.address(), "create role locked login password 'another'")
     yield
     run(server.address(), "drop role locked")
@@ -620,11 +622,11 @@ def locked(server: Server) -> Iterator[None]:
     ("user", "database", "said"),
     [
         ("locked", "postgres", "password authentication failed"),
-        ("nobody", "postgres", 'role "nobody" does not exist'),
+        ("absent", "postgres", 'role "absent" does not exist'),
         ("postgres", "nowhere", 'database "nowhere" does not exist'),
     ],
 )
-def test_who_is_not_let_in_has_to_mend_the_credentials(
+def test_a_user_whom_the_server_refuses_is_a_matter_of_the_credentials(
     tmp_path: Path, server: Server, user: str, database: str, said: str
 ) -> None:
     warehouse = Warehouse(tmp_path, Postgres(credentials(server.address(database, user))))
@@ -644,10 +646,10 @@ def test_an_option_that_libpq_does_not_know_is_a_matter_of_the_credentials(tmp_p
     assert PASSWORD not in str(refused.value)
 
 
-def test_a_user_who_may_not_create_schemas_is_told_so(tmp_path: Path, server: Server) -> None:
+def test_a_user_who_may_not_create_schemas_is_advised_to_get_that_right(tmp_path: Path, server: Server) -> None:
     address = server.database()
     run(address, "create role guest login")
-    guest = PostgresHouse(
+    guest = PostgresDeployment(
         tmp_path,
         Workspace(contacts=50, segments=2, start=START, monotonic=standing_still),
         address=address.replace("postgres:", "guest:", 1),
@@ -657,7 +659,7 @@ def test_a_user_who_may_not_create_schemas_is_told_so(tmp_path: Path, server: Se
         guest.sync()
 
 
-def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+def test_a_server_that_does_not_answer_is_unavailable(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
@@ -670,7 +672,7 @@ def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     assert PASSWORD not in str(gone.value)
 
 
-def test_a_server_that_goes_away_during_a_run_is_unavailable(deployment: PostgresHouse, server: Server) -> None:
+def test_a_server_that_goes_away_during_a_run_is_unavailable(deployment: PostgresDeployment, server: Server) -> None:
     deployment.sync()
 
     def shut_out(step: str) -> None:
@@ -714,7 +716,7 @@ def test_a_run_waits_for_one_on_another_host(tmp_path: Path, server: Server) -> 
     ]
 
 
-def test_a_package_that_cannot_be_loaded_is_dropped_and_read_again(deployment: PostgresHouse) -> None:
+def test_a_package_that_cannot_be_loaded_is_dropped_and_read_again(deployment: PostgresDeployment) -> None:
     deployment.sync()
     deployment.workspace.live(days=1, churn=0.2)
 
@@ -767,7 +769,7 @@ def test_the_command_line_says_what_to_do_in_one_paragraph(
 # Backfilling
 
 
-def test_a_backfill_that_was_stopped_goes_on_and_leaves_the_cursor_where_it_was(deployment: PostgresHouse) -> None:
+def test_a_backfill_that_was_stopped_goes_on_and_leaves_the_cursor_where_it_was(deployment: PostgresDeployment) -> None:
     deployment.sync()
     before, cursor = deployment.query(PLAIN_CONTACTS), deployment.cursor()
     run(deployment.address, "delete from intercom_raw.contacts where updated_at <= %s", cursor)
@@ -792,7 +794,7 @@ def stop_behind_a_chunk_of_contacts(step: str) -> None:
 # Forgetting
 
 
-def test_a_forgotten_person_is_in_no_row_and_all_counts_are_as_they_were(deployment: PostgresHouse) -> None:
+def test_a_forgotten_person_is_in_no_row_and_all_counts_are_as_they_were(deployment: PostgresDeployment) -> None:
     contact_id = min(deployment.workspace.contacts)
     deployment.workspace.update(contact_id, **personal())
     deployment.workspace.update(max(deployment.workspace.contacts), custom_attributes={"referred_by": contact_id})
@@ -821,7 +823,7 @@ def test_a_forgotten_person_is_in_no_row_and_all_counts_are_as_they_were(deploym
 
 
 @pytest.mark.parametrize("point", ["Removing", "Building", "Rewriting"])
-def test_a_killed_forget_is_finished_when_it_is_run_again(deployment: PostgresHouse, point: str) -> None:
+def test_a_killed_forget_is_finished_when_it_is_run_again(deployment: PostgresDeployment, point: str) -> None:
     contact_id = min(deployment.workspace.contacts)
     deployment.workspace.update(contact_id, **personal())
     deployment.sync()
@@ -848,10 +850,10 @@ def die_forgetting(folder: Path, address: str, contact_id: str, point: str) -> N
     Forget(warehouse, contact_id=contact_id, say=telling_of_steps(Death(f"^say {point}"))).run()
 
 
-def tables(deployment: PostgresHouse) -> list[str]:
+def tables(deployment: PostgresDeployment) -> list[str]:
     names = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname like 'intercom%'"
     return [name for (name,) in run(deployment.address, names)]
 
 
-def text_of(deployment: PostgresHouse, table: str) -> str:
+def text_of(deployment: PostgresDeployment, table: str) -> str:
     return str(run(deployment.address, f"select rows::text from {table} as rows"))

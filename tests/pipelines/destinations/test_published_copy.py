@@ -1,4 +1,4 @@
-"""The published copy without the loaded tables: the same marts, and nothing of what they were made of."""
+"""The published copy without raw tables: the same marts, and nothing else."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,10 +18,10 @@ from ...support.deployments import START, Deployment, standing_still
 from ...support.personal_data import found_in
 from ...support.terminal import Terminal
 
-pytestmark = pytest.mark.xdist_group("publish")  # one pair of copies, which most of them look at
+pytestmark = pytest.mark.xdist_group("publish")  # most of them read one pair of copies
 MARTS = [model.name for model in load_models() if model.path.parent.name == "marts"]
 BESIDE = ["int_segment_days"]
-"""What the one mart needs that stays a view and reads no mart alone."""
+"""What is needed by the only mart that stays a view and does not read marts alone."""
 DESCRIBED = """
 select table_name as name, comment from duckdb_tables() where schema_name = 'intercom'
 union all select view_name, comment from duckdb_views() where schema_name = 'intercom'
@@ -32,7 +32,7 @@ where schema_name = 'intercom'
 
 @pytest.fixture(scope="module")
 def copies(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> tuple[Path, Path]:
-    """Of one warehouse, with all and with the marts alone; of some days of life."""
+    """Two copies of one warehouse after some days: with everything, and with the marts alone."""
     workspace = Workspace(contacts=300, segments=10, start=START, monotonic=standing_still)
     deployment = Deployment(tmp_path_factory.mktemp("published") / "data", workspace)
     for _ in range(3):
@@ -87,10 +87,10 @@ def test_a_view_that_would_be_a_huge_table_stays_a_view(copies: tuple[Path, Path
 def test_the_copy_of_the_marts_is_in_the_format_that_older_clients_open(copies: tuple[Path, Path]) -> None:
     whole, marts_alone = (copy.read_bytes()[:4096] for copy in copies)
 
-    assert marts_alone[8:20] == whole[8:20]  # DuckDB's mark, and the version of the format
+    assert marts_alone[8:20] == whole[8:20]  # the magic bytes and the version of the format
 
 
-def test_who_has_the_old_copy_open_keeps_it(deployment: Deployment) -> None:
+def test_a_reader_that_has_the_old_copy_open_keeps_it(deployment: Deployment) -> None:
     publish_marts_alone(deployment)
     deployment.sync()
     count = "select count(*) from intercom.contacts"

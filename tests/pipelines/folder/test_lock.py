@@ -1,4 +1,4 @@
-"""One writer: who comes second waits or is told who was first, and nobody who is gone holds anything."""
+"""One writer at a time: the second run waits or names the first, and a killed run holds nothing."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ from ...support.terminal import COMMAND, TOKEN, Terminal
 
 
 class Gate:
-    """Lets nobody past who asks for contacts, until it is opened."""
+    """Holds back requests for contacts until it is opened."""
 
     def __init__(self) -> None:
         self.reached, self.opened = threading.Event(), threading.Event()
@@ -84,10 +84,10 @@ def shells(tmp_path: Path) -> Iterator[Shells]:
 
 
 def heard(stream: IO[str] | None, word: str) -> str:
-    """The first line that holds a word; everything up to there is read."""
+    """Reads up to the first line that holds a word, and returns that line."""
     assert stream
     while word not in (line := stream.readline()):
-        assert line, f"it ended without a word of {word}"
+        assert line, f"the output ended without {word}"
     return line
 
 
@@ -130,7 +130,7 @@ def test_a_sync_that_waits_works_after_the_one_before_it(shells: Shells) -> None
     assert "Waiting" not in errors
 
 
-def test_what_a_killed_holder_left_blocks_nobody(shells: Shells) -> None:
+def test_what_a_killed_holder_left_blocks_no_run(shells: Shells) -> None:
     first = shells.start("sync")
     shells.gate.reached.wait(60)
     first.send_signal(signal.SIGKILL)
@@ -144,7 +144,7 @@ def test_what_a_killed_holder_left_blocks_nobody(shells: Shells) -> None:
     assert ended.exit_code == 0, ended.errors
 
 
-def test_the_words_of_a_killed_holder_are_not_believed(tmp_path: Path) -> None:
+def test_the_description_of_a_killed_holder_is_not_believed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
     words = {"pid": gone.pid, "command": "sync", "workspace": "intercom", "since": "2026-03-02T09:00:00Z"}
@@ -182,7 +182,7 @@ def test_an_open_published_copy_never_disturbs_a_sync(shells: Shells) -> None:
 
 
 class Clock:
-    """Moves by being slept on."""
+    """Moves only when it is slept on."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -196,7 +196,7 @@ class Clock:
 
 @contextlib.contextmanager
 def read_elsewhere(file: Path) -> Iterator[int]:
-    """A DuckDB file, opened by another process, which has this id."""
+    """Opens a DuckDB file in another process; its id."""
     script = f"import duckdb; open = duckdb.connect({str(file)!r}, read_only=True); print('open', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -207,7 +207,7 @@ def read_elsewhere(file: Path) -> Iterator[int]:
 
 
 @pytest.mark.parametrize(("wait", "wait_for_readers", "waited"), [(0, 60, 60), (600, 60, 600), (10, 0, 10), (0, 0, 0)])
-def test_a_reader_who_stays_is_named_when_the_longer_wait_is_over(
+def test_a_reader_that_stays_is_named_when_the_longer_wait_is_over(
     tmp_path: Path, wait: int, wait_for_readers: int, waited: int
 ) -> None:
     warehouse = Warehouse(tmp_path, DuckDB(tmp_path, wait_for_readers=timedelta(seconds=wait_for_readers)))
@@ -243,7 +243,7 @@ def test_waiting_for_the_lock_ends_in_time(tmp_path: Path) -> None:
     assert len(told) == 1
 
 
-def test_the_holders_words_are_for_their_owner_only(tmp_path: Path) -> None:
+def test_the_holders_description_is_for_its_owner_only(tmp_path: Path) -> None:
     with Lock(tmp_path).held(LockRequest("sync", "intercom")):
         modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
 

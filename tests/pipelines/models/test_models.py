@@ -1,4 +1,4 @@
-"""What the models make of the logs of changes and scans: whole rows of marts against cases worked out by hand."""
+"""The models: whole rows of marts, compared with cases worked out by hand."""
 
 import random
 import shutil
@@ -54,7 +54,7 @@ Row = tuple[Any, ...]
 
 
 def utc(moment: str | datetime) -> datetime:
-    """'03-02 10:00' is a moment of 2026."""
+    """'03-02 10:00' is an instant of 2026."""
     return moment if isinstance(moment, datetime) else datetime.fromisoformat(f"2026-{moment}").replace(tzinfo=UTC)
 
 
@@ -63,7 +63,7 @@ def epoch(text: str) -> int:
 
 
 def shown(value: object) -> object:
-    """Moments and days as the tests write them; anything else as it is."""
+    """Instants and days as the tests write them; other values unchanged."""
     if isinstance(value, datetime):
         text = value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "minutes")
         return text.removeprefix("2026-")
@@ -72,7 +72,7 @@ def shown(value: object) -> object:
 
 @dataclass
 class Warehouse:
-    """Loaded tables without a source: scans and changes as a run would have written them. Each build ends a load."""
+    """Raw tables without a source: scans and changes as a run would have written them. Each build ends a load."""
 
     client: SqlClientBase[Any]
     raw: str = "intercom_raw"
@@ -127,8 +127,8 @@ class Warehouse:
     ) -> str:
         """A scan that began ten minutes earlier, with what it found (contacts by name); returns its run's id.
 
-        Scans of one hour are of one run. `removed` leave because they are gone; `seen` is how many known members a
-        cursor saw again.
+        Scans of one hour are of one run. `removed` leave because they are removed contacts; `seen` is how many known
+        members a cursor saw again.
         """
         observed_at = utc(observed)
         key = {"workspace_id": workspace, "segment_id": segment, "observed_at": observed_at}
@@ -201,7 +201,7 @@ class Warehouse:
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlClientBase[Any]]:
-    """In memory, and one for all: what a test leaves in it, the next one's warehouse removes."""
+    """One database in memory for all tests: the fixture `warehouse` clears it."""
     pipeline = dlt.pipeline(
         pipeline_name="models",
         pipelines_dir=str(tmp_path_factory.mktemp("pipelines")),
@@ -224,14 +224,14 @@ def warehouse(client: SqlClientBase[Any]) -> Warehouse:
 
 @pytest.fixture
 def sql(tmp_path: Path) -> Path:
-    """A copy of the project's SQL, to be changed at will."""
+    """A copy of the project's SQL that a test may change."""
     return Path(shutil.copytree(SQL, tmp_path / "sql"))
 
 
 # Memberships
 
 
-def test_whoever_the_first_complete_scan_finds_is_a_baseline_and_whoever_comes_later_joins(
+def test_contacts_in_the_first_complete_scan_are_a_baseline_and_later_ones_join(
     warehouse: Warehouse,
 ) -> None:
     warehouse.list_segment()
@@ -279,7 +279,7 @@ def test_a_segment_first_seen_later_has_a_baseline_of_its_own(warehouse: Warehou
     ]
 
 
-def test_whoever_is_found_before_the_first_complete_scan_is_a_baseline_too(warehouse: Warehouse) -> None:
+def test_a_contact_found_before_the_first_complete_scan_is_a_baseline_too(warehouse: Warehouse) -> None:
     warehouse.list_segment()
     warehouse.scan("03-01 10:00", joins="ann", status="incomplete")
     warehouse.scan("03-02 10:00", joins="bob")
@@ -476,7 +476,7 @@ def test_of_several_reasons_to_leave_the_first_counts(warehouse: Warehouse, firs
 
 REMOVALS = [  # status, observed at, happened at; the reason of a leave in (03-01 09:50, 03-02 10:00]
     ("deleted", "03-02 10:00", None, "contact_deleted"),
-    ("deleted", "03-04 10:00", "03-02 10:00", "contact_deleted"),  # told late, happened in time
+    ("deleted", "03-04 10:00", "03-02 10:00", "contact_deleted"),  # reported late, happened in time
     ("deleted", "03-02 10:01", "03-02 10:01", "left"),  # left before, for another reason
     ("deleted", "02-01 10:00", None, "contact_deleted"),  # final: it stays a reason
     ("archived", "03-02 10:00", None, "contact_archived"),
@@ -521,7 +521,7 @@ def test_what_is_learnt_of_a_vanished_contact_explains_why_it_left(warehouse: Wa
     ]
 
 
-def test_whoever_is_seen_again_was_not_deleted_but_archived(warehouse: Warehouse) -> None:
+def test_a_contact_that_is_seen_again_was_not_deleted_but_archived(warehouse: Warehouse) -> None:
     logs = {
         "deleted": "contact_deleted",
         "deleted active": "contact_archived",
@@ -610,7 +610,7 @@ def test_who_was_in_long_before_the_merge_did_not_come_by_it(warehouse: Warehous
     assert warehouse.spells("contact_id, enter_reason") == [("lead", "baseline"), ("user", "joined")]
 
 
-def test_a_merge_explains_nothing_where_the_segment_itself_is_gone(warehouse: Warehouse) -> None:
+def test_a_merge_explains_nothing_in_a_deleted_segment(warehouse: Warehouse) -> None:
     warehouse.list_segment()
     warehouse.scan("03-01 10:00", joins="lead")
     warehouse.scan("03-02 10:00", joins="user", how="cursor", status="confirmed")
@@ -717,7 +717,7 @@ def test_what_an_incomplete_scan_adds_to_a_whole_day_is_in_its_snapshot(warehous
     ]
 
 
-def test_a_day_on_which_nothing_moved_has_its_row_and_tells_whether_it_was_swept(warehouse: Warehouse) -> None:
+def test_a_day_without_moves_has_its_row_and_says_whether_it_was_swept(warehouse: Warehouse) -> None:
     warehouse.list_segment()
     warehouse.scan("03-01 10:00")
     warehouse.scan("03-02 10:00", how="none", status="confirmed")
@@ -822,7 +822,7 @@ def test_a_contact_is_typed_and_keeps_its_own_attributes_as_json(warehouse: Ware
         ([("deleted", "03-01 10:00"), ("active", "03-02 10:00"), ("deleted", "03-03 10:00")], True, "deleted", None),
     ],
 )
-def test_the_newest_removal_says_whether_a_contact_is_gone(
+def test_the_newest_removal_says_whether_a_contact_is_removed(
     warehouse: Warehouse, log: list[tuple[str, str]], is_deleted: bool, status: str | None, into: str | None
 ) -> None:
     warehouse.meet("ann")
@@ -875,12 +875,12 @@ def _all_but_scan_times(warehouse: Warehouse, mart: str) -> list[Row]:
     return warehouse.rows(f"select * {dropped.get(mart, '')} from intercom.{mart} order by all")
 
 
-# A history made by chance, against a replay of it
+# Random histories, compared with a replay
 
 
 @dataclass
 class Replay:
-    """What one segment's history comes to, told scan by scan."""
+    """A replay of one segment's history, scan by scan."""
 
     spells: list[Row] = field(default_factory=list)
     days: list[Row] = field(default_factory=list)
@@ -974,7 +974,7 @@ def _replay(history: list[dict[str, Any]]) -> Replay:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_any_history_comes_to_what_a_replay_of_it_comes_to(warehouse: Warehouse, seed: int) -> None:
+def test_any_history_equals_its_replay(warehouse: Warehouse, seed: int) -> None:
     chance = random.Random(seed)
     histories = {}
     with warehouse.client.begin_transaction():
@@ -1009,24 +1009,24 @@ CROWD = [f"m{number}" for number in range(24)]
 
 
 def _healthy(warehouse: Warehouse) -> None:
-    """Segments read in every way there is, with joins, leaves, a return, removals; one that is gone; a neighbour.
+    """Segments scanned in every way, with joins, leaves, a return and removals; a deleted one; another workspace.
 
-    s1 is swept twice, then read by the cursor, then not at all. s2 is swept, does not add up, is not read, and at last
-    asked for contact by contact; two of its members are removed meanwhile.
+    s1 is swept twice, then read by the cursor, then not at all. s2 is swept, has an incomplete scan, is not read, and
+    is then read contact by contact, after two of its members were removed.
     """
     warehouse.meet("ann", "bob", "cyd", "dan", "eve", *CROWD)
     warehouse.meet("ann", workspace="v")
-    for segment in ("s1", "s2", "gone"):
+    for segment in ("s1", "s2", "old"):
         warehouse.list_segment(segment)
     warehouse.list_segment("s1", workspace="v")
     warehouse.scan("03-01 10:00", "s1", joins=f"ann bob {' '.join(CROWD)}")
     warehouse.scan("03-01 10:01", "s2", joins="ann dan eve")
-    warehouse.scan("03-01 10:02", "gone", joins="bob")
+    warehouse.scan("03-01 10:02", "old", joins="bob")
     warehouse.scan("03-01 11:00", "s1", joins="ann", workspace="v")
     warehouse.remove("dan", "deleted", "03-02 09:00")
     warehouse.scan("03-02 10:00", "s1", joins="cyd", leaves="bob")
     warehouse.scan("03-02 10:01", "s2", removed="dan", status="incomplete")
-    warehouse.scan("03-02 10:02", "gone", leaves="bob", how="deleted")
+    warehouse.scan("03-02 10:02", "old", leaves="bob", how="deleted")
     warehouse.remove("eve", "archived", "03-03 03:00", happened="03-03 02:00")
     warehouse.scan("03-03 04:00", "s1", joins="bob", how="cursor", status="confirmed", seen=2)
     warehouse.scan("03-03 04:01", "s2", removed="eve", how="none", status="unconfirmed", count=2)
@@ -1047,7 +1047,7 @@ def _change(
 
 
 def _recount(segment: str, observed: str, change: int) -> str:
-    """Makes what the scans since then counted fit a damage, so that the numbers do not betray it."""
+    """Adapts the counts of later scans to a damage, so that they do not reveal it."""
     return f"""
         update intercom_raw.segment_scans
         set members = members + {change}, fetched = fetched + {change}, count = count + {change}
@@ -1090,7 +1090,7 @@ DAYS = {
 }
 COUNTS = {"members_after_a_scan_equal_the_log", "members_at_a_complete_sweep_equal_what_was_fetched"}
 
-# What may be done to the loaded tables, and all the checks that tell of it.
+# Damages to the raw tables, and all the checks that find them.
 DAMAGE: dict[str, tuple[str, set[str]]] = {
     "a change is lost": (
         "delete from intercom_raw.membership_changes where segment_id = 's1' and contact_id = 'm3'",
@@ -1128,11 +1128,11 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
         _change("dan", "03-03 10:01", segment="s2", seen_by="removal"),
         {"changes_of_a_contact_in_a_segment_alternate"} | DAYS | COUNTS,
     ),
-    "an entry is shifted to a moment without a scan": (
+    "an entry is shifted to a time without a scan": (
         _shift("cyd", True, "03-02 10:00", "03-02 10:03"),
         {"every_boundary_of_a_spell_is_in_the_scan_log"} | DAYS | COUNTS,
     ),
-    "an exit is shifted to a moment without a scan": (
+    "an exit is shifted to a time without a scan": (
         _shift("bob", False, "03-02 10:00", "03-02 10:03"),
         {"every_boundary_of_a_spell_is_in_the_scan_log"} | DAYS | COUNTS,
     ),
@@ -1148,7 +1148,7 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
         _shift("dan", False, "03-02 10:01", "03-03 04:01"),
         {"members_after_a_scan_equal_the_log"},
     ),
-    "a leave bears the moment of its join": (
+    "a leave has the time of its join": (
         _change("cyd", "03-02 10:00"),
         {"a_spell_ends_after_it_begins", "members_equal_intercoms_count"} | COUNTS,
     ),
@@ -1156,7 +1156,7 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
         _change("cyd", "03-01 10:00"),
         {"changes_of_a_contact_in_a_segment_alternate"} | DAYS | COUNTS,
     ),
-    "a member leaves and joins at one moment": (
+    "a member leaves and joins at the same time": (
         _change("m1", "03-02 10:00") + _change("m1", "03-02 10:00", is_member=True),
         {
             "a_spell_ends_after_it_begins",
@@ -1230,8 +1230,8 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
     "a deletion is not applied": (_removal("ann", "deleted"), {"no_removed_contact_is_a_current_member"}),
     "a merge is not applied": (_removal("ann", "merged", into="bob"), {"no_removed_contact_is_a_current_member"}),
     "a deleted segment keeps its members": (
-        "delete from intercom_raw.membership_changes where segment_id = 'gone' and not is_member;"
-        + _recount("gone", "03-02 10:02", 1),
+        "delete from intercom_raw.membership_changes where segment_id = 'old' and not is_member;"
+        + _recount("old", "03-02 10:02", 1),
         {"no_deleted_segment_has_members"},
     ),
     "a segment is missing from the list": (
@@ -1276,7 +1276,7 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
     ),
 }
 
-# What may be done to the tables that were built, by whom that does not rebuild them.
+# Damages to the built tables, found as long as the tables are not rebuilt.
 MART_DAMAGE = {
     "daily_counts_equal_the_snapshots_of_the_last_30_days": """
         delete from intercom.segment_memberships where segment_id = 's1' and contact_id = 'bob' and spell_number = 1
@@ -1314,7 +1314,7 @@ def test_every_check_has_its_damage() -> None:
 
 @pytest.fixture(scope="module")
 def caught(client: SqlClientBase[Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """For each damage the checks that tell of it. Each is done to a workspace of its own, and all are built at once."""
+    """For each damage, the checks that find it. Each has a workspace of its own, and all are built at once."""
     sound = Warehouse(client, raw="sound")
     damaged = Warehouse(client, raw="damaged", marts="damaged_marts")
     without_checks = tmp_path_factory.mktemp("sql")
@@ -1347,7 +1347,7 @@ def _checks_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_what_was_loaded_betrays_that(caught: dict[str, set[str]], damage: str) -> None:
+def test_the_raw_tables_reveal_that(caught: dict[str, set[str]], damage: str) -> None:
     assert caught[damage] == DAMAGE[damage][1]
 
 
@@ -1614,7 +1614,7 @@ def _rescan(warehouse: Warehouse, *, joins: str = "", leaves: str = "") -> None:
     warehouse.scan("03-04 10:01", "s2")
 
 
-def _find_nobody(warehouse: Warehouse) -> None:
+def _find_empty(warehouse: Warehouse) -> None:
     warehouse.scan("03-04 10:00", "new")
 
 
@@ -1641,18 +1641,18 @@ def _journal(warehouse: Warehouse) -> None:
 
 RUNS: dict[str, tuple[Callable[[Warehouse], None], set[str]]] = {
     "finds nothing new": (_rescan, OF_SCANS),
-    "finds nobody in a segment for the first time": (_find_nobody, OF_SCANS),
-    "sees somebody join": (lambda warehouse: _rescan(warehouse, joins="eve"), OF_SCANS | OF_CHANGES),
-    "sees somebody leave": (lambda warehouse: _rescan(warehouse, leaves="bob"), OF_SCANS | OF_CHANGES),
+    "finds a segment empty for the first time": (_find_empty, OF_SCANS),
+    "sees a join": (lambda warehouse: _rescan(warehouse, joins="eve"), OF_SCANS | OF_CHANGES),
+    "sees a leave": (lambda warehouse: _rescan(warehouse, leaves="bob"), OF_SCANS | OF_CHANGES),
     "meets a new contact": (lambda warehouse: warehouse.meet("fay"), set()),
     "reads a contact again": (_reload_contact, set()),
     "hears of an edit": (_edit, OF_SCANS | OF_CHANGES | {"segment_versions"}),
     "lists a new segment": (lambda warehouse: warehouse.list_segment("s3"),
         OF_SCANS | OF_CHANGES | {"segment_versions"}),
     "finds a member deleted": (_delete, OF_SCANS | OF_CHANGES | OF_REMOVALS),
-    "hears that whoever left was archived": (
+    "learns that a contact that left was archived": (
         lambda warehouse: warehouse.remove("bob", "archived", "03-04 09:00", happened="03-02 09:55"), OF_REMOVALS),
-    "is told of the run before": (_journal, {"sync_runs"}),
+    "loads the journal of the run before": (_journal, {"sync_runs"}),
     "fails": (lambda _: None, set()),
 }  # fmt: skip
 
@@ -1662,7 +1662,7 @@ def _contents(warehouse: Warehouse, marts: str) -> dict[str, list[Row]]:
 
 
 def _differing(warehouse: Warehouse) -> set[str]:
-    """Models that a build of everything would have left otherwise."""
+    """Models that a full build would leave different."""
     whole = Warehouse(warehouse.client, marts="rebuilt")
     whole.build()
     due, expected = _contents(warehouse, warehouse.marts), _contents(whole, whole.marts)
@@ -1684,7 +1684,7 @@ def test_what_is_due_is_all_that_differs_after_a_run_that(warehouse: Warehouse, 
 
 
 def _any_run(warehouse: Warehouse, moment: datetime, members: dict[str, set[str]], chance: random.Random) -> None:
-    """Something of everything, or next to nothing: every segment is scanned, whether anything moves or not."""
+    """Moves of many kinds, or hardly any. Every segment is scanned in any case."""
     moves, removes, edits, meets = (chance.random() < likely for likely in (0.5, 0.3, 0.2, 0.3))
     gone = {contact for contact in "abcdef" if removes and chance.random() < 0.2}
     for contact in sorted(gone):
@@ -1705,7 +1705,7 @@ def _any_run(warehouse: Warehouse, moment: datetime, members: dict[str, set[str]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_any_runs_leave_the_marts_as_a_build_of_everything_would(warehouse: Warehouse, seed: int) -> None:
+def test_any_runs_leave_the_marts_as_a_full_build_would(warehouse: Warehouse, seed: int) -> None:
     chance = random.Random(seed)
     members: dict[str, set[str]] = {f"s{number}": set() for number in range(6)}
     moment = utc("03-01 00:00")
@@ -1737,7 +1737,7 @@ def test_a_first_complete_scan_that_comes_late_moves_no_spell(warehouse: Warehou
     assert _differing(warehouse) == set()
 
 
-def test_rows_that_are_deleted_are_gone_from_the_marts(warehouse: Warehouse) -> None:
+def test_deleted_rows_disappear_from_the_marts(warehouse: Warehouse) -> None:
     warehouse.list_segment()
     warehouse.scan("03-01 10:00", joins="ann")
     warehouse.remove("ann", "archived", "03-02 09:00")
@@ -1779,7 +1779,7 @@ def test_building_some_models_leaves_the_rest_due(warehouse: Warehouse) -> None:
     assert _differing(warehouse) == set()
 
 
-def test_nothing_is_due_after_a_build_of_everything(warehouse: Warehouse) -> None:
+def test_nothing_is_due_after_a_full_build(warehouse: Warehouse) -> None:
     _healthy(warehouse)
     warehouse.build()
 
@@ -1827,7 +1827,7 @@ def test_the_same_files_elsewhere_are_the_same_files(warehouse: Warehouse, sql: 
     assert warehouse.refresh(sql).models == ()
 
 
-def test_a_warning_is_told_for_as_long_as_it_holds(warehouse: Warehouse) -> None:
+def test_a_warning_is_reported_for_as_long_as_it_holds(warehouse: Warehouse) -> None:
     warehouse.list_segment()
     warehouse.scan("03-01 10:00", joins="ann")
 

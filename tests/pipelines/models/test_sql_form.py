@@ -1,4 +1,4 @@
-"""What the files in `sql/` may look like: their form, and the idioms that other warehouses would read otherwise."""
+"""The form of the files in `sql/`, and idioms that mean something else in other warehouses."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ CHECKS = {check.name: check for check in load_checks()}
 QUERIES = {name: file.select for name, file in [*MODELS.items(), *CHECKS.items()]}
 PERSONAL = {"name", "email", "phone", "formatted_phone", "custom_attributes", "avatar", "location", "notes"}
 
-# Each of these passes a transpile, and then fails or means something else on one warehouse or another.
+# Each of these can be transpiled, and then fails or means something else in some warehouse.
 DENIED_KINDS: tuple[type[exp.Expr], ...] = (
     exp.Anonymous,  # a function that SQLGlot does not know is passed on as it is
     exp.ApproxDistinct,
@@ -154,7 +154,7 @@ def denied_idioms(query: exp.Expr) -> list[str]:
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_no_query_uses_an_idiom_that_another_warehouse_reads_otherwise(name: str) -> None:
+def test_no_query_uses_an_idiom_that_means_something_else_elsewhere(name: str) -> None:
     assert denied_idioms(QUERIES[name]) == []
 
 
@@ -236,7 +236,7 @@ def test_the_deny_list_leaves_alone(idiom: str) -> None:
 
 @pytest.mark.parametrize("dialect", ["postgres", "snowflake", "bigquery", "spark"])
 @pytest.mark.parametrize("name", QUERIES)
-def test_every_query_is_carried_over_without_a_warning(name: str, dialect: str) -> None:
+def test_every_query_is_transpiled_without_a_warning(name: str, dialect: str) -> None:
     carried = QUERIES[name].sql(dialect, unsupported_level=sqlglot.ErrorLevel.RAISE)
 
     assert isinstance(sqlglot.parse_one(carried, dialect=dialect), exp.Query)
@@ -284,7 +284,7 @@ def test_every_description_has_its_file(layer: str) -> None:
 
 
 def _imports(query: exp.Query) -> list[exp.Table]:
-    """What is read apart from the query's own steps."""
+    """The tables that are read, without the query's own steps."""
     return [
         table for scope in traverse_scope(query) for table in scope.sources.values() if isinstance(table, exp.Table)
     ]
