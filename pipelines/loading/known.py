@@ -11,7 +11,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
 from sources.intercom.api import Activity
-from sources.intercom.memberships import LastSweep, RememberedSegment, Removal, told
+from sources.intercom.memberships import LastSweep, RememberedSegment, Removal, reported_removals
 
 IDS_A_QUERY = 1_000
 
@@ -99,7 +99,7 @@ class RawMemory:
             "('contact.deleted', 'contact.merged') order by created_at",
             self._workspace_id,
         )
-        removals = told(Activity(**dict(zip(columns, row, strict=True))) for row in rows)
+        removals = reported_removals(Activity(**dict(zip(columns, row, strict=True))) for row in rows)
         open_reports = removals.keys() - self.removed().keys()
         return {contact_id: removals[contact_id] for contact_id in self.loaded(open_reports)}
 

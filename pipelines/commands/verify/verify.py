@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import dlt
 import httpx
 
-from sources.intercom.api import PATIENT, App, Intercom, Pacer, Retries, Usage, each, unnoticed
+from sources.intercom.api import PATIENT, App, Intercom, Pacer, Retries, Usage, do_nothing, each
 from sources.intercom.memberships import Clock
 
 from ...destinations import Warehouse
@@ -45,7 +45,7 @@ def a_seed() -> int:
 
 def untracked(_: int) -> AbstractContextManager[Advance]:
     """Shows no progress."""
-    return nullcontext(unnoticed)
+    return nullcontext(do_nothing)
 
 
 @dataclass(frozen=True)

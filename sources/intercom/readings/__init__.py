@@ -1,7 +1,8 @@
 """What one run reads: a sync, a first load, a backfill, a preview."""
 
 from .backfill import By, CameShort, ChunkReading, Estimate, Period, estimates, moment_of
-from .first_load import FirstLoad, FirstLoadState, Interruptions, Part, Sweep, state_after_first_load
+from .first_load import FirstLoad
+from .parts import FirstLoadState, Interruptions, Part, Sweep, state_after_first_load
 from .preview import Preview, preview
 from .sync import Reading
 

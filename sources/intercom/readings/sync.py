@@ -23,9 +23,9 @@ from ..memberships import (
     Scan,
     Scanning,
     WorkspaceSnapshot,
-    feed,
+    feed_pages,
+    reported_removals,
     take_snapshot,
-    told,
 )
 from ..search import ROWS_A_TABLE, ContactSearch, Progress, Times, count, everyone, updated_after, window_pages
 from ..tables import Fields, SentContact
@@ -85,7 +85,7 @@ class Reading:
             members=sum(scan.members for scan in scans),
             joins=self.saved.joins + sum(len(scan.joins) for scan in scans),
             leaves=sum(len(scan.leaves) for scan in scans),
-            contacts_gone=len(self.scanning.gone) if self.scanning else 0,
+            contacts_gone=len(self.scanning.removed) if self.scanning else 0,
             contacts_missing=self.contacts_missing,
             incomplete={scan.segment_id: str(scan.problem) for scan in scans if scan.status == "incomplete"},
             drift=tuple(self.fields.changes()),
@@ -196,8 +196,8 @@ class Reading:
         async def produce(queue: "asyncio.Queue[list[Activity] | None]") -> None:
             if self.options.version.has_feeds:
                 async with self._shared.in_use() as client:
-                    async for page, behind in feed(client, self.saved.feed):
-                        self._told |= told(page)
+                    async for page, behind in feed_pages(client, self.saved.feed):
+                        self._told |= reported_removals(page)
                         self.feed_cursor = behind
                         await queue.put(page)
             self._feed_finished.set()
@@ -245,7 +245,7 @@ class Reading:
     async def contact_removals(self) -> AsyncIterator[list[dict[str, Any]]]:
         """Contacts found gone, those of whom it is known now why, and those that came back; when all else is read."""
         await self._scans_finished.wait()
-        found = [self.scanning.gone, self.scanning.explained, self.scanning.back] if self.scanning else []
+        found = [self.scanning.removed, self.scanning.explained, self.scanning.returned] if self.scanning else []
         observed_at = self.options.clock()
         yield [
             {

@@ -40,7 +40,7 @@ async def contact_activities(reading: Reading) -> AsyncIterator[pa.Table]:
     """One row per event of the activity feed: contacts made, merged, deleted."""
     async for page in reading.activities():
         rows = _stamped(reading.options, CONTACT_ACTIVITIES, [structs.asdict(activity) for activity in page])
-        yield reading.fields.privacy.veiled(rows)
+        yield reading.fields.privacy.redacted(rows)
     dlt.current.source_state()["feed"] = reading.feed_cursor
 
 
