@@ -10,7 +10,7 @@ from heapq import nsmallest
 from sources.intercom.api import ContactStatus, Intercom, QueryRefused, each
 from sources.intercom.memberships import RememberedSegment
 from sources.intercom.readings import LoadedTables
-from sources.intercom.search import ask, count, members_of
+from sources.intercom.search import count, look_up, members_of
 
 Pair = tuple[str, str]
 """A segment's id and a contact's."""
@@ -141,11 +141,11 @@ class DifferenceExplainer:
     async def _confirmed(self, segment_id: str, contact_ids: Collection[str]) -> set[str]:
         """Contacts of whom search says what the warehouse says about the segment."""
         control = min(members_in(self.agreeing, segment_id), default=None)
-        answer = await ask(self.client, contact_ids, control=control, segment_id=segment_id)
+        answer = await look_up(self.client, contact_ids, control=control, segment_id=segment_id)
         members = members_in(self.known.pairs, segment_id)
         absent = set(contact_ids) - members - answer.found if answer.is_evidence else set()
         if absent and control is None:  # then only those are missed whom search finds elsewhere
-            absent = (await ask(self.client, absent, control=None)).found
+            absent = (await look_up(self.client, absent, control=None)).found
         return answer.found & members | absent
 
     async def _sizes(self, pairs: set[Pair]) -> dict[Pair, Explanation]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import dlt
 
-from sources.intercom.api import App, each, unnoticed
+from sources.intercom.api import App, do_nothing, each
 from sources.intercom.readings import LoadedTables
 from sources.intercom.settings import IntercomSettings
 
@@ -33,7 +33,7 @@ def a_seed() -> int:
 
 def untracked(_: int) -> AbstractContextManager[Advance]:
     """Shows no progress."""
-    return nullcontext(unnoticed)
+    return nullcontext(do_nothing)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Every HTTP call to Intercom: client, quota, versions, answers, errors."""
+"""Every HTTP call to Intercom: endpoints, retries, quota, versions, answers, errors."""
 
 from .answers import (
     Activities,
@@ -12,21 +12,9 @@ from .answers import (
     RemovedContact,
     Segment,
 )
-from .client import (
-    BASE_URLS,
-    JSON,
-    PAGE_SIZE,
-    PATIENT,
-    ContactStatus,
-    Intercom,
-    Retries,
-    SharedClient,
-    Usage,
-    each,
-    gathered,
-    page_calls,
-    unnoticed,
-)
+from .client import JSON, PATIENT, Retries, Usage
+from .concurrency import SharedClient, do_nothing, each, gathered
+from .endpoints import BASE_URLS, PAGE_SIZE, ContactStatus, Intercom, page_calls
 from .errors import IntercomError, QueryRefused, Refused, SetupError, Unavailable, Unreadable, unreadable
 from .rate_limit import WINDOW_SECONDS, Pacer
 from .versions import Version, is_too_old, version
@@ -60,11 +48,11 @@ __all__ = [
     "Unreadable",
     "Usage",
     "Version",
+    "do_nothing",
     "each",
     "gathered",
     "is_too_old",
     "page_calls",
-    "unnoticed",
     "unreadable",
     "version",
 ]

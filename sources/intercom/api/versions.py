@@ -1,4 +1,4 @@
-"""What each version of Intercom's API can do: the one place that knows.
+"""What each version of Intercom's API can do.
 
 Source: the OpenAPI descriptions of each version ("Searching for Timestamp Fields") and the changelog of 2.17.
 """
@@ -10,9 +10,11 @@ DAY_VERSIONS = tuple(f"2.{minor}" for minor in range(7, 17))
 
 @dataclass(frozen=True)
 class Version:
-    """`exact_times`: search matches times by the second, else by the calendar day of the workspace's timezone.
+    """One version.
 
-    `has_feeds`: there are an activity feed and a list of removed contacts.
+    Args:
+        exact_times: search matches times by the second, else by the calendar day of the workspace's timezone.
+        has_feeds: there are an activity feed and a list of removed contacts.
     """
 
     name: str
@@ -21,7 +23,7 @@ class Version:
 
     @property
     def overlap(self) -> int:
-        """Seconds to read again in any case: under the day rule a day, lest Intercom counts in another timezone."""
+        """Seconds to read again in any run: under the day rule a day, in case Intercom uses another timezone."""
         return 0 if self.exact_times else 86_400
 
 
@@ -30,19 +32,19 @@ VERSIONS = {name: Version(name, exact_times=False, has_feeds=False) for name in 
     "Preview": Version("Preview", exact_times=True, has_feeds=True),
 }
 _PREVIEW_NAMES = ("preview", "unstable")
-"""What people call it; Intercom itself knows only `Preview`, in that spelling."""
+"""Other names in use; Intercom itself knows only `Preview`, in that spelling."""
 
 
-def version(asked: str) -> Version:
-    """A version by its name. One newer than this release is read the careful way, which suits both date rules.
+def version(configured: str) -> Version:
+    """A version by its name. One newer than this release is read by the day rule, which is safe under both rules.
 
-    Its feeds are asked for; where there are none, Intercom says so and contacts are asked for one by one.
+    Its feeds are tried; if Intercom has none, contacts are looked up one by one.
     """
-    name = "Preview" if asked.lower() in _PREVIEW_NAMES else asked
+    name = "Preview" if configured.lower() in _PREVIEW_NAMES else configured
     return VERSIONS.get(name, Version(name, exact_times=False, has_feeds=True))
 
 
-def is_too_old(asked: str) -> bool:
-    """Whether it is a version from before contact search as it is read here."""
-    major, _, minor = asked.partition(".")
+def is_too_old(configured: str) -> bool:
+    """Whether a version lacks the contact search that is used here."""
+    major, _, minor = configured.partition(".")
     return major == "1" or (major == "2" and minor.isdigit() and int(minor) < 7)

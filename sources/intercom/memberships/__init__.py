@@ -2,11 +2,10 @@
 
 from .evidence import Clock, Guard, Memory, Removal, Scan
 from .options import ContactChanges, ReadingResult, RunOptions, SavedState, WorkspaceSnapshot, take_snapshot
-from .plan import BYTES_A_CONTACT, LastSweep, Limits, Plan, Planned, RememberedSegment, plan
-from .removals import feed, told
+from .plan import BYTES_A_CONTACT, LastSweep, Limits, Plan, Planned, RememberedSegment, Selection, plan
+from .removals import feed_pages, reported_removals
 from .scan_all import Scanning, changes_of, scans_of
 from .scanner import Counts, Scanner
-from .selection import Selection
 
 __all__ = [
     "BYTES_A_CONTACT",
@@ -30,9 +29,9 @@ __all__ = [
     "Selection",
     "WorkspaceSnapshot",
     "changes_of",
-    "feed",
+    "feed_pages",
     "plan",
+    "reported_removals",
     "scans_of",
     "take_snapshot",
-    "told",
 ]

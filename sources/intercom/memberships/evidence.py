@@ -1,25 +1,30 @@
 """What a scan found, and whether it is evidence."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from ..api import Segment
 from .plan import RememberedSegment
 
 Clock = Callable[[], datetime]
 
 MIN_SHRINK = 20
-"""Members a segment has to lose at once before the collapse guard looks at it."""
+"""Fewer members lost at once never trigger the collapse guard."""
 NOT_IN_ROW = ("known", "joins", "leaves", "sighted", "removed")
-"""What of a scan is no column of `segment_scans`."""
+"""Fields of a scan that are not columns of `segment_scans`."""
 MIN_LIST_LOSS = 5
-"""Segments the list has to lose at once before the collapse guard looks at it."""
+"""Fewer segments lost from the list at once never trigger the collapse guard."""
 
 
 @dataclass(frozen=True)
 class Removal:
-    """Why a contact is gone: deleted, merged, archived, blocked, or unknown. `happened_at` is an epoch second."""
+    """Why a contact was removed from the workspace.
+
+    `status` is deleted, merged, archived, blocked or unknown, and active for one that returned. `happened_at` is an
+    epoch second.
+    """
 
     status: str
     merged_into: str | None = None
@@ -27,44 +32,47 @@ class Removal:
 
 
 class Memory(Protocol):
-    """What the warehouse remembers of a workspace, read from its raw tables after everything pending is loaded."""
+    """What the warehouse knows about a workspace, read from its raw tables after all pending packages are loaded."""
 
     def segments(self) -> dict[str, RememberedSegment]:
-        """Segments ever scanned, by id; those found deleted have `how` 'deleted'."""
+        """All segments ever scanned, by id; `how` is 'deleted' for those found deleted."""
 
     def members(self, segment_id: str) -> set[str]:
-        """Contacts whose newest change in the segment says that they are in it."""
+        """Contacts that are in the segment by their newest change there."""
 
     def memberships(self, contact_ids: Collection[str]) -> set[tuple[str, str]]:
-        """The pairs (segment, contact) that hold for these contacts, by the same rule."""
+        """Pairs (segment, contact) of these contacts, by the same rule."""
 
     def contacts(self) -> set[str]:
-        """Contacts loaded and not known to be removed."""
+        """Loaded contacts that are not known to be removed."""
 
     def contact_count(self) -> int:
-        """How many contacts are loaded and not known to be removed."""
+        """How many `contacts` are."""
 
     def updated_after(self, second: int) -> int:
-        """How many contacts are loaded with a later `updated_at` and not known to be removed."""
+        """How many `contacts` have a later `updated_at`."""
 
     def loaded(self, contact_ids: Collection[str]) -> dict[str, int | None]:
-        """Those of the contacts that are loaded, with the `updated_at` they were loaded with."""
+        """The loaded ones of these contacts, with their `updated_at`."""
 
     def removed(self) -> dict[str, str]:
-        """Contacts whose newest removal says that they are gone, with its status."""
+        """Contacts that are removed by their newest removal, with its status."""
 
     def reported(self) -> dict[str, Removal]:
-        """Loaded contacts that the activity feed told to be deleted or merged, and that are not removed yet."""
+        """Loaded contacts that the activity feed reported deleted or merged, and that are not recorded as removed."""
 
 
 @dataclass
 class Scan:
-    """One look at one segment: a row of `segment_scans` and the changes it found.
+    """One scan of one segment: a row of `segment_scans` and the changes it found.
 
-    `known` is how many members were known before it, `fetched` how many distinct contacts it saw there, by page or by
-    name; `count` is Intercom's figure in the segment list, `total_count` that of the search. `sighted` are those seen
-    by a read of a part of the segment: after a complete sweep all members were. `removed` are those of the leaves who
-    left because they are gone from the workspace, which was found out elsewhere.
+    Args:
+        known: members known before the scan.
+        count: Intercom's count in the segment list.
+        total_count: Intercom's count in the search.
+        fetched: distinct contacts seen in the segment, by page or by id.
+        sighted: contacts seen by a read of a part of the segment; a complete sweep sees all members.
+        removed: the part of `leaves` that were removed from the workspace.
     """
 
     segment_id: str
@@ -84,21 +92,21 @@ class Scan:
 
     @property
     def members(self) -> int:
-        """Members known after it."""
+        """Members known after the scan."""
         return self.known + len(self.joins) - len(self.leaves)
 
-    def withhold(self, problem: str) -> None:
-        """Makes it no observation: nobody leaves."""
+    def mark_incomplete(self, problem: str) -> None:
+        """Discards the leaves: this scan observed nothing."""
         self.status, self.problem = "incomplete", problem
         self.leaves, self.removed = set(), set()
 
     def row(self) -> dict[str, Any]:
-        """The row of `segment_scans`, without its workspace and run."""
+        """The row of `segment_scans`, without workspace and run."""
         kept = {name: value for name, value in vars(self).items() if name not in NOT_IN_ROW}
         return {**kept, "members": self.members}
 
     def changes(self) -> Iterator[tuple[set[str], dict[str, Any]]]:
-        """The contacts of rows of `membership_changes`, and what those rows share, without their workspace and run."""
+        """Contacts, and what their rows of `membership_changes` share, without workspace and run."""
         kinds = (
             (True, self.how, self.joins),
             (False, self.how, self.leaves - self.removed),
@@ -109,23 +117,42 @@ class Scan:
             yield contact_ids, {**shared, "is_member": is_member}
 
 
+@dataclass
+class PendingScan:
+    """The scan of a segment that was not swept. It is finished when the run knows drift and removals."""
+
+    segment: Segment
+    before: RememberedSegment | None
+    scan: Scan
+
+
 @dataclass(frozen=True)
 class Guard:
-    """Stops a collapse that is more likely Intercom's or ours than real, until a second run finds the same.
+    """Rejects a collapse that is more likely a fault than real, until the next run finds the same.
 
-    `max_shrink` is the part that may vanish at once. An edited segment may: its new rule says so.
+    Args:
+        max_shrink: the part of its members that a segment may lose at once; an edited segment may lose all.
+        accept: accept every collapse.
     """
 
     max_shrink: float = 0.5
     accept: bool = False
 
-    def holds_segment(self, known: int, leaves: int, *, edited: bool, before: RememberedSegment | None) -> bool:
-        """Whether a segment that would lose `leaves` of its `known` members has to wait for the next run."""
+    def rejects_leaves(self, known: int, leaves: int, *, edited: bool, before: RememberedSegment | None) -> bool:
+        """Whether a segment may not lose `leaves` of its `known` members before the next run confirms it."""
         confirmed = before is not None and before.problem == "shrunk"
         collapsed = leaves >= MIN_SHRINK and leaves > self.max_shrink * known
         return collapsed and not (self.accept or edited or confirmed)
 
-    def holds_list(self, missing: Collection[RememberedSegment], known: int) -> bool:
-        """Whether a segment list that lost `missing` of `known` segments has to wait for the next run."""
+    def rejects_list(self, missing: Collection[RememberedSegment], known: int) -> bool:
+        """Whether the list may not lose `missing` of its `known` segments before the next run confirms it."""
         confirmed = all(segment.problem == "list_shrunk" for segment in missing)
         return len(missing) >= MIN_LIST_LOSS and len(missing) > known / 2 and not (self.accept or confirmed)
+
+
+def members_by_segment(memberships: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """Contacts by segment, of pairs (segment, contact)."""
+    members: dict[str, set[str]] = {}
+    for segment_id, contact_id in memberships:
+        members.setdefault(segment_id, set()).add(contact_id)
+    return members

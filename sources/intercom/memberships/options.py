@@ -1,22 +1,24 @@
-"""What a run is given, and what it returns."""
+"""What a run starts from, and what it returns."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ..api import ContactStamp, Intercom, Segment, Version
 from ..search import Dates, Times, newest
-from .evidence import Clock, Guard, Removal
-from .plan import Limits
-from .selection import Selection
+from .evidence import Clock, Guard, Memory, Removal
+from .plan import Limits, RememberedSegment, Selection
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What one run goes by. `version` and `timezone` decide how search matches times; `overlap` is in seconds.
+    """The options of one run.
 
-    `selection`: which segments are read.
-    `full`: read every contact and sweep every segment, instead of what changed and what the plan says.
+    Args:
+        version, timezone: decide how search matches times.
+        overlap: seconds.
+        full: read all contacts and sweep all segments, instead of the changes and what the plan says.
+        selection: which segments are read.
     """
 
     workspace_id: str
@@ -37,12 +39,12 @@ class RunOptions:
 
     @property
     def stamp(self) -> dict[str, str]:
-        """What the run's rows share."""
+        """The columns that all rows of the run share."""
         return {"workspace_id": self.workspace_id, "run_id": self.run_id}
 
     @property
     def lag(self) -> int:
-        """Seconds that the cursor stays behind the high-water mark; one for the mark's own, which may not be over."""
+        """Seconds that the cursor stays behind the high-water mark; one is for the mark's own, unfinished second."""
         return self.overlap + self.version.overlap + 1
 
 
@@ -50,11 +52,15 @@ class RunOptions:
 class SavedState:
     """What earlier runs left in the pipeline's state; times are epoch seconds of Intercom's clock.
 
-    `cursor`: contacts updated later are read. `began_at`: when the last run began: whoever it read and was not updated
-    since then has been looked at. `unaccounted`: loaded contacts less those that Intercom counted. `feed`: where the
-    activity feed goes on. `asked_until`: the contact up to which memberships were asked one by one. `first_load`: what
-    was last read was a first load, and so many contacts did Intercom count when it began. Where that was in this very
-    run it made so many reads of contacts, sweeps and joins. `is_resumed`: unless all of it was read just now.
+    Args:
+        cursor: contacts updated later are read; null before the first run.
+        began_at: when the last run started. Contacts that it read and that were not updated since need no second read.
+        unaccounted: loaded contacts less those that Intercom counted.
+        feed: the cursor of the activity feed.
+        asked_until: the last contact whose memberships were read one by one.
+        first_load: after a first load, Intercom's count of contacts when it started.
+        is_resumed: some of the first load was read by an earlier run.
+        contacts_read, swept, joins: what a first load in this run read and found.
     """
 
     cursor: int | None = None
@@ -71,11 +77,15 @@ class SavedState:
 
 @dataclass(frozen=True)
 class ReadingResult:
-    """What a run read and found: segments that are not left out, those swept, members after it.
+    """What a run read and found.
 
-    `incomplete`: segments (by id) that closed no membership, and why. `contacts_missing`: counted, but not shown.
-    `drift`: fields that are new, gone or of another type, in sentences. `notes`: what was read in another way than
-    usual, and why.
+    Args:
+        segments: all that are not excluded.
+        members: after the run.
+        contacts_missing: contacts that Intercom counted but did not show.
+        incomplete: segments (by id) in which no membership could end, and why.
+        drift: fields that are new, missing or of another type, in sentences.
+        notes: what was read in another way than usual, and why.
     """
 
     contacts_read: int
@@ -93,9 +103,12 @@ class ReadingResult:
 
 @dataclass(frozen=True)
 class WorkspaceSnapshot:
-    """What the workspace was when the run began, by two calls and the answer to the first call of all.
+    """The workspace at the start of a run.
 
-    `contacts` counts them all; `newest` is the one updated last, null in an empty workspace.
+    Args:
+        newest: the contact updated last, null in an empty workspace.
+        contacts: how many there are.
+        began_at: Intercom's clock at its first answer.
     """
 
     segments: list[Segment]
@@ -107,7 +120,7 @@ class WorkspaceSnapshot:
     def mark(self) -> int | None:
         """The high-water mark: the newest `updated_at` before anything else was read.
 
-        Never later than Intercom's own clock, so that one contact dated 2043 does not hold the cursor for ever.
+        Never later than Intercom's own clock, so that one contact dated 2043 does not block the cursor forever.
         """
         if self.newest is None:
             return None
@@ -120,7 +133,7 @@ class WorkspaceSnapshot:
 
 
 async def take_snapshot(client: Intercom) -> WorkspaceSnapshot:
-    """The high-water mark, before any contact is read, and the segment list."""
+    """The segment list, and the high-water mark before any contact is read: two calls."""
     async with asyncio.TaskGroup() as group:
         newest_contact = group.create_task(newest(client))
         listed = group.create_task(client.segments())
@@ -131,7 +144,55 @@ async def take_snapshot(client: Intercom) -> WorkspaceSnapshot:
 
 @dataclass(frozen=True)
 class ContactChanges:
-    """What was read beside the segments: contacts by id, and removals that the feed told."""
+    """Contacts read since the cursor, and removals that the activity feed reported, both by contact id."""
 
     read: Mapping[str, Times]
-    told: Mapping[str, Removal]
+    reported: Mapping[str, Removal]
+
+    def unsettled(self, loaded: Mapping[str, int | None], saved: SavedState) -> set[str]:
+        """Contacts whose memberships may have changed: not those that an earlier run read as they are now.
+
+        A contact updated in the very second in which that run started may have been updated again after it was read.
+        Contacts that a first load left out, and that did not change since it started, are settled, too.
+
+        Args:
+            loaded: `updated_at` of the contacts that are loaded.
+        """
+        settled_before = saved.began_at or 0
+        left_out_until = saved.cursor if saved.first_load is not None else None
+        return {
+            contact_id
+            for contact_id, times in self.read.items()
+            if (times.updated_at >= settled_before or loaded.get(contact_id) != times.updated_at)
+            and (left_out_until is None or times.updated_at > left_out_until)
+        }
+
+    def newcomers(self, known: Collection[str], began_at: int | None) -> int:
+        """How many contacts are new, and were counted by Intercom at the start of the run."""
+        created_at = (self.read[contact_id].created_at for contact_id in self.read.keys() - known)
+        return sum(second is None or began_at is None or second <= began_at for second in created_at)
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What all scans of a run share.
+
+    Args:
+        segments: those that are read.
+        remembered: segments scanned earlier, by id.
+        removed: contacts known to be removed, with their status.
+    """
+
+    client: Intercom
+    snapshot: WorkspaceSnapshot
+    options: RunOptions
+    saved: SavedState
+    memory: Memory
+    segments: list[Segment]
+    remembered: Mapping[str, RememberedSegment]
+    removed: Mapping[str, str]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all contacts and segments are read: by request, or because nothing was read before."""
+        return self.options.full or self.saved.cursor is None

@@ -1,23 +1,23 @@
 """Which segments to read, how, and at what cost: pure functions of counts and ages.
 
-A sweep reads everyone in a segment; a cursor read only those who changed. Rules such as "signed up less than 30 days
-ago" move members with no write to the contact, so a cursor read alone is never the truth: every segment is swept again
-before long, and at once where Intercom's count shows that something was missed.
+A sweep reads all members of a segment, a cursor read only contacts that changed. Rules such as "signed up less than 30
+days ago" move members without an update of the contact, so cursor reads alone are not enough: every segment is swept
+regularly, and at once where Intercom's count shows that changes were missed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..api import Segment, page_calls
 
 BYTES_A_CONTACT = 2_400
-"""A contact in a search answer, unpacked; search sends whole contacts also where only their ids are of use."""
+"""A contact in a search answer, unpacked; search always sends whole contacts."""
 
 
 @dataclass(frozen=True)
 class LastSweep:
-    """What a segment's last complete sweep left: when, Intercom's count in the list then, and the members it found."""
+    """A segment's last complete sweep: when, Intercom's count in the list then, and the members found."""
 
     observed_at: datetime
     count: int | None
@@ -26,7 +26,7 @@ class LastSweep:
 
 @dataclass(frozen=True)
 class RememberedSegment:
-    """What the newest scan of a segment left behind, and its last complete sweep; `members` are those known now."""
+    """A segment by its newest scan, and its last complete sweep. `members` is how many are known now."""
 
     segment_id: str
     updated_at: int
@@ -40,8 +40,46 @@ class RememberedSegment:
 
 
 @dataclass(frozen=True)
+class Selection:
+    """The segments that the configuration selects, by id, or by name in any case.
+
+    An excluded segment is unobserved: it is not read, and its memberships do not change.
+
+    Args:
+        include: entries that are read; all segments if empty.
+        exclude: entries that are not read.
+    """
+
+    include: Collection[str] = ()
+    exclude: Collection[str] = ()
+
+    def excludes(self, segment_id: str, name: str | None) -> bool:
+        """Whether a segment is not read."""
+        is_included = not self.include or _is_among(self.include, segment_id, name)
+        return not is_included or _is_among(self.exclude, segment_id, name)
+
+    def of(self, listed: Iterable[Segment]) -> list[Segment]:
+        """The segments that are read."""
+        return [segment for segment in listed if not self.excludes(segment.id, segment.name)]
+
+    def notes(self, listed: Collection[Segment]) -> list[str]:
+        """Entries that match no listed segment, in sentences."""
+        return [
+            f"{setting} names {entry!r}, but no segment has that id or name."
+            for setting, entries in (("include_segments", self.include), ("exclude_segments", self.exclude))
+            for entry in entries
+            if not any(_is_among((entry,), segment.id, segment.name) for segment in listed)
+        ]
+
+
+def _is_among(entries: Iterable[str], segment_id: str, name: str | None) -> bool:
+    normalized = (name or "").strip().casefold()
+    return any(entry == segment_id or entry.strip().casefold() == normalized for entry in entries)
+
+
+@dataclass(frozen=True)
 class Limits:
-    """How old a sweep may grow, and how many calls a run may spend on sweeps, those it must do included."""
+    """The greatest age of a sweep, and the calls a run may spend on sweeps, required ones included."""
 
     sweep_every: timedelta
     sweep_budget: int
@@ -49,7 +87,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Planned:
-    """A segment and why it is swept; `why` is null where it is not."""
+    """A segment and why it is swept; `why` is null if it is not."""
 
     segment: Segment
     before: RememberedSegment | None
@@ -57,30 +95,28 @@ class Planned:
 
     @property
     def members(self) -> int:
-        """Members to expect: the larger of Intercom's count and ours."""
+        """The larger of Intercom's count and ours."""
         return max(self.segment.count or 0, self.before.members if self.before else 0)
 
     @property
     def sweep_calls(self) -> int:
-        """What a sweep of it costs."""
         return page_calls(self.members)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Segments to sweep, and the rest: a cursor read where contacts changed, and nothing where none did."""
+    """Segments to sweep, and the rest: those get a cursor read if contacts changed."""
 
     sweeps: Sequence[Planned]
     rest: Sequence[Planned]
 
     @property
     def sweep_calls(self) -> int:
-        """What the sweeps cost."""
         return sum(planned.sweep_calls for planned in self.sweeps)
 
     @property
     def drift_calls(self) -> int:
-        """What sweeping all the rest would cost on top: the worst that drift can lead to."""
+        """The most that sweeps for drift can add: all the rest."""
         return sum(planned.sweep_calls for planned in self.rest)
 
 
@@ -92,7 +128,7 @@ def plan(
     limits: Limits,
     full: bool = False,
 ) -> Plan:
-    """Sweeps what must be swept whatever it costs, and others, swept longest ago first, while the budget lasts."""
+    """Sweeps all segments that must be swept, then others while the budget lasts, the longest unswept first."""
     must: list[Planned] = []
     may: list[Planned] = []
     for segment in listed:
@@ -103,7 +139,7 @@ def plan(
         (must if why else may).append(Planned(segment, before, why))
     left = limits.sweep_budget - sum(planned.sweep_calls for planned in must)
     rest = []
-    for planned in sorted(may, key=_age):
+    for planned in sorted(may, key=_swept_at):
         fits = planned.sweep_calls <= left
         if fits:
             left -= planned.sweep_calls
@@ -113,16 +149,16 @@ def plan(
     return Plan(must, rest)
 
 
-def _age(planned: Planned) -> datetime:
+def _swept_at(planned: Planned) -> datetime:
     if planned.before is None or planned.before.swept is None:
-        raise AssertionError("what was never swept must be, and has no age")
+        raise AssertionError("a segment that was never swept must be swept, and has no age")
     return planned.before.swept.observed_at
 
 
 def must_be_swept(
     segment: Segment, before: RememberedSegment | None, *, now: datetime, sweep_every: timedelta
 ) -> str | None:
-    """Why a segment has to be swept in this run, null where it need not be."""
+    """The reason for a required sweep, null if none is required."""
     if before is None or before.swept is None:
         return "never swept"
     if before.how == "deleted":
@@ -139,10 +175,10 @@ def must_be_swept(
 
 
 def is_suspect(count: int | None, before: RememberedSegment, members: int) -> bool:
-    """Whether Intercom's count is not what it was at the last sweep, plus all that was logged since.
+    """Whether Intercom's count differs from its count at the last sweep plus all changes logged since.
 
-    Compared with its own former count, so that one which is always three too high stays above suspicion. Where there
-    is none, the segment has to be counted another way.
+    It is compared with Intercom's own earlier count, so that one that is always three too high is not suspect. Without
+    a count, the segment has to be counted in another way.
     """
     swept = before.swept
     if swept is None or count is None or swept.count is None:

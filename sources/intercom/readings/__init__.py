@@ -1,9 +1,10 @@
 """What one run reads: a sync, a first load, a backfill, a preview."""
 
 from .backfill import By, CameShort, ChunkReading, Estimate, Period, estimates, moment_of
-from .first_load import FirstLoad, FirstLoadState, Interruptions, Part, Sweep, state_after_first_load
+from .first_load import FirstLoad
 from .inputs import ALL_TABLES, MEMBERSHIP_TABLES, Prepare, RunInputs, check_clock, check_workspace
 from .loaded import LoadedTables
+from .parts import FirstLoadState, Interruptions, Part, Sweep, state_after_first_load
 from .preview import Preview, preview
 from .sync import Reading
 

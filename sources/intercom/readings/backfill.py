@@ -1,7 +1,7 @@
-"""Contacts of a window of time, read again chunk by chunk, wherever the cursor of the sync is.
+"""Contacts of a period, read again chunk by chunk, independent of the sync's cursor.
 
-What a chunk brings must not get in the way of the next sync. That compares each contact's `updated_at` with the loaded
-one to learn who may have moved between segments, so a contact that changed after the sync's cursor is left to it.
+A contact that changed after the sync's cursor is left to the sync. The next sync compares each `updated_at` with the
+loaded one, to learn which contacts may have moved between segments: a backfill must not hide such a change.
 """
 
 import asyncio
@@ -21,18 +21,18 @@ from .producing import produced
 
 By = Literal["created_at", "updated_at"]
 UNFINISHED = "backfills"
-"""Where the source's state keeps how many chunks of each unfinished backfill are loaded."""
+"""The key in the source's state: how many chunks of each unfinished backfill are loaded."""
 
 
 class CameShort(Unavailable):
-    """Intercom showed fewer contacts than it counts, twice: what was read of the chunk is not loaded."""
+    """Intercom showed fewer contacts than it counts, twice. The chunk is not loaded."""
 
 
 @dataclass(frozen=True)
 class Period:
-    """What is asked for: contacts whose `by` lies from one epoch second on and before another, and chunks' seconds.
+    """Contacts whose `by` lies from the epoch second `since` on and before `until`; `seconds` is the size of chunks.
 
-    It ends at `now` where it would end later; that does not make it another period.
+    A period that ends later than `now` is cut there, and still is the same period.
     """
 
     by: By
@@ -43,31 +43,29 @@ class Period:
 
     @property
     def end(self) -> int:
-        """Where it ends."""
         return min(self.until, self.now)
 
     @property
     def size(self) -> int:
-        """How many chunks there are."""
+        """The number of chunks."""
         return ceil((self.end - self.since) / self.seconds)
 
     @property
     def key(self) -> str:
-        """Tells it from other periods, by what was asked for."""
         return f"{self.by} {self.since} {self.until} {self.seconds}"
 
     def chunks(self) -> list["Chunk"]:
-        """Its parts, the earliest first."""
+        """The earliest first."""
         starts = range(self.since, self.end, self.seconds)
         ends = (min(start + self.seconds, self.end) for start in starts)
         return [Chunk(self, number, *edges) for number, edges in enumerate(zip(starts, ends, strict=True), start=1)]
 
     def loaded(self, state: MutableMapping[str, Any]) -> int:
-        """How many of its chunks an earlier attempt has loaded, by the source's state."""
+        """How many chunks earlier attempts have loaded, by the source's state."""
         return int(state.get(UNFINISHED, {}).get(self.key, 0))
 
     def note(self, state: MutableMapping[str, Any], chunks: int) -> None:
-        """Notes that so many of its chunks are loaded; when it is finished nothing is kept of it."""
+        """Saves how many chunks are loaded. A finished period leaves nothing in the state."""
         unfinished = {**state.get(UNFINISHED, {}), self.key: chunks}
         if chunks == self.size:
             del unfinished[self.key]
@@ -78,7 +76,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Chunk:
-    """One part of a period, numbered from 1, from an epoch second on and before another one."""
+    """A part of a period, numbered from 1, from the epoch second `since` on and before `until`."""
 
     period: Period
     number: int
@@ -94,16 +92,16 @@ class Chunk:
         return {"from": moment_of(self.since), "to": moment_of(self.until)}
 
     def query(self, dates: Dates) -> JSON:
-        """Who is in it, and under the day rule all others of those days, and of a day before and after.
+        """Its contacts, and under the day rule all others of those days, of the day before and of the day after.
 
-        Those two days are read lest Intercom counts days in another timezone.
+        Those two days are read in case Intercom counts days in another timezone.
         """
         around = dates.version.overlap
         window = Window(dates.edge(self.since - around), dates.edge_after(self.until - 1 + around))
         return all_of(*dates.bounds(self.period.by, window))
 
     def holds(self, contact: Contact) -> bool:
-        """Whether a contact found by the query is in it; so is one whose date cannot be read."""
+        """Whether a contact found by the query is in it. One without a date counts as in it."""
         second: int | None = getattr(contact, self.period.by)
         return second is None or self.since <= second < self.until
 
@@ -112,10 +110,8 @@ class ChunkReading:
     """Reads one chunk. Made for one run; called from dlt's event loop only.
 
     Args:
-        cursor: contacts updated later are left to the sync; null where none has run.
-        memory: what the warehouse knows so far.
+        cursor: contacts updated later are left to the sync; null before the first one.
         fields: compares the fields of contacts with those of earlier runs.
-        progress: notes what is read.
     """
 
     def __init__(
@@ -147,7 +143,7 @@ class ChunkReading:
         """The chunk's contacts, in tables of at least 3,000 rows and a last, smaller one.
 
         Raises:
-            CameShort: they are fewer than Intercom counts.
+            CameShort: Intercom counts more.
         """
 
         async def produce(queue: "asyncio.Queue[pa.Table | None]") -> None:
@@ -164,14 +160,14 @@ class ChunkReading:
             yield table
         if self.missing:
             raise CameShort(
-                f"Intercom counts {self.missing:,} contacts more than it showed {self.chunk}, twice, so nothing was "
-                "loaded of that chunk. What was loaded before it stays: run the same command again later to go on."
+                f"Intercom counts {self.missing:,} contacts more than it showed {self.chunk}, twice, so that chunk was "
+                "not loaded. Earlier chunks stay loaded: run the same command again later to continue."
             )
 
     def note(self, state: MutableMapping[str, Any]) -> None:
-        """Notes in the source's state what is loaded along with it.
+        """Updates the source's state, which is loaded with the chunk.
 
-        A sync compares the balance of contacts with what it left: those who are new in the warehouse are no surprise.
+        It also adds the contacts that are new in the warehouse to `unaccounted`: the next sync compares with it.
         """
         state["workspace_id"] = self._workspace_id
         if state.get("unaccounted") is not None:
@@ -180,38 +176,37 @@ class ChunkReading:
 
     async def _table(self, batch: list[SentContact]) -> pa.Table:
         found = [one for one in batch if self.chunk.holds(one.contact)]
-        rows = [one for one in found if not self._is_news(one.contact)]
+        rows = [one for one in found if not self._is_left_to_sync(one.contact)]
         known = await asyncio.to_thread(self._memory.loaded, [one.contact.id for one in rows])
         self.left_to_sync += len(found) - len(rows)
         self.contacts_loaded += len(rows)
         self._newcomers += len(rows) - len(known)
         return self._fields.table(self._workspace_id, rows)
 
-    def _is_news(self, contact: Contact) -> bool:
+    def _is_left_to_sync(self, contact: Contact) -> bool:
         return self._cursor is not None and (contact.updated_at or 0) > self._cursor
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A chunk that is still to be loaded, and how many contacts would be read for it."""
+    """A chunk that is not loaded yet, and how many contacts it has."""
 
     chunk: Chunk
     contacts: int
 
     @property
     def calls(self) -> int:
-        """What they cost."""
         return page_calls(self.contacts)
 
 
 async def estimates(client: Intercom, chunks: list[Chunk], dates: Dates) -> list[Estimate]:
-    """How many contacts each chunk has: a call each."""
+    """Counts the contacts of each chunk: one call for each."""
     async with client:
         counts = await gathered(count(client, chunk.query(dates)) for chunk in chunks)
     return [Estimate(chunk, contacts) for chunk, contacts in zip(chunks, counts, strict=True)]
 
 
 def moment_of(second: int) -> str:
-    """An epoch second in ISO 8601, a midnight as a date; both are UTC."""
-    moment = datetime.fromtimestamp(second, UTC)
-    return f"{moment:%Y-%m-%d}" if second % 86_400 == 0 else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    """An epoch second in ISO 8601, midnight as a date, in UTC."""
+    time = datetime.fromtimestamp(second, UTC)
+    return f"{time:%Y-%m-%d}" if second % 86_400 == 0 else f"{time:%Y-%m-%dT%H:%M:%SZ}"

@@ -10,7 +10,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
 from ..api import Activity
-from ..memberships import LastSweep, RememberedSegment, Removal, told
+from ..memberships import LastSweep, RememberedSegment, Removal, reported_removals
 
 IDS_A_QUERY = 1_000
 
@@ -131,7 +131,7 @@ class LoadedTables:
             "('contact.deleted', 'contact.merged') order by created_at",
             self._workspace_id,
         )
-        removals = told(Activity(**dict(zip(columns, row, strict=True))) for row in rows)
+        removals = reported_removals(Activity(**dict(zip(columns, row, strict=True))) for row in rows)
         open_reports = removals.keys() - self.removed().keys()
         return {contact_id: removals[contact_id] for contact_id in self.loaded(open_reports)}
 

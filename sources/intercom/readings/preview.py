@@ -1,4 +1,4 @@
-"""What a run would read, and what that would cost: asked with a handful of calls, nothing is written."""
+"""What a run would read and what that would cost, by a few calls. Nothing is written."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,18 @@ from ..search import count, everyone, knows_segments, updated_after
 CALLS_BESIDE = 5
 """Token, high-water mark, segment list, whether search knows segments, activity feed."""
 CALLS_A_CURSOR_READ = 2
-"""Those who changed, and a question by name; more where more than 150 changed in one segment."""
+"""The members that changed, and a lookup by id; more calls where more than 150 changed in one segment."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """A run's plan and its cost; `contacts` is how many it would read, `asked` how many it would ask one by one.
+    """A run's plan and its cost.
 
-    `excluded` segments are left out; `notes` say of the configuration what cannot be meant so.
+    Args:
+        contacts: how many it would read.
+        asked: of how many it would read the segments one by one.
+        excluded: how many segments are excluded.
+        notes: what is wrong with the configuration, in sentences.
     """
 
     contacts: int
@@ -27,21 +31,21 @@ class Preview:
 
     @property
     def calls(self) -> int:
-        """Calls at most, unless segments drifted: contacts read again by the overlap may turn out to be unchanged."""
+        """The most calls, without drift: contacts that the overlap reads again may be unchanged."""
         reads = CALLS_A_CURSOR_READ * len(self.plan.rest) if self.contacts else 0
         edited = sum(planned.sweep_calls for planned in self.plan.sweeps if planned.why == "edited")
-        questions = edited + self.asked  # all members of an edited segment may have to be asked for by name
-        return CALLS_BESIDE + page_calls(self.contacts) + self.plan.sweep_calls + reads + questions
+        lookups = edited + self.asked  # all members of an edited segment may have to be looked up by id
+        return CALLS_BESIDE + page_calls(self.contacts) + self.plan.sweep_calls + reads + lookups
 
     @property
     def megabytes(self) -> float:
-        """What comes over, unpacked: search sends whole contacts also where only their ids are of use."""
+        """Received data, unpacked: search always sends whole contacts."""
         members = sum(planned.members for planned in self.plan.sweeps)
         return round((self.contacts + members) * BYTES_A_CONTACT / 1e6, 1)
 
 
 async def preview(client: Intercom, options: RunOptions, *, saved: SavedState, memory: Memory) -> Preview:
-    """The plan of a run that began now."""
+    """The plan of a run that would start now."""
     async with client:
         snapshot = await take_snapshot(client)
         is_whole = options.full or saved.cursor is None

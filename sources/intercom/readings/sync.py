@@ -18,9 +18,9 @@ from ..memberships import (
     Scan,
     Scanning,
     WorkspaceSnapshot,
-    feed,
+    feed_pages,
+    reported_removals,
     take_snapshot,
-    told,
 )
 from ..search import ROWS_A_TABLE, ContactSearch, Progress, Times, window_pages
 from ..tables import SentContact
@@ -76,7 +76,7 @@ class Reading:
             members=sum(scan.members for scan in scans),
             joins=saved.joins + sum(len(scan.joins) for scan in scans),
             leaves=sum(len(scan.leaves) for scan in scans),
-            contacts_gone=len(self.scanning.gone) if self.scanning else 0,
+            contacts_gone=len(self.scanning.removed) if self.scanning else 0,
             contacts_missing=self.contacts_missing,
             incomplete={scan.segment_id: str(scan.problem) for scan in scans if scan.status == "incomplete"},
             drift=tuple(self.inputs.fields.changes()),
@@ -165,8 +165,8 @@ class Reading:
         async def produce(queue: "asyncio.Queue[list[Activity] | None]") -> None:
             async with self._opened() as (client, inputs):
                 if inputs.options.version.has_feeds:
-                    async for page, behind in feed(client, inputs.saved.feed):
-                        self._removals_reported |= told(page)
+                    async for page, behind in feed_pages(client, inputs.saved.feed):
+                        self._removals_reported |= reported_removals(page)
                         self.feed_cursor = behind
                         await queue.put(page)
             self._feed_finished.set()
@@ -216,7 +216,7 @@ class Reading:
         async with self._opened():  # also refuses to wait for scans that are not selected
             pass
         await self._scans_finished.wait()
-        found = [self.scanning.gone, self.scanning.explained, self.scanning.back] if self.scanning else []
+        found = [self.scanning.removed, self.scanning.explained, self.scanning.returned] if self.scanning else []
         observed_at = self.options.clock()
         yield [
             {

@@ -42,7 +42,7 @@ async def contact_activities(readings: Readings) -> AsyncIterator[pa.Table]:
     reading = readings.current()
     async for page in reading.activities():
         rows = _stamped(reading.options, CONTACT_ACTIVITIES, [structs.asdict(activity) for activity in page])
-        yield reading.inputs.fields.privacy.veiled(rows)
+        yield reading.inputs.fields.privacy.redacted(rows)
     state = dlt.current.source_state()
     state["workspace_id"], state["feed"] = reading.options.workspace_id, reading.feed_cursor
 

@@ -1,6 +1,6 @@
 """Contact search: queries, pages, windows of creation time, lookups by id."""
 
-from .by_id import Answer, ask
+from .by_id import Lookup, look_up
 from .contacts import ROWS_A_TABLE, ContactSearch, Times, read_contacts
 from .members import Interrupted, MemberRead, ReadSlots, Sighting
 from .pages import count, knows_segments, newest, next_cursor
@@ -12,10 +12,10 @@ __all__ = [
     "EVERYTHING",
     "ROWS_A_TABLE",
     "SMALLEST_WINDOW",
-    "Answer",
     "ContactSearch",
     "Dates",
     "Interrupted",
+    "Lookup",
     "MemberRead",
     "Progress",
     "ReadSlots",
@@ -26,10 +26,10 @@ __all__ = [
     "Window",
     "Windows",
     "all_of",
-    "ask",
     "count",
     "everyone",
     "knows_segments",
+    "look_up",
     "members_of",
     "newest",
     "next_cursor",

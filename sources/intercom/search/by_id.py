@@ -1,64 +1,68 @@
-"""Looks contacts up by id, with evidence that the answer is complete."""
+"""Lookups of contacts by id, with evidence that the answer is complete."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ..api import PAGE_SIZE, ContactId, Intercom, Page, QueryRefused, each
 from .pages import BY_CREATION
-from .queries import named
+from .queries import with_ids
 
-QUESTION_SIZE = PAGE_SIZE - 1
-"""Ids in one question by name: with its control the answer still fits on one page."""
+IDS_A_LOOKUP = PAGE_SIZE - 1
+"""With the control the answer still fits on one page."""
 
 
 @dataclass
-class Answer:
-    """The answer to a question by name: which of the ids asked for were found, and whether that is evidence."""
+class Lookup:
+    """Which of the ids were found, and whether the answer is evidence."""
 
     found: set[str] = field(default_factory=set)
     is_evidence: bool = True
 
-    def add(self, other: "Answer") -> None:
-        """Takes in the answer to another part of the same question."""
+    def add(self, other: "Lookup") -> None:
+        """Adds the answer for other ids."""
         self.found |= other.found
         self.is_evidence &= other.is_evidence
 
 
-async def ask(client: Intercom, ids: Collection[str], *, control: str | None, segment_id: str | None = None) -> Answer:
-    """Asks by name who of `ids` is there (in the segment, if one is given).
+async def look_up(
+    client: Intercom, ids: Collection[str], *, control: str | None, segment_id: str | None = None
+) -> Lookup:
+    """Which of the contacts are in the segment or, without one, in the workspace.
 
-    It is evidence only if every part's distinct rows equal its total and its `control` came back: a contact known to
-    be there, asked along with the others. Where search knows no `id IN`, each contact is asked by itself.
+    It is evidence only if in every answer the distinct rows equal the total and the `control` came back: a contact
+    known to be there, looked up along with the others. Where search refuses `id IN`, contacts are looked up one by one.
     """
-    answer = Answer()
-    for part in _parts(sorted(ids), QUESTION_SIZE):
+    lookup = Lookup()
+    for part in _parts(sorted(ids), IDS_A_LOOKUP):
         try:
-            answer.add(await _ask_part(client, part, control=control, segment_id=segment_id))
+            lookup.add(await _look_up_together(client, part, control=control, segment_id=segment_id))
         except QueryRefused:
-            answer.add(await _ask_one_by_one(client, part, segment_id))
-    return answer
+            lookup.add(await _look_up_one_by_one(client, part, segment_id))
+    return lookup
 
 
-async def _ask_one_by_one(client: Intercom, ids: Sequence[str], segment_id: str | None) -> Answer:
-    async def is_there(contact_id: str) -> bool:
-        if segment_id is None:
-            return (await client.contact_status(contact_id)).status == "present"
-        return segment_id in (await client.segments_of(contact_id) or ())
-
-    return Answer({contact_id for contact_id, found in (await each(ids, is_there)).items() if found})
-
-
-async def _ask_part(client: Intercom, ids: Sequence[str], *, control: str | None, segment_id: str | None) -> Answer:
-    asked = {*ids, control} if control else set(ids)
+async def _look_up_together(
+    client: Intercom, ids: Sequence[str], *, control: str | None, segment_id: str | None
+) -> Lookup:
+    wanted = {*ids, control} if control else set(ids)
     page = await client.search(
-        named(asked, segment_id=segment_id),
+        with_ids(wanted, segment_id=segment_id),
         sort=BY_CREATION,
         page=Page[ContactId],
         pagination={"per_page": PAGE_SIZE},
     )
     found = {contact.id for contact in page.data}
-    whole = len(found) == page.total_count and found <= asked
-    return Answer(found & set(ids), whole and (control is None or control in found))
+    is_whole = len(found) == page.total_count and found <= wanted
+    return Lookup(found & set(ids), is_whole and (control is None or control in found))
+
+
+async def _look_up_one_by_one(client: Intercom, ids: Sequence[str], segment_id: str | None) -> Lookup:
+    async def is_there(contact_id: str) -> bool:
+        if segment_id is None:
+            return (await client.contact_status(contact_id)).status == "present"
+        return segment_id in (await client.segments_of(contact_id) or ())
+
+    return Lookup({contact_id for contact_id, found in (await each(ids, is_there)).items() if found})
 
 
 def _parts(ids: Sequence[str], size: int) -> list[Sequence[str]]:

@@ -1,4 +1,4 @@
-"""Everyone who answers to a query, as contacts: each of them once, and asked for again where Intercom counts more."""
+"""The contacts of a query, each once. Where Intercom counts more than it shows, they are read again."""
 
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
@@ -19,18 +19,18 @@ Put = Callable[[list[SentContact]], Awaitable[None]]
 
 
 class Times(NamedTuple):
-    """When a contact was updated last, 0 if that is not told, and when it was made, in epoch seconds."""
+    """When a contact was last updated (0 if unknown) and when it was created, in epoch seconds."""
 
     updated_at: int
     created_at: int | None
 
 
 class ContactSearch:
-    """Reads the contacts of one query. `read` are those who came, by id; `missing` is how many did not.
+    """Reads the contacts of one query: `read` by id; `missing` is how many more Intercom counts.
 
     Args:
-        tally: notes each page.
-        put: takes the contacts, in batches of at least 3,000 and a last, smaller one.
+        tally: counts each page.
+        put: receives the contacts, in batches of at least 3,000 and a last, smaller one.
     """
 
     def __init__(self, client: Intercom, query: JSON, *, dates: Dates, tally: Tally, put: Put) -> None:
@@ -45,8 +45,8 @@ class ContactSearch:
         self._counts: list[int] = []
 
     async def read_all(self, window_pages: int) -> None:
-        """Reads windows of so many pages at once. Where fewer contacts come than Intercom counts, by the least of its
-        counts, all pages are read once more, one after the other.
+        """Reads all windows at once. Where fewer contacts come than the least of Intercom's counts, all pages are read
+        once more by one cursor.
         """
         for size in (window_pages, None):
             await Windows(self._client, self._query, Page[Raw], self._take, dates=self._dates, size=size).read()
@@ -68,7 +68,7 @@ class ContactSearch:
             await self._put(batch)
 
     def _new(self, page: Page[Raw]) -> list[SentContact]:
-        """Those who did not come before: windows share their edges, and a key may be loaded only once."""
+        """Contacts not read before: windows share their edges, and a key may be loaded only once."""
         new = {one.contact.id: one for one in read_contacts(page) if one.contact.id not in self.read}
         self.read |= {key: Times(one.contact.updated_at or 0, one.contact.created_at) for key, one in new.items()}
         return list(new.values())
@@ -78,7 +78,7 @@ def read_contacts(page: Page[Raw]) -> list[SentContact]:
     """The contacts of a page.
 
     Raises:
-        Unreadable: one is no contact.
+        Unreadable: one of them is not a contact.
     """
     try:
         return [read_contact(sent) for sent in page.data]

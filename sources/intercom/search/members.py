@@ -1,4 +1,4 @@
-"""Who answers to a search, as a set: many searches at once, within bounds, since each is held until it is complete."""
+"""Which contacts match a search, as a set. Many searches run at once, within bounds: each is held until it is whole."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -6,20 +6,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ..api import JSON, DatedContact, Intercom, Page, page_calls, unnoticed
+from ..api import JSON, DatedContact, Intercom, Page, do_nothing, page_calls
 from .pages import count
 from .progress import Tally
 from .queries import Dates
 from .windows import EVERYTHING, Span, Windows
 
 WINDOW_PAGES = 20
-"""Pages of a window. As many may still be to come of all that has begun for each call that may be under way: with less
-calls would wait for each other; with more all reads would end at once and late, and more ids be held."""
+"""Pages of a window, and for each call that may be under way the pages that started reads may still expect. With fewer,
+calls would wait for each other; with more, all reads would end late and together, and more ids would be held."""
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """What one read of a search saw: distinct ids, and Intercom's total, null where it moved meanwhile."""
+    """What one read of a search saw: distinct ids, and Intercom's total, null where it changed during the read."""
 
     ids: set[str]
     total: int | None
@@ -27,7 +27,7 @@ class Sighting:
 
 @dataclass
 class Interrupted:
-    """A read that did not end: when it began, Intercom's total then, who was seen, and where it goes on."""
+    """A read that did not end. `total` is Intercom's at its start, `unread` is where it continues."""
 
     started_at: datetime
     total: int
@@ -36,11 +36,11 @@ class Interrupted:
 
 
 class ReadSlots:
-    """Lets reads begin while not too many pages are still to come of those begun before.
+    """Starts reads while the reads under way do not expect too many pages.
 
     Args:
-        tally: notes each page.
-        after_page: called when a page was taken in.
+        tally: counts each page.
+        after_page: called after each page.
     """
 
     def __init__(
@@ -49,66 +49,70 @@ class ReadSlots:
         dates: Dates,
         tally: Tally,
         *,
-        after_page: Callable[[], None] = unnoticed,
+        after_page: Callable[[], None] = do_nothing,
     ) -> None:
         self.client = client
         self.dates = dates
         self.tally = tally
         self.after_page = after_page
-        self._outstanding = 0
+        self._expected = 0
         self._has_room = asyncio.Event()
 
     @asynccontextmanager
-    async def begun(self, rows: int, before: Interrupted | None = None) -> AsyncIterator["MemberRead"]:
-        """Waits for its turn: first come, first served. A large one may be more than all that should be outstanding."""
-        while self._outstanding >= WINDOW_PAGES * self.client.breadth:
+    async def reserve(self, rows: int, interrupted: Interrupted | None = None) -> AsyncIterator["MemberRead"]:
+        """A read, once there is room for it: first come, first served. One read may exceed the limit by itself.
+
+        Args:
+            rows: how many to expect.
+            interrupted: the read to continue.
+        """
+        while self._expected >= WINDOW_PAGES * self.client.breadth:
             self._has_room.clear()
             await self._has_room.wait()
-        read = MemberRead(self, page_calls(rows), before)
-        self._outstanding += read.pages_left
+        read = MemberRead(self, page_calls(rows), interrupted)
+        self._expected += read.pages_left
         try:
             yield read
         finally:
             self.release(read.pages_left)
 
     def release(self, pages: int) -> None:
-        """Notes that so many pages came, or will not."""
-        self._outstanding -= pages
+        """Makes room: these pages came, or will not come."""
+        self._expected -= pages
         self._has_room.set()
 
 
 class MemberRead:
-    """A read that has begun, or goes on where it was interrupted; `pages_left` are still expected of it.
+    """A read that has started, or continues an interrupted one. `pages_left` are still expected.
 
-    `fresh`: who was seen for the first time since somebody looked, and emptied it.
+    `new_ids` are those not saved yet; the code that saves them empties it.
     """
 
-    def __init__(self, slots: ReadSlots, pages_left: int, before: Interrupted | None = None) -> None:
+    def __init__(self, slots: ReadSlots, pages_left: int, interrupted: Interrupted | None = None) -> None:
         self.pages_left = pages_left
-        self.fresh: list[str] = sorted(before.ids) if before else []
-        self.total = before.total if before else None
-        self._before = before
-        self._ids = set(before.ids) if before else set()
+        self.new_ids: list[str] = sorted(interrupted.ids) if interrupted else []
+        self.total = interrupted.total if interrupted else None
+        self._ids = set(interrupted.ids) if interrupted else set()
+        self._spans: Sequence[Span] = interrupted.unread if interrupted else (EVERYTHING,)
         self._windows: Windows[DatedContact] | None = None
         self._slots = slots
 
     @property
     def unread(self) -> list[Span] | None:
-        """Where it could go on; null before its first page, and where it would have to begin again."""
+        """Where it can continue; null before its first page, and where it would have to start again."""
         return self._windows.spans if self._windows and self.total is not None else None
 
-    async def sight(self, query: JSON) -> Sighting:
+    async def read(self, query: JSON) -> Sighting:
         """Reads all pages of a query, a large one in windows."""
-        spans = self._before.unread if self._before else (EVERYTHING,)
-        return await self._sight(query, WINDOW_PAGES, spans)
+        return await self._read(query, WINDOW_PAGES, self._spans)
 
-    async def sight_again(self, query: JSON) -> Sighting:
-        """Reads all pages from the beginning and one after the other: also contacts that are in no window."""
+    async def read_again(self, query: JSON) -> Sighting:
+        """Reads all pages from the start by one cursor, which also finds contacts that are in no window."""
         self.total, self._ids = None, set()
-        return await self._sight(query, None)
+        return await self._read(query, None, (EVERYTHING,))
 
-    async def _sight(self, query: JSON, size: int | None, spans: Sequence[Span] = (EVERYTHING,)) -> Sighting:
-        """Where Intercom's first total is not what was seen, it is asked for once more: it may have moved."""
+    async def _read(self, query: JSON, size: int | None, spans: Sequence[Span]) -> Sighting:
+        """Counts once more where Intercom's first total differs from what was seen: it may have changed."""
         client, dates = self._slots.client, self._slots.dates
         windows = Windows(client, query, Page[DatedContact], self._take, dates=dates, size=size, unread=spans)
         self._windows = windows if size else None
@@ -119,7 +123,7 @@ class MemberRead:
 
     async def _take(self, page: Page[DatedContact]) -> None:
         ids = {contact.id for contact in page.data}
-        self.fresh += ids - self._ids
+        self.new_ids += ids - self._ids
         self._ids |= ids
         self.total = page.total_count if self.total is None else self.total
         self._slots.tally.add(len(page.data))

@@ -1,7 +1,7 @@
-"""Contact search: queries, and reading all pages of one.
+"""Contact search: all pages of a query, and counts.
 
-Every read is sorted by `created_at`, which no edit changes: sorted by `updated_at` descending, Intercom's default,
-contacts touched while paging are missed. Paging is by Intercom's cursor, in the body.
+Every read is sorted by `created_at`, which no edit changes. Sorted by `updated_at` descending, Intercom's default, a
+read misses contacts that are edited while it pages.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -31,7 +31,7 @@ BY_CREATION = {"field": "created_at", "order": "ascending"}
 async def pages(
     client: Intercom, query: JSON, page: type[Page[Record]], *, sort: JSON = BY_CREATION
 ) -> AsyncGenerator[Page[Record], None]:
-    """All pages of a query, one after the other.
+    """All pages of a query by Intercom's cursor, one after the other.
 
     Raises:
         Unavailable: a cursor came a second time, so paging would never end.
@@ -50,7 +50,7 @@ async def pages(
             return
         if cursor in seen:
             raise Unavailable(
-                "Intercom's search came back to a page it had already given. Run the command again later."
+                "Intercom's search returned to a page that it had already sent. Run the command again later."
             )
         seen.add(cursor)
 
@@ -59,7 +59,7 @@ def next_cursor(page: Page[Any] | Activities) -> str | None:
     """The cursor of the page after this one, null on the last page.
 
     Raises:
-        Unreadable: there is a next page, but no cursor leads to it; taking that for the end would lose contacts.
+        Unreadable: there is a next page, but no cursor for it. To treat that as the end would lose contacts.
     """
     following = page.pages.next if page.pages else None
     if following is None:
@@ -68,10 +68,7 @@ def next_cursor(page: Page[Any] | Activities) -> str | None:
         return following.starting_after
     cursors = parse_qs(urlsplit(following).query).get("starting_after")
     if not cursors:
-        raise Unreadable(
-            "Intercom's search tells of a next page in a way that this release cannot follow. Nothing was changed. "
-            "Look for a newer release, or report this message."
-        )
+        raise Unreadable("Intercom's search announces a next page, but with no cursor that this release can read.")
     return cursors[0]
 
 
@@ -79,7 +76,7 @@ async def newest(client: Intercom) -> tuple[ContactStamp | None, int]:
     """The contact updated last, null in an empty workspace, and how many contacts there are.
 
     Raises:
-        Unavailable: contacts are counted, but twice none was shown.
+        Unavailable: Intercom counts contacts, but twice shows none.
     """
     for _ in range(2):
         answer = await client.search(
@@ -90,14 +87,9 @@ async def newest(client: Intercom) -> tuple[ContactStamp | None, int]:
         )
         if answer.data or not answer.total_count:
             return next(iter(answer.data), None), answer.total_count
-    raise does_not_add_up(answer.total_count, 0)
-
-
-def does_not_add_up(counted: int, shown: int) -> Unavailable:
-    """Search shows other contacts than it counts, so what it shows is not all."""
-    return Unavailable(
-        f"Intercom's search counts {counted:,} contacts but showed {shown:,}, twice. Nothing was changed; run the "
-        "command again later."
+    raise Unavailable(
+        f"Intercom's search counts {answer.total_count:,} contacts but showed none, twice. Nothing was changed. Run "
+        "the command again later."
     )
 
 
@@ -113,9 +105,9 @@ async def count(client: Intercom, query: JSON) -> int:
 
 
 async def knows_segments(client: Intercom, segment_ids: Sequence[str]) -> bool:
-    """Whether search can be asked for the members of a segment: one call, and a second where the first is refused.
+    """Whether search accepts `segment_id`: one call, and a second one if the first is refused.
 
-    The second asks for another segment, should the first just have been deleted. True where there are none.
+    The second is for another segment, since the first may just have been deleted. True for an empty list.
     """
     for segment_id in segment_ids[:2]:
         try:

@@ -1,4 +1,4 @@
-"""How far a run's reading has come, for whoever shows it."""
+"""How far a run has read, for progress displays."""
 
 from dataclasses import dataclass, field
 
@@ -7,25 +7,25 @@ from ..api import Pacer, Usage
 
 @dataclass
 class Tally:
-    """What was read of one kind: rows and calls so far, and the rows that Intercom's totals promise, null at first."""
+    """Rows and calls so far, and how many rows to expect by Intercom's totals; null before the first one."""
 
     rows: int = 0
     calls: int = 0
     expected: int | None = None
 
     def add(self, rows: int) -> None:
-        """Notes one answer."""
+        """Counts one answer."""
         self.rows += rows
         self.calls += 1
 
     def expect(self, rows: int) -> None:
-        """Notes that so many rows more are to come."""
+        """Adds rows to those expected."""
         self.expected = (self.expected or 0) + rows
 
 
 @dataclass
 class Progress:
-    """Contacts read, segments done, members read; and what they cost, of which quota."""
+    """Contacts read, segments scanned, members read; calls and bytes used, and the quota."""
 
     usage: Usage = field(default_factory=Usage)
     pacer: Pacer = field(default_factory=Pacer)

@@ -1,10 +1,10 @@
 """A large search, cut into windows of creation time that are read at once.
 
-Intercom's cursors give one page after the other: read so, a large search takes as long as all its answers together.
-`created_at` never changes, so nobody moves from one window to another meanwhile. Both ends stay open: the first
-pages of the search, up to one that ends with a dated contact, and its last ones are data themselves, so that contacts
-without a date and far outliers are on them. Where more of those than fit are left out, the rows are fewer than
-Intercom's total, which whoever reads has to compare.
+Intercom's cursors give one page after the other: read that way, a large search takes as long as all its answers
+together. `created_at` never changes, so no contact moves between windows during a read. Both ends stay open: the first
+pages of the search, up to one that ends with a dated contact, and its last pages are read by cursor, so that they
+include contacts without a date and far outliers. Where windows still miss some of those, the rows are fewer than
+Intercom's total, which the reader has to compare.
 """
 
 import asyncio
@@ -26,32 +26,32 @@ Take = Callable[[Page[Record]], Awaitable[None]]
 
 NEWEST_FIRST = {"field": "created_at", "order": "descending"}
 SMALLEST_WINDOW, LARGEST_WINDOW = 10, 40
-"""Pages: the last page of each window is half empty on average, so that smaller ones would cost more than 5% of calls;
-larger ones would keep the end of a read waiting."""
+"""Pages. The last page of each window is half empty on average: smaller windows would add more than 5% of calls. Larger
+ones would delay the end of a read."""
 MARGIN = 1.3
-"""A read this much larger than a window is not cut: it would take a call more and end hardly earlier."""
+"""A read up to this much larger than a window is not cut: it would take one more call and end hardly earlier."""
 CROWDED = 0.8
-"""A window with such a part of those in the one it was cut from: its contacts were made at about the same time."""
+"""A window is crowded if it holds this part of the window it was cut from: its contacts are of about the same time."""
 PATIENCE = 300
-"""Pages that are rather read one after the other than cut again where a window is crowded."""
+"""A crowded window of up to this many pages is read by one cursor rather than cut again."""
 FAR = 1_000 * 365 * 86_400
-"""Seconds from 1970, either way, to dates that no calendar here need know."""
+"""Seconds before or after 1970, beyond which a date is treated as missing."""
 
 Span = tuple[int | None, int | None]
-"""A window, as it can be kept: since when, until when."""
+"""A window in a form that can be saved: since, until."""
 EVERYTHING: Span = (None, None)
 
 
 class Windows(Generic[Record]):
-    """Reads all pages of a query, many at once, in no order.
+    """Reads all pages of a query, many at once, in any order.
 
-    Nobody is missed or shown twice but for contacts at the edges, who may come twice, and what moves meanwhile.
+    Every contact that matches throughout comes at least once, one at the edge of a window perhaps twice.
 
     Args:
         page: what a page is decoded as: of records with `created_at`, or raw contacts.
         take: called with each page.
-        size: pages of a window, a query hardly larger is read by one cursor; null: so is any.
-        unread: where an earlier reading stopped.
+        size: pages of a window. A query hardly larger is read by one cursor; with null any query is.
+        unread: where an earlier read stopped.
     """
 
     def __init__(
@@ -75,11 +75,10 @@ class Windows(Generic[Record]):
 
     @property
     def spans(self) -> list[Span]:
-        """What is unread: where another reading can go on."""
+        """What is unread, so that another read can continue there."""
         return [(window.since, window.until) for window in self._unread]
 
     async def read(self) -> None:
-        """Reads what is unread; when it ends nothing is."""
         await self._read_all(list(self._unread), around=None)
 
     async def _read_all(self, windows: Sequence[Window], around: int | None) -> None:
@@ -88,7 +87,7 @@ class Windows(Generic[Record]):
                 group.create_task(self._read(window, around))
 
     async def _read(self, window: Window, around: int | None) -> None:
-        """Follows the cursor from the window's beginning; where much is left behind the first date, cuts that."""
+        """Follows the cursor from the start of the window. Where much is left after the first date, cuts the rest."""
         left: int | None = None
         parts: Sequence[Window] = ()
         query, read = self._dates.within(self._query, window), 0
@@ -96,10 +95,10 @@ class Windows(Generic[Record]):
             async for page in following:
                 await self._take(page)
                 read += len(page.data)
-                made_at = date_of(page.data[-1]) if page.data else None
-                if made_at is None:
+                created_at = date_of(page.data[-1]) if page.data else None
+                if created_at is None:
                     continue
-                edge = self._dates.edge(made_at)
+                edge = self._dates.edge(created_at)
                 window.since = edge if window.since is None else max(edge, window.since)
                 if left is None:
                     left = page.total_count - read
@@ -111,7 +110,7 @@ class Windows(Generic[Record]):
         await self._read_all(parts, left)
 
     async def _cut(self, window: Window, left: int, around: int | None) -> Sequence[Window]:
-        """Windows of equal length, as many as there should be for so many contacts; none where it is not worth it."""
+        """Windows of equal length, as many as `left` contacts need; none where a cut does not pay."""
         is_crowded = around is not None and left > CROWDED * around
         if left <= MARGIN * self._size or (is_crowded and left <= PATIENCE * PAGE_SIZE):
             return ()
@@ -126,24 +125,24 @@ class Windows(Generic[Record]):
         return [Window(since, until) for since, until in pairwise(edges)] if len(edges) > 2 else ()
 
     async def _end(self, window: Window) -> int | None:
-        """Reads the last pages, up to one whose earliest contact has a date: what is before that is left."""
+        """Reads the last pages, newest first, up to one that ends with a dated contact. The rest is older than that."""
         query = self._dates.within(self._query, window)
         async with aclosing(pages(self._client, query, self._page, sort=NEWEST_FIRST)) as following:
             async for page in following:
                 await self._take(page)
-                made_at = date_of(page.data[-1]) if page.data else None
-                if made_at is not None:
-                    return self._dates.edge_after(made_at)
+                created_at = date_of(page.data[-1]) if page.data else None
+                if created_at is not None:
+                    return self._dates.edge_after(created_at)
         return None
 
 
 def window_pages(pages: int, breadth: int) -> int:
-    """The size of windows that read so many pages by so many calls at once."""
+    """The size of windows, so that all calls under way have one to read."""
     return min(max(pages // breadth, SMALLEST_WINDOW), LARGEST_WINDOW)
 
 
 def date_of(contact: Any) -> int | None:
-    """When a contact was made, in epoch seconds; null where that is not told, or no second that calendars know."""
+    """When a contact was created, in epoch seconds; null where it has no date, or an absurd one."""
     dated = msgspec.json.decode(contact, type=DatedContact) if isinstance(contact, Raw) else contact
-    made_at = dated.created_at
-    return made_at if isinstance(made_at, int) and abs(made_at) < FAR else None
+    created_at = dated.created_at
+    return created_at if isinstance(created_at, int) and abs(created_at) < FAR else None

@@ -1,7 +1,7 @@
-"""What Intercom sends, as typed records, and the raw tables they become.
+"""Contacts as typed records, and the rows of the raw table.
 
-Field names are Intercom's own; times are its epoch seconds. Nested values stay JSON text (`msgspec.Raw`), and whatever
-a record does not name is kept in `_extra`. Renaming and typing happens later, in `sql/staging`.
+Field names are Intercom's own; times are its epoch seconds. Nested values stay JSON text (`msgspec.Raw`), and fields
+that a record does not have are kept in `_extra`. Columns are renamed and typed later, in `sql/staging`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ import msgspec
 import pyarrow as pa
 from msgspec import UNSET, Raw, UnsetType, structs
 
-from .schemas import _TEXT, _arrow_type, _schema
+from .schemas import TEXT, arrow_type, table_schema
 
 
 class Contact(msgspec.Struct, kw_only=True, gc=False):
@@ -74,16 +74,16 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
 
 NULL = Raw(b"null")
 _CONTACT_FIELD_TYPES = {field.name: field.type for field in msgspec.structs.fields(Contact)}
-_CONTACT_TYPES = {field.name: _arrow_type(field.type) for field in msgspec.structs.fields(Contact)}
+_CONTACT_TYPES = {field.name: arrow_type(field.type) for field in msgspec.structs.fields(Contact)}
 DOCUMENTED_CONTACT_FIELDS = frozenset(_CONTACT_TYPES) | {"type", "workspace_id"}
-"""Those with a column, and two that the table itself or its key says."""
+"""Fields with a column, and two that the table or its key implies."""
 NESTED_CONTACT_FIELDS = tuple(f.name for f in msgspec.structs.fields(Contact) if f.type == Raw | UnsetType)
 CONTACTS_KEY = ("workspace_id", "id")
-CONTACTS = _schema({"workspace_id": _TEXT, **_CONTACT_TYPES, "_extra": _TEXT}, key=CONTACTS_KEY)
+CONTACTS = table_schema({"workspace_id": TEXT, **_CONTACT_TYPES, "_extra": TEXT}, key=CONTACTS_KEY)
 
 
 class SentContact(NamedTuple):
-    """A contact, what it was sent with that has no column, and the names of fields that are of another type."""
+    """A contact, its fields without a column, and the names of fields of another type than documented."""
 
     contact: Contact
     surprises: dict[str, Raw]
@@ -95,10 +95,10 @@ _CONTACT = msgspec.json.Decoder(Contact)
 
 
 def read_contact(text: Raw | bytes) -> SentContact:
-    """A contact from its JSON. A value of another type than documented is null in the record, and never an error.
+    """A contact from its JSON. A value of another type than documented becomes null, and is never an error.
 
     Raises:
-        msgspec.ValidationError: it is no object, or has no id.
+        msgspec.ValidationError: it is not an object, or has no id.
     """
     sent = _FIELDS.decode(text)
     surprises = {name: sent[name] for name in sent.keys() - DOCUMENTED_CONTACT_FIELDS}
@@ -109,7 +109,7 @@ def read_contact(text: Raw | bytes) -> SentContact:
 
 
 def contacts_table(workspace_id: str, contacts: Sequence[SentContact]) -> pa.Table:
-    """The raw rows of contacts. Column by column: row by row takes three times longer."""
+    """Contacts as raw rows, column by column: row by row takes three times longer."""
     if not contacts:
         return CONTACTS.empty_table()
     fields = zip(*(structs.astuple(one.contact) for one in contacts), strict=True)
@@ -146,7 +146,7 @@ def _read_field_by_field(sent: dict[str, Raw], surprises: dict[str, Raw]) -> Sen
 
 
 def _lenient(value: Raw, kind: Any) -> Any:
-    """The value as documented, where it can be read so: a number as text, text as a number, a fraction of a second."""
+    """The value as documented, where it converts: a number as text, text as a number, a fraction of a second."""
     try:
         return msgspec.json.decode(value, type=kind, strict=False)
     except msgspec.ValidationError:

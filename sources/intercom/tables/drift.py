@@ -1,6 +1,6 @@
-"""Which fields contacts are sent with, compared with earlier runs: what is new, gone, or of another type.
+"""Which fields contacts are sent with, compared with earlier runs: new, missing, or of another type.
 
-Contacts become rows here, so that what is not to be kept of them has been looked at and is in no row.
+Contacts become rows here: all their fields are counted before the privacy rules remove some.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from .contacts import DOCUMENTED_CONTACT_FIELDS, NULL, SentContact, contacts_tab
 from .privacy import Privacy
 
 SURPRISE = 1e-6
-"""A field is missed where so rare a chance would have left it empty in all contacts of a run."""
+"""A field is missing if the chance that all contacts of a run lack it by accident is below this."""
 
 
 class KnownFields(TypedDict):
@@ -24,11 +24,11 @@ class KnownFields(TypedDict):
 
 
 class Fields:
-    """The top-level fields that the contacts of one run have a value in.
+    """The top-level fields in which contacts of one run have a value.
 
     Args:
         known: what earlier runs saw.
-        privacy: what of the contacts is not to be kept.
+        privacy: applied to the rows.
     """
 
     def __init__(self, known: KnownFields | None, privacy: Privacy) -> None:
@@ -39,12 +39,12 @@ class Fields:
         self._odd = Counter[str]()
 
     def table(self, workspace_id: str, contacts: Sequence[SentContact]) -> pa.Table:
-        """Contacts as rows that may be written."""
+        """Contacts as rows, with the privacy rules applied. Counts their fields."""
         table = contacts_table(workspace_id, contacts)
-        self._note(contacts, table)
-        return self.privacy.veiled(table)
+        self._count(contacts, table)
+        return self.privacy.redacted(table)
 
-    def _note(self, contacts: Sequence[SentContact], table: pa.Table) -> None:
+    def _count(self, contacts: Sequence[SentContact], table: pa.Table) -> None:
         self._contacts += len(contacts)
         filled = {name: table.num_rows - table[name].null_count for name in table.column_names}
         self._filled.update({name: filled[name] for name in DOCUMENTED_CONTACT_FIELDS & filled.keys() if filled[name]})
@@ -53,23 +53,23 @@ class Fields:
             self._odd.update(one.odd)
 
     def changes(self) -> Iterator[str]:
-        """What changed, in sentences that hold names of fields and numbers, no values."""
+        """What changed, in sentences with names of fields and numbers, and no values."""
         for name in sorted(self._filled.keys() - DOCUMENTED_CONTACT_FIELDS - self._known["filled"].keys()):
-            yield f"contacts are sent with a new field, {name}: it is {self.privacy.fate(name)}"
-        for name in self._missed():
+            yield f"contacts are sent with a new field, {name}: it is {self.privacy.treatment(name)}"
+        for name in self._missing():
             yield f"contacts have no {name} any more: it is missing or null in all {self._contacts:,} just read"
         for name, count in sorted(self._odd.items()):
-            fate = self.privacy.fate(name)
-            yield f"{count:,} contacts have another type in {name} than documented: null there, {fate}"
+            treatment = self.privacy.treatment(name)
+            yield f"{count:,} contacts have another type in {name} than documented: null there, {treatment}"
 
     def known(self) -> KnownFields:
-        """What the next run compares with; a field that is missed is told once."""
-        before = self._known["filled"] | dict.fromkeys(self._missed(), 0)
+        """What the next run compares with. Missing fields are reset, so that they are reported once."""
+        before = self._known["filled"] | dict.fromkeys(self._missing(), 0)
         filled = Counter(before)
         filled.update(self._filled)
         return {"contacts": self._known["contacts"] + self._contacts, "filled": dict(filled)}
 
-    def _missed(self) -> list[str]:
+    def _missing(self) -> list[str]:
         return sorted(name for name in self._known["filled"] if not self._filled[name] and self._is_surprising(name))
 
     def _is_surprising(self, name: str) -> bool:

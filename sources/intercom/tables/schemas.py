@@ -5,125 +5,125 @@ from typing import Any
 
 import pyarrow as pa
 
-_TEXT, _WHOLE, _TRUTH, _MOMENT = pa.string(), pa.int64(), pa.bool_(), pa.timestamp("us", tz="UTC")
+TEXT, INTEGER, BOOLEAN, TIMESTAMP = pa.string(), pa.int64(), pa.bool_(), pa.timestamp("us", tz="UTC")
 
 
-def _arrow_type(annotation: Any) -> pa.DataType:
+def arrow_type(annotation: Any) -> pa.DataType:
     if annotation in (int | None, int):
-        return _WHOLE
-    return _TRUTH if annotation == bool | None else _TEXT
+        return INTEGER
+    return BOOLEAN if annotation == bool | None else TEXT
 
 
-def _schema(columns: dict[str, pa.DataType], *, key: tuple[str, ...]) -> pa.Schema:
-    """An Arrow schema whose key is never null: dlt compares that with its own hints."""
+def table_schema(columns: dict[str, pa.DataType], *, key: tuple[str, ...]) -> pa.Schema:
+    """A schema whose key is never null: dlt compares that with its own hints."""
     return pa.schema([pa.field(name, kind, nullable=name not in key) for name, kind in columns.items()])
 
 
 SEGMENTS_KEY = ("workspace_id", "segment_id", "updated_at")
-SEGMENTS = _schema(
+SEGMENTS = table_schema(
     {
-        "workspace_id": _TEXT,
-        "segment_id": _TEXT,
-        "name": _TEXT,
-        "person_type": _TEXT,
-        "created_at": _WHOLE,
-        "updated_at": _WHOLE,
-        "observed_at": _MOMENT,
-        "run_id": _TEXT,
+        "workspace_id": TEXT,
+        "segment_id": TEXT,
+        "name": TEXT,
+        "person_type": TEXT,
+        "created_at": INTEGER,
+        "updated_at": INTEGER,
+        "observed_at": TIMESTAMP,
+        "run_id": TEXT,
     },
     key=SEGMENTS_KEY,
 )
 
 MEMBERSHIP_CHANGES_KEY = ("workspace_id", "segment_id", "contact_id", "observed_at")
-MEMBERSHIP_CHANGES = _schema(
+MEMBERSHIP_CHANGES = table_schema(
     {
-        "workspace_id": _TEXT,
-        "segment_id": _TEXT,
-        "contact_id": _TEXT,
-        "is_member": _TRUTH,
-        "observed_at": _MOMENT,
-        "seen_by": _TEXT,
-        "run_id": _TEXT,
+        "workspace_id": TEXT,
+        "segment_id": TEXT,
+        "contact_id": TEXT,
+        "is_member": BOOLEAN,
+        "observed_at": TIMESTAMP,
+        "seen_by": TEXT,
+        "run_id": TEXT,
     },
     key=MEMBERSHIP_CHANGES_KEY,
 )
 
 SEGMENT_SCANS_KEY = ("workspace_id", "run_id", "segment_id")
-SEGMENT_SCANS = _schema(
+SEGMENT_SCANS = table_schema(
     {
-        "workspace_id": _TEXT,
-        "segment_id": _TEXT,
-        "run_id": _TEXT,
-        "how": _TEXT,
-        "status": _TEXT,
-        "problem": _TEXT,
-        "started_at": _MOMENT,
-        "observed_at": _MOMENT,
-        "count": _WHOLE,
-        "total_count": _WHOLE,
-        "fetched": _WHOLE,
-        "members": _WHOLE,
+        "workspace_id": TEXT,
+        "segment_id": TEXT,
+        "run_id": TEXT,
+        "how": TEXT,
+        "status": TEXT,
+        "problem": TEXT,
+        "started_at": TIMESTAMP,
+        "observed_at": TIMESTAMP,
+        "count": INTEGER,
+        "total_count": INTEGER,
+        "fetched": INTEGER,
+        "members": INTEGER,
     },
     key=SEGMENT_SCANS_KEY,
 )
 
 CONTACT_REMOVALS_KEY = ("workspace_id", "contact_id", "status", "observed_at")
-CONTACT_REMOVALS = _schema(
+CONTACT_REMOVALS = table_schema(
     {
-        "workspace_id": _TEXT,
-        "contact_id": _TEXT,
-        "status": _TEXT,
-        "observed_at": _MOMENT,
-        "happened_at": _WHOLE,
-        "merged_into_contact_id": _TEXT,
-        "run_id": _TEXT,
+        "workspace_id": TEXT,
+        "contact_id": TEXT,
+        "status": TEXT,
+        "observed_at": TIMESTAMP,
+        "happened_at": INTEGER,
+        "merged_into_contact_id": TEXT,
+        "run_id": TEXT,
     },
     key=CONTACT_REMOVALS_KEY,
 )
 
 CONTACT_ACTIVITIES_KEY = ("workspace_id", "id")
-CONTACT_ACTIVITIES = _schema(
+CONTACT_ACTIVITIES = table_schema(
     {
-        "workspace_id": _TEXT,
-        "id": _TEXT,
-        "event_type": _TEXT,
-        "contact_id": _TEXT,
-        "external_id": _TEXT,
-        "role": _TEXT,
-        "merge_source_id": _TEXT,
-        "merge_target_id": _TEXT,
-        "failure_reason": _TEXT,
-        "created_at": _WHOLE,
-        "run_id": _TEXT,
+        "workspace_id": TEXT,
+        "id": TEXT,
+        "event_type": TEXT,
+        "contact_id": TEXT,
+        "external_id": TEXT,
+        "role": TEXT,
+        "merge_source_id": TEXT,
+        "merge_target_id": TEXT,
+        "failure_reason": TEXT,
+        "created_at": INTEGER,
+        "run_id": TEXT,
     },
     key=CONTACT_ACTIVITIES_KEY,
 )
 
 RUNS_KEY = ("workspace_id", "run_id")
-RUNS = _schema(
+RUNS = table_schema(
     {
-        "workspace_id": _TEXT,
-        "run_id": _TEXT,
-        "pipeline_name": _TEXT,
-        "command": _TEXT,
-        "started_at": _MOMENT,
-        "ended_at": _MOMENT,
-        "outcome": _TEXT,
-        "exit_code": _WHOLE,
-        "api_calls": _WHOLE,
-        "problem": _TEXT,
+        "workspace_id": TEXT,
+        "run_id": TEXT,
+        "pipeline_name": TEXT,
+        "command": TEXT,
+        "started_at": TIMESTAMP,
+        "ended_at": TIMESTAMP,
+        "outcome": TEXT,
+        "exit_code": INTEGER,
+        "api_calls": INTEGER,
+        "problem": TEXT,
     },
     key=RUNS_KEY,
 )
 
 
 def rows_table(schema: pa.Schema, rows: Sequence[dict[str, Any]]) -> pa.Table:
-    """Rows as a table of one of the schemas above; a column that a row leaves out is null."""
+    """Rows as a table; a column that a row leaves out is null."""
     return pa.Table.from_pylist(list(rows), schema=schema)
 
 
 def changes_table(contact_ids: Collection[str], shared: Mapping[str, Any]) -> pa.Table:
-    """Rows of `membership_changes` that differ in their contact only: one by one they would take ten times longer."""
+    """Rows of `membership_changes` that differ only in their contact: row by row takes ten times longer."""
     columns = {
         field.name: pa.repeat(pa.scalar(shared[field.name], field.type), len(contact_ids))
         for field in MEMBERSHIP_CHANGES

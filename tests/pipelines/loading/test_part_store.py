@@ -15,7 +15,7 @@ from pipelines.errors import ExitCode
 from pipelines.loading import Background, PartStore, part_store_of
 from pipelines.loading.part_store import PACKAGE_BYTES, drop_unreadable_parts
 from sources.intercom.readings import FirstLoadState, Part, Sweep
-from sources.intercom.readings.first_load import SIGHTINGS
+from sources.intercom.readings.parts import SIGHTINGS
 
 from ...soak.audit import check_keys
 from ...soak.kills import Death, Site, sync_and_die

@@ -1,4 +1,4 @@
-"""Promises of the client: what is tried again, what is given up, and what an error says."""
+"""The client: what is tried again, what is not, and what an error says."""
 
 import asyncio
 
@@ -14,13 +14,13 @@ AT_ONCE = Retries(attempts=3, wait_initial=0, wait_max=0, wait_jitter=0)
 HTML = httpx.Response(403, html="<html>Forbidden</html>")
 
 
-def error(status: int, code: str, message: str = "Words", **headers: str) -> httpx.Response:
+def error(status: int, code: str, message: str = "Message", **headers: str) -> httpx.Response:
     body = {"type": "error.list", "request_id": "r-1", "errors": [{"code": code, "message": message}]}
     return httpx.Response(status, json=body, headers={"x-request-id": "r-1", **headers})
 
 
 def me(*answers: httpx.Response | Exception) -> tuple[str, int]:
-    """Asks `/me` of an Intercom that gives these answers, the last one for ever; the workspace and the calls."""
+    """Requests `/me` from an Intercom that sends these answers, the last one forever. Returns workspace and calls."""
     calls = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -60,7 +60,7 @@ def test_what_may_pass_is_tried_again(passing: httpx.Response | Exception) -> No
 
 def test_what_does_not_pass_is_given_up_with_the_last_reason() -> None:
     with pytest.raises(
-        Unavailable, match=r"failed 3 times.*HTTP 503, service_unavailable \(Words\), request r-1.*later"
+        Unavailable, match=r"failed 3 times.*HTTP 503, service_unavailable \(Message\), request r-1.*later"
     ):
         me(error(503, "service_unavailable"))
 
@@ -111,9 +111,9 @@ def test_every_call_sends_token_version_and_what_it_accepts() -> None:
 )
 def test_as_many_calls_should_be_under_way_as_use_up_the_rate(limit: int | None, seconds: float, breadth: int) -> None:
     clock = iter([0.0, 0.0, seconds, seconds, seconds])
-    told = {} if limit is None else {"x-ratelimit-limit": str(limit), "x-ratelimit-reset": "1000"}
+    headers = {} if limit is None else {"x-ratelimit-limit": str(limit), "x-ratelimit-reset": "1000"}
     pacer = Pacer(monotonic=lambda: next(clock))
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=ME, headers=told))
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=ME, headers=headers))
 
     async def ask() -> tuple[int, int]:
         async with Intercom("http://intercom", TOKEN, pacer=pacer, transport=transport) as client:
@@ -134,7 +134,7 @@ def test_as_many_calls_should_be_under_way_as_use_up_the_rate(limit: int | None,
         (error(403, "forbidden"), None),
     ],
 )
-def test_only_intercoms_own_not_found_proves_that_a_segment_is_gone(
+def test_only_intercoms_own_not_found_proves_that_a_segment_is_deleted(
     answer: httpx.Response, exists: bool | None
 ) -> None:
     async def ask() -> bool | None:
@@ -154,14 +154,14 @@ def test_only_intercoms_own_not_found_proves_that_a_segment_is_gone(
     ],
     ids=["refused", "unavailable", "unreadable"],
 )
-def test_an_error_knows_the_request_that_failed(answer: httpx.Response, kind: type[IntercomError]) -> None:
+def test_an_error_has_the_id_of_the_request_that_failed(answer: httpx.Response, kind: type[IntercomError]) -> None:
     with pytest.raises(kind) as caught:
         me(answer)
 
     assert caught.value.request_id == "r-1"
 
 
-def test_an_error_without_an_answer_knows_no_request() -> None:
+def test_an_error_without_an_answer_has_no_request_id() -> None:
     with pytest.raises(Unavailable) as caught:
         me(httpx.ConnectError("refused"))
 

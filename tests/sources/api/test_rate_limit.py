@@ -1,4 +1,4 @@
-"""Promises of the pacer, in simulated time: clients of one quota spend it evenly, and nobody is refused."""
+"""The pacer, in simulated time: clients of one quota spend it evenly, and no call is refused."""
 
 import asyncio
 import math
@@ -21,10 +21,16 @@ QUOTA, CALLS = 200, 640
 
 @dataclass
 class Server:
-    """Counts calls in fixed windows that begin `into` seconds past its full ten; its clock is `ahead` of ours.
+    """Counts calls in fixed windows.
 
-    `limits` are the quotas of its windows in turn. A call takes `latency` seconds, up to `jitter` of that more; it is
-    counted when `inward` of them are over. Of `lost` calls no answer comes back.
+    Args:
+        limits: the quotas of its windows in turn.
+        latency: seconds that a call takes, plus a random part of it up to `jitter`.
+        inward: the part of those seconds after which the call is counted.
+        into: seconds between a full ten and the start of a window.
+        ahead: its clock less ours.
+        lost: the share of calls without an answer.
+        sends_quota_after: answers that have no quota yet.
     """
 
     limits: Sequence[int] = (QUOTA,)
@@ -34,26 +40,26 @@ class Server:
     into: float = 0.0
     ahead: float = 0.0
     lost: float = 0.0
-    tells_from: int = 0
+    sends_quota_after: int = 0
     loop: SimulatedTime = field(default_factory=SimulatedTime)
     chance: random.Random = field(default_factory=lambda: random.Random(0))
     spent: Counter[int] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
     def answer(self, client: str) -> dict[str, str]:
-        """The headers of an answer given now."""
+        """The headers of an answer sent now."""
         now = self.loop.time() + self.ahead
         window = math.floor((now - self.into) / WINDOW_SECONDS)
         self.spent[window] += 1
         left = self.limit_of(window) - self.spent[window]
         self.refused[client] += left < 0
         date = {"date": formatdate(now, usegmt=True)}
-        return date | self.told(window, left) if self.spent.total() > self.tells_from else date
+        return date | self.quota_headers(window, left) if self.spent.total() > self.sends_quota_after else date
 
     def limit_of(self, window: int) -> int:
         return self.limits[window % len(self.limits)]
 
-    def told(self, window: int, left: int) -> dict[str, str]:
+    def quota_headers(self, window: int, left: int) -> dict[str, str]:
         return {
             "x-ratelimit-limit": str(self.limit_of(window)),
             "x-ratelimit-remaining": str(max(0, left)),
@@ -68,7 +74,7 @@ class Server:
         return None if self.chance.random() < self.lost else headers
 
     async def read(self, pacer: Pacer, calls: int, *, client: str = "we", lanes: int = LANES) -> float:
-        """Makes so many calls at the pacer's pace; the seconds it took."""
+        """Makes calls at the pacer's pace. Returns the seconds it took."""
         began, waiting = self.loop.time(), iter(range(calls))
 
         async def lane() -> None:
@@ -83,7 +89,7 @@ class Server:
         return Pacer(share, monotonic=lambda: round(self.loop.time() + clock_off_by, 6))
 
     def run(self, *clients: Coroutine[Any, Any, float]) -> list[float]:
-        """What the clients return, who all begin at once."""
+        """Starts all clients at once. Returns what they return."""
 
         async def all_at_once() -> list[float]:
             return await asyncio.gather(*clients)
@@ -151,7 +157,7 @@ def test_two_clients_share_a_quota_nearly_whole_and_neither_is_refused(
 
 @pytest.mark.parametrize("lanes", [4, 12, 24])
 @pytest.mark.parametrize("into", [0.0, 0.4, 6.1])
-def test_beside_one_who_calls_until_refused_we_are_not_refused(lanes: int, into: float) -> None:
+def test_next_to_an_app_that_calls_until_refused_we_are_not_refused(lanes: int, into: float) -> None:
     server = Server(into=into, jitter=0.2)
 
     async def greedy() -> float:
@@ -176,7 +182,7 @@ def test_a_lost_answer_counts_as_a_call() -> None:
     assert seconds <= 1.03 * floor_seconds(CALLS, 0.8)
 
 
-def test_a_lost_first_answer_holds_nobody_up() -> None:
+def test_a_lost_first_answer_does_not_delay_other_calls() -> None:
     server = Server(lost=1.0)
 
     (seconds,) = server.run(server.read(server.pacer(), 3))
@@ -209,8 +215,8 @@ def test_a_quota_that_changes_between_windows_is_kept_in_each() -> None:
     assert seconds <= 1.1 * floor_seconds(1000, 0.8)
 
 
-def test_a_quota_told_late_is_taken_up_then() -> None:
-    server = Server(tells_from=20)
+def test_a_quota_that_is_sent_late_is_used_from_then_on() -> None:
+    server = Server(sends_quota_after=20)
 
     (seconds,) = server.run(server.read(server.pacer(), CALLS))
 
@@ -218,8 +224,8 @@ def test_a_quota_told_late_is_taken_up_then() -> None:
     assert seconds <= 1.04 * floor_seconds(CALLS, 0.8)
 
 
-def test_without_a_word_about_the_quota_the_smallest_documented_one_is_kept() -> None:
-    server = Server([10_000], tells_from=10_000)
+def test_without_a_quota_in_the_answers_the_smallest_documented_one_is_kept() -> None:
+    server = Server([10_000], sends_quota_after=10_000)
 
     (seconds,) = server.run(server.read(server.pacer(1.0), 480))
 
@@ -272,7 +278,7 @@ def test_a_pacer_goes_on_in_the_next_event_loop() -> None:
     assert floor_seconds(48, 0.8) <= seconds <= floor_seconds(52, 0.8) + server.latency
 
 
-def test_limit_and_rate_are_told_once_they_are_known() -> None:
+def test_limit_and_rate_are_null_before_the_first_answer() -> None:
     server = Server([1666])
     pacer = server.pacer()
 

@@ -1,4 +1,4 @@
-"""Who is in which segment after runs that read only what changed: no sweep but where one is due."""
+"""Memberships after runs that read only what changed, and sweep only what must be swept."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from ...support.interference import Meddling
 UNREAD = ("none", "confirmed")
 READ = ("cursor", "confirmed")
 SWEPT = ("sweep", "complete")
-CALLS_OF_ANY_RUN = 6  # me, the newest contact, the segments, whether search knows them, who changed, the activity feed
+CALLS_OF_ANY_RUN = 6  # me, newest contact, segments, whether search accepts them, changed contacts, activity feed
 
 
 def every_segment(how: tuple[str, str], **others: tuple[str, str]) -> dict[str, tuple[str, str]]:
@@ -61,17 +61,17 @@ def test_a_run_in_which_a_hundredth_changed_sweeps_nothing_and_equals_the_worksp
     assert outcome.contacts_read == 6  # the five, and the one that the overlap reads again
 
 
-def test_a_cursor_read_is_one_call_a_segment_and_one_for_those_who_may_have_left_it(settled: Settled) -> None:
+def test_a_cursor_read_is_one_call_a_segment_and_one_lookup_of_possible_leavers(settled: Settled) -> None:
     for contact_id in settled.crowd[:3]:
         settled.workspace.untag(contact_id, "crowd")
 
     outcome = settled.sync()
 
-    control = 1  # Crowd shows nobody to ask along with the three: they are asked for without the segment, too
+    control = 1  # Crowd shows no member that could be the control, so the three are looked up without it, too
     assert outcome.api_calls == CALLS_OF_ANY_RUN + len(SETTLED_SEGMENTS) + 1 + control
 
 
-def test_a_run_after_which_nobody_changed_reads_nobody_again_for_the_overlap(settled: Settled) -> None:
+def test_the_overlap_reads_no_contact_again_if_none_changed_since(settled: Settled) -> None:
     settled.workspace.untag(settled.people[0], "crowd")
     settled.sync()
 
@@ -81,7 +81,7 @@ def test_a_run_after_which_nobody_changed_reads_nobody_again_for_the_overlap(set
     assert settled.scans() == every_segment(UNREAD)
 
 
-def test_contacts_that_are_read_again_as_they_were_loaded_are_not_asked_about_again(settled: Settled) -> None:
+def test_contacts_that_are_read_again_unchanged_are_not_looked_up_again(settled: Settled) -> None:
     settled.settings.api_version = "2.16"  # whose cursor reads whole days again
     settled.workspace.untag(settled.people[0], "crowd")
     settled.sync()
@@ -100,7 +100,7 @@ def test_a_member_who_leaves_by_time_alone_makes_that_segment_swept_and_no_other
     assert settled.scans() == every_segment(UNREAD, Renewed=SWEPT)
     assert settled.changes() == {("Renewed", settled.people[62], False, "sweep")}
     assert settled.members() == settled.workspace.pairs()
-    assert outcome.api_calls == CALLS_OF_ANY_RUN + 4  # counted, swept, asked for in the segment, and everywhere
+    assert outcome.api_calls == CALLS_OF_ANY_RUN + 4  # count, sweep, a lookup in the segment and in the workspace
 
 
 def test_one_who_leaves_and_one_who_enters_by_time_alone_are_missed_until_the_next_sweep(settled: Settled) -> None:
@@ -113,19 +113,19 @@ def test_one_who_leaves_and_one_who_enters_by_time_alone_are_missed_until_the_ne
     settled.sync()
 
     assert missed == {(ageing, settled.people[65]), (ageing, settled.people[66])}
-    assert settled.scans() == every_segment(SWEPT, Renewed=UNREAD)  # it drifted, and so was swept in the run before
+    assert settled.scans() == every_segment(SWEPT, Renewed=UNREAD)  # it drifted, so the run before swept it
     assert settled.members() == workspace.pairs()
 
 
 @pytest.mark.parametrize(
-    ("told", "calls"),
+    ("reported", "calls"),
     [(lambda size: size + 3, 0), (lambda _: None, len(SETTLED_SEGMENTS))],
     ids=["three too high", "null"],
 )
 def test_a_count_that_was_never_right_makes_no_segment_swept(
-    settled: Settled, told: Callable[[int], int | None], calls: int
+    settled: Settled, reported: Callable[[int], int | None], calls: int
 ) -> None:
-    settled.workspace.told_count = told
+    settled.workspace.told_count = reported
     settled.sync(full=True)
     settled.workspace.untag(settled.crowd[0], "crowd")
 
@@ -198,7 +198,7 @@ def test_bad_pages_of_cursor_reads_record_no_leave_that_did_not_happen(settled: 
     assert outcome.exit_code == ExitCode.DONE
 
 
-def test_a_contact_updated_again_in_the_second_in_which_it_was_read_is_asked_about_again(settled: Settled) -> None:
+def test_a_contact_updated_again_in_the_second_in_which_it_was_read_is_looked_up_again(settled: Settled) -> None:
     workspace, member = settled.workspace, settled.crowd[0]
     workspace.update(member, name="Changed")
     leaving = Meddling(settled, settled.segments["Crowd"], lambda: workspace.untag(member, "crowd"))
@@ -296,7 +296,7 @@ def test_a_collapse_found_by_a_cursor_read_is_believed_at_once_where_the_user_sa
 
 
 def untag_most(workspace: Workspace, crowd: list[str]) -> None:
-    """What an import with an empty column does."""
+    """As an import with an empty column does."""
     for contact_id in crowd[:50]:
         workspace.untag(contact_id, "crowd")
 
@@ -321,7 +321,7 @@ def test_a_failed_run_between_two_cursor_reads_loses_no_change(settled: Settled)
     assert settled.members() == workspace.pairs()
 
 
-def test_where_search_cannot_ask_by_name_those_who_may_have_left_are_asked_one_by_one(settled: Settled) -> None:
+def test_where_search_refuses_lookups_by_id_possible_leavers_are_looked_up_one_by_one(settled: Settled) -> None:
     workspace, people = settled.workspace, settled.people
     workspace.refuses.add("id IN")
     for contact_id in people[:3]:
@@ -376,7 +376,7 @@ def test_without_an_overlap_an_update_in_the_second_of_the_mark_is_not_lost(sett
 
 
 @pytest.mark.parametrize("version", ["Preview", "2.16", "2.14"])
-def test_an_edit_and_the_deletion_of_a_segment_are_told_as_the_reason(settled: Settled, version: str) -> None:
+def test_the_edit_and_the_deletion_of_a_segment_are_reasons(settled: Settled, version: str) -> None:
     settled.settings.api_version = version
     workspace, edited, deleted = settled.workspace, settled.segments["Paying"], settled.segments["Trial"]
     paying, trial = workspace.members(edited), workspace.members(deleted)
@@ -401,7 +401,7 @@ def test_an_edit_and_the_deletion_of_a_segment_are_told_as_the_reason(settled: S
 PER_CONTACT = "per_contact"
 
 
-def test_where_search_knows_no_segments_every_contact_is_asked_for_its_own(deployment: Deployment) -> None:
+def test_where_search_refuses_segments_those_of_every_contact_are_read(deployment: Deployment) -> None:
     deployment.workspace.refuses.add("segment_id")
 
     outcome = deployment.sync()
@@ -415,7 +415,7 @@ def test_where_search_knows_no_segments_every_contact_is_asked_for_its_own(deplo
     assert len(outcome.notes) == 1
 
 
-def test_contact_by_contact_those_who_changed_are_asked_and_the_others_in_turn(settled: Settled) -> None:
+def test_contact_by_contact_changed_contacts_are_read_and_the_others_in_turn(settled: Settled) -> None:
     workspace = settled.workspace
     workspace.refuses.add("segment_id")
     settled.settings.sweep_budget = 100
@@ -423,12 +423,12 @@ def test_contact_by_contact_those_who_changed_are_asked_and_the_others_in_turn(s
     workspace.delete(settled.crowd[1])
     workspace.calls.clear()
 
-    asked = []
+    read = []
     for _ in range(3):
         settled.sync()
-        asked.append(workspace.calls["contact_segments"])
+        read.append(workspace.calls["contact_segments"])
 
-    assert asked == [100, 200, 300]
+    assert read == [100, 200, 300]
     assert set(settled.scans().values()) == {(PER_CONTACT, "confirmed")}
     assert settled.members() == workspace.pairs()
     assert {(contact_id, reason) for _, contact_id, reason in settled.ended()} >= {
@@ -450,7 +450,7 @@ def test_contact_by_contact_a_change_by_time_alone_is_found_when_its_turn_comes(
     assert settled.members() == workspace.pairs() != before
 
 
-def test_a_large_first_load_asks_every_contact_where_search_knows_no_segments(
+def test_a_large_first_load_reads_every_contact_where_search_refuses_segments(
     make_deployment: Callable[..., Deployment],
 ) -> None:
     deployment = make_deployment(contacts=900, segments=100)
@@ -458,7 +458,7 @@ def test_a_large_first_load_asks_every_contact_where_search_knows_no_segments(
 
     deployment.sync()
 
-    assert deployment.query("select count(*) from intercom_raw._dlt_loads") == [(2,)]  # contacts, then who is where
+    assert deployment.query("select count(*) from intercom_raw._dlt_loads") == [(2,)]  # contacts, then memberships
     assert deployment.members() == deployment.workspace.pairs()
 
 

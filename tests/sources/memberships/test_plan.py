@@ -25,7 +25,7 @@ def listed(segment_id: str = "s", *, count: int | None = 300) -> Segment:
 def remembered(
     segment_id: str = "s", *, swept: timedelta = timedelta(hours=1), members: int = 300
 ) -> RememberedSegment:
-    """A segment whose last sweep is that long ago."""
+    """A segment whose last sweep is `swept` ago."""
     sweep = LastSweep(NOW - swept, members, members)
     return RememberedSegment(
         segment_id, EDITED_AT, sweep.observed_at, "sweep", "complete", None, members=members, swept=sweep
@@ -56,7 +56,7 @@ def test_a_segment_must_be_swept_and_the_plan_says_why(why: str) -> None:
     assert todo.rest == []
 
 
-def test_a_segment_that_only_cursor_reads_looked_at_was_never_swept() -> None:
+def test_a_segment_with_cursor_reads_only_was_never_swept() -> None:
     assert reason(replace(remembered(), swept=None, how="cursor", status="confirmed")) == "never swept"
 
 
@@ -65,7 +65,7 @@ def test_a_segment_swept_just_sweep_every_ago_need_not_be_swept(status: str) -> 
     assert reason(replace(remembered(swept=SWEEP_EVERY), status=status)) is None
 
 
-def test_a_full_run_sweeps_every_segment_whatever_the_budget() -> None:
+def test_a_full_run_sweeps_every_segment_with_any_budget() -> None:
     segments = [listed("old"), listed("new")]
 
     todo = plan(segments, {"old": remembered("old")}, now=NOW, limits=Limits(SWEEP_EVERY, 0), full=True)
@@ -92,7 +92,7 @@ def test_a_sweep_is_expected_to_cost_what_the_larger_of_both_counts_says() -> No
 
 
 Known = tuple[Segment, RememberedSegment | None]
-"""A segment of the list and what is remembered of it."""
+"""A listed segment, and what is remembered of it."""
 
 sizes = st.integers(0, 1_000)
 budgets = st.integers(0, 60)
@@ -117,7 +117,7 @@ def test_sweeps_and_the_rest_are_the_list_each_segment_once(known: list[Known], 
 
 
 @given(workspaces(), budgets)
-def test_what_must_be_swept_is_whatever_the_budget(known: list[Known], budget: int) -> None:
+def test_required_sweeps_do_not_depend_on_the_budget(known: list[Known], budget: int) -> None:
     todo = planned(known, budget)
 
     assert {one.segment.id for one in todo.sweeps if is_must(one)} == {

@@ -1,4 +1,4 @@
-"""Who is gone from the workspace and why, after runs that sweep nothing but what drifted."""
+"""Removed contacts and the reasons, after runs that sweep only segments that drifted."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ FEEDS = ("Preview", "2.17")
 
 
 @pytest.mark.parametrize("version", [*FEEDS, "2.16", "2.14"])
-def test_every_way_to_go_is_told_by_status_and_reason_and_an_archived_contact_comes_back(
+def test_every_removal_has_its_status_and_reason_and_an_archived_contact_returns(
     settled: Settled, version: str
 ) -> None:
     settled.settings.api_version = version
@@ -28,9 +28,9 @@ def test_every_way_to_go_is_told_by_status_and_reason_and_an_archived_contact_co
     workspace.tag(survivor, "crowd")
     workspace.merge(first, second)
     workspace.merge(second, last)
-    tells_merges = version != "2.14"  # which answers alike, 404, for a merged contact and for a deleted one
-    merge = ("merged", "contact_merged") if tells_merges else ("deleted", "contact_deleted")
-    into = {merged: survivor, first: last, second: last} if tells_merges else {}
+    shows_merges = version != "2.14"  # which answers 404 for merged contacts and for deleted ones
+    merge = ("merged", "contact_merged") if shows_merges else ("deleted", "contact_deleted")
+    into = {merged: survivor, first: last, second: last} if shows_merges else {}
 
     settled.sync()
     removals, spells = removals_of(settled), crowd_spells(settled)
@@ -49,7 +49,7 @@ def test_every_way_to_go_is_told_by_status_and_reason_and_an_archived_contact_co
         (archived, "baseline", "contact_archived", None),
         (blocked, "baseline", "contact_archived", None),
         *((contact_id, "baseline", merge[1], into.get(contact_id)) for contact_id in (merged, first, second)),
-        (survivor, "merge" if tells_merges else "joined", None, None),
+        (survivor, "merge" if shows_merges else "joined", None, None),
     }
     assert removals_of(settled) == {key: removal for key, removal in removals.items() if key != archived}
     assert crowd_spells(settled) == spells | {(archived, "joined", None, None)}
@@ -57,7 +57,7 @@ def test_every_way_to_go_is_told_by_status_and_reason_and_an_archived_contact_co
 
 
 def removals_of(deployment: Settled) -> dict[str, tuple[Any, ...]]:
-    """Contacts that are gone: why, whether that is for good, and whom they became."""
+    """Removed contacts: the status, whether it is final, and the contact that they were merged into."""
     rows = deployment.query(
         "select contact_id, removal_status, is_deleted, merged_into_contact_id from intercom.contacts"
         " where removal_status is not null"
@@ -66,7 +66,7 @@ def removals_of(deployment: Settled) -> dict[str, tuple[Any, ...]]:
 
 
 def crowd_spells(deployment: Settled) -> set[tuple[Any, ...]]:
-    """Spells in Crowd that ended, or that the first run did not find: contact, both reasons, and whom it became."""
+    """Spells in Crowd that ended or began after the first run: contact, both reasons, and the contact after a merge."""
     return set(
         deployment.query(
             "select contact_id, enter_reason, leave_reason, merged_into_contact_id from intercom.segment_memberships"
@@ -88,7 +88,7 @@ def segments_of(deployment: Settled, contact_id: str) -> set[str]:
     }
 
 
-def test_a_contact_that_the_feed_tells_to_be_deleted_leaves_segments_that_are_not_read(settled: Settled) -> None:
+def test_a_contact_that_the_feed_reports_deleted_leaves_segments_that_are_not_read(settled: Settled) -> None:
     contact_id = settled.crowd[0]
     segments = segments_of(settled, contact_id)
     settled.workspace.delete(contact_id)
@@ -98,7 +98,7 @@ def test_a_contact_that_the_feed_tells_to_be_deleted_leaves_segments_that_are_no
     assert settled.changes() == {(name, contact_id, False, "removal") for name in segments}
     assert settled.scans() == every_segment(UNREAD)
     assert outcome.contacts_gone == 1
-    assert outcome.api_calls == CALLS_OF_ANY_RUN + 1  # whether search still finds the contact
+    assert outcome.api_calls == CALLS_OF_ANY_RUN + 1  # a lookup by id
     assert settled.members() == settled.workspace.pairs()
 
 
@@ -115,10 +115,10 @@ def test_an_archived_contact_in_no_segment_is_found_in_the_list_since_there_is_o
     settled.sync()
 
     assert removals_of(settled) == {contact_id: ("archived", False, None)}
-    assert (listed, settled.workspace.calls["deleted"]) == (1, 1)  # the second run knows where it is
+    assert (listed, settled.workspace.calls["deleted"]) == (1, 1)  # the second run does not need the list
 
 
-def test_a_feed_that_falls_silent_is_read_on_from_where_it_was_and_nobody_is_missed_meanwhile(
+def test_a_feed_that_falls_silent_continues_at_its_cursor_and_no_removal_is_missed(
     settled: Settled,
 ) -> None:
     workspace = settled.workspace
@@ -149,7 +149,7 @@ def events(deployment: Settled) -> list[tuple[Any, ...]]:
     return deployment.query("select event_type, contact_id from intercom_raw.contact_activities order by id")
 
 
-def test_the_feed_is_read_on_from_its_cursor(settled: Settled) -> None:
+def test_the_feed_continues_at_its_cursor(settled: Settled) -> None:
     workspace = settled.workspace
     for _ in range(160):
         workspace.sign_up()
@@ -163,30 +163,30 @@ def test_the_feed_is_read_on_from_its_cursor(settled: Settled) -> None:
     assert len(events(settled)) == len(set(events(settled))) == 161
 
 
-def test_a_contact_told_to_be_deleted_whom_search_still_finds_is_gone_only_when_it_does_not(
+def test_a_contact_reported_deleted_is_removed_only_when_search_does_not_find_it(
     settled: Settled,
 ) -> None:
     workspace = settled.workspace
-    seen_in_a_segment, found_by_name = settled.crowd[:2]
+    seen_in_a_segment, found_by_id = settled.crowd[:2]
     workspace.update(seen_in_a_segment, name="Not deleted at all")
-    for contact_id in (seen_in_a_segment, found_by_name):
+    for contact_id in (seen_in_a_segment, found_by_id):
         workspace.feed.add("contact.deleted", workspace.contacts[contact_id], workspace.now())
 
     settled.sync()
     at_first = settled.changes(), log_of_removals(settled)
-    workspace.archive(found_by_name)  # search forgets the contact, and the feed says nothing new
+    workspace.archive(found_by_id)  # search does not find the contact any more, and the feed reports nothing new
     settled.sync()
 
     assert at_first == (set(), [])
-    assert log_of_removals(settled) == [(found_by_name, "deleted")]
+    assert log_of_removals(settled) == [(found_by_id, "deleted")]
     assert settled.members() == workspace.pairs()
 
 
-def test_a_contact_gone_while_a_segment_is_incomplete_leaves_that_one_in_the_next_run(settled: Settled) -> None:
+def test_a_contact_removed_while_a_segment_is_incomplete_leaves_it_in_the_next_run(settled: Settled) -> None:
     workspace, crowd = settled.workspace, settled.segments["Crowd"]
-    gone = settled.crowd[0]
-    others = segments_of(settled, gone) - {"Crowd"}
-    workspace.delete(gone)
+    removed = settled.crowd[0]
+    others = segments_of(settled, removed) - {"Crowd"}
+    workspace.delete(removed)
     for contact_id in settled.crowd[1:8]:
         workspace.update(contact_id, name="Changed")
     workspace.faults.half_page(crowd, times=None)
@@ -197,16 +197,16 @@ def test_a_contact_gone_while_a_segment_is_incomplete_leaves_that_one_in_the_nex
     second = settled.sync()
 
     assert (first.exit_code, second.exit_code) == (ExitCode.INCOMPLETE, ExitCode.DONE)
-    assert at_first == {(name, gone, False, "removal") for name in others}
+    assert at_first == {(name, removed, False, "removal") for name in others}
     assert settled.scans() == every_segment(UNREAD, Crowd=SWEPT)
-    assert crowd_spells(settled) == {(gone, "baseline", "contact_deleted", None)}
-    assert log_of_removals(settled) == [(gone, "deleted")]
+    assert crowd_spells(settled) == {(removed, "baseline", "contact_deleted", None)}
+    assert log_of_removals(settled) == [(removed, "deleted")]
 
 
-def test_of_many_who_vanished_some_are_unknown_until_a_later_run_has_asked_for_them(settled: Settled) -> None:
-    settled.settings.api_version = "2.16"  # no feed and no list: each has to be asked for
-    gone = settled.people[60:220]
-    for contact_id in gone:
+def test_of_many_removed_contacts_some_are_unknown_until_a_later_run_explains_them(settled: Settled) -> None:
+    settled.settings.api_version = "2.16"  # no feed and no list: contacts are looked up one by one
+    removed = settled.people[60:220]
+    for contact_id in removed:
         settled.workspace.delete(contact_id)
 
     settled.sync(accept_shrink=True)
@@ -248,7 +248,7 @@ def test_a_merge_into_a_contact_that_is_merged_later_leads_to_the_one_that_is_th
     assert removals_of(settled) == dict.fromkeys((first, second), ("merged", True, last))
 
 
-def test_a_feed_that_does_not_know_its_cursor_any_more_is_read_from_its_beginning(settled: Settled) -> None:
+def test_a_feed_that_does_not_know_its_cursor_any_more_is_read_from_the_start(settled: Settled) -> None:
     settled.workspace.sign_up()
     settled.sync()
     settled.workspace.feed = Feed()

@@ -1,4 +1,4 @@
-"""Segments in and out: what is left out is unobserved, and what comes back is honest about the time between."""
+"""Excluded segments are unobserved, and a segment that comes back records moves between its two sweeps."""
 
 from collections.abc import Callable
 from random import Random
@@ -57,7 +57,7 @@ def spells_of(deployment: Deployment, segment_id: str) -> list[tuple[Any, ...]]:
 
 
 def members(deployment: Deployment, *excluded: str) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """The members of the segments that are not excluded, as the warehouse has them and as they are."""
+    """Members of segments that are not excluded: those in the warehouse and the true ones."""
     found, true = deployment.members(), deployment.workspace.pairs()
     return tuple({pair for pair in pairs if pair[0] not in excluded} for pairs in (found, true))  # type: ignore[return-value]
 
@@ -85,7 +85,7 @@ def test_a_segment_excluded_from_the_first_sync_on_has_a_definition_and_no_histo
     ]
 
 
-def test_no_search_is_asked_about_an_excluded_segment(deployment: Deployment) -> None:
+def test_no_search_reads_an_excluded_segment(deployment: Deployment) -> None:
     excluded = list(deployment.workspace.segments)
     deployment.settings.exclude_segments = excluded[:-1]
 
@@ -96,12 +96,12 @@ def test_no_search_is_asked_about_an_excluded_segment(deployment: Deployment) ->
 
 
 def test_nothing_changes_in_a_segment_that_is_excluded_later(settled: Settled) -> None:
-    crowd, leaver, gone = settled.segments["Crowd"], *settled.crowd[:2]
+    crowd, leaver, removed = settled.segments["Crowd"], *settled.crowd[:2]
     before = {pair for pair in settled.members() if pair[0] == crowd}
     settled.settings.exclude_segments = ["crowd"]
     settled.workspace.untag(leaver, "crowd")
     settled.workspace.tag(settled.people[100], "crowd")
-    settled.workspace.delete(gone)
+    settled.workspace.delete(removed)
 
     outcome = settled.sync()
     found, true = members(settled, crowd)
@@ -114,15 +114,15 @@ def test_nothing_changes_in_a_segment_that_is_excluded_later(settled: Settled) -
     assert outcome.warnings == ()
 
 
-def test_who_moved_while_a_segment_was_excluded_did_so_between_its_two_sweeps(settled: Settled) -> None:
-    crowd, leaver, gone, joiner = settled.segments["Crowd"], *settled.crowd[:2], settled.people[100]
+def test_moves_while_a_segment_was_excluded_lie_between_its_two_sweeps(settled: Settled) -> None:
+    crowd, leaver, removed, joiner = settled.segments["Crowd"], *settled.crowd[:2], settled.people[100]
     ((swept_from,),) = settled.query(
         "select started_at from intercom_raw.segment_scans where segment_id = ? and status = 'complete'", crowd
     )
     settled.settings.exclude_segments = ["Crowd"]
     settled.workspace.untag(leaver, "crowd")
     settled.workspace.tag(joiner, "crowd")
-    settled.workspace.delete(gone)
+    settled.workspace.delete(removed)
     for _ in range(2):
         settled.sync()
         settled.workspace.advance(hours=1)
@@ -137,7 +137,7 @@ def test_who_moved_while_a_segment_was_excluded_did_so_between_its_two_sweeps(se
     assert scan_of(settled, "Crowd") == ("sweep", "complete")
     assert spells[joiner] == (swept_from, swept_at, None, None, None)
     assert spells[leaver][2:] == (swept_from, swept_at, "left")
-    assert spells[gone][2:] == (swept_from, swept_at, "contact_deleted")
+    assert spells[removed][2:] == (swept_from, swept_at, "contact_deleted")
     assert settled.members() == settled.workspace.pairs()
     assert outcome.exit_code == ExitCode.DONE
 
@@ -176,7 +176,7 @@ def test_an_excluded_segment_that_is_deleted_closes_nothing(settled: Settled, en
     assert settled.members() == settled.workspace.pairs()
 
 
-def test_a_lost_scan_is_told_though_another_segment_was_never_read(deployment: Deployment) -> None:
+def test_a_lost_scan_is_reported_though_another_segment_was_never_read(deployment: Deployment) -> None:
     excluded, lost, *_ = deployment.workspace.segments
     deployment.settings.exclude_segments = [excluded]
     deployment.sync()
@@ -191,28 +191,28 @@ def test_a_lost_scan_is_told_though_another_segment_was_never_read(deployment: D
     assert fault.example["segment_id"] == lost
 
 
-def test_an_entry_that_matches_no_segment_is_told_and_no_error(settled: Settled) -> None:
+def test_an_entry_that_matches_no_segment_is_a_note_and_not_an_error(settled: Settled) -> None:
     settled.settings.include_segments, settled.settings.exclude_segments = ["Crowd", "Crwod"], ["Payers"]
 
     outcome = settled.sync()
 
     assert outcome.exit_code == ExitCode.DONE
     assert outcome.notes == (
-        "include_segments names 'Crwod', but no segment has that id or is called so.",
-        "exclude_segments names 'Payers', but no segment has that id or is called so.",
+        "include_segments names 'Crwod', but no segment has that id or name.",
+        "exclude_segments names 'Payers', but no segment has that id or name.",
     )
     assert {name for name, scan in settled.scans().items() if scan[1] != "excluded"} == {"Crowd"}
 
 
-def test_contact_by_contact_a_segment_that_comes_back_has_everybody_asked(settled: Settled) -> None:
-    crowd, leaver, gone, joiner = settled.segments["Crowd"], *settled.crowd[:2], settled.people[100]
+def test_contact_by_contact_a_segment_that_comes_back_needs_all_contacts(settled: Settled) -> None:
+    crowd, leaver, removed, joiner = settled.segments["Crowd"], *settled.crowd[:2], settled.people[100]
     settled.workspace.refuses.add("segment_id")
     settled.sync()
     settled.settings.exclude_segments = ["Crowd"]
     settled.workspace.advance(hours=1)
     settled.workspace.untag(leaver, "crowd")
     settled.workspace.tag(joiner, "crowd")
-    settled.workspace.delete(gone)
+    settled.workspace.delete(removed)
     settled.workspace.advance(hours=1)
     outcome = settled.sync()
     excluded = [row for row in spells_of(settled, crowd) if row[4]]
@@ -228,7 +228,7 @@ def test_contact_by_contact_a_segment_that_comes_back_has_everybody_asked(settle
     assert scan_of(settled, "Crowd") == ("per_contact", "complete")
     assert {(row[0], row[5]) for row in spells_of(settled, crowd) if row[4]} == {
         (leaver, "left"),
-        (gone, "contact_deleted"),
+        (removed, "contact_deleted"),
     }
     assert settled.members() == settled.workspace.pairs()
 
@@ -278,7 +278,7 @@ def test_a_first_load_in_parts_leaves_excluded_segments_out(
     )
 
     assert outcome.exit_code == ExitCode.DONE
-    assert outcome.notes == ("exclude_segments names 'nonsense', but no segment has that id or is called so.",)
+    assert outcome.notes == ("exclude_segments names 'nonsense', but no segment has that id or name.",)
     assert found == true
     assert {pair[0] for pair in deployment.members()}.isdisjoint(excluded)
     assert set(statuses) == {(segment_id, "excluded") for segment_id in excluded}
@@ -309,7 +309,7 @@ def test_verify_does_not_compare_what_is_excluded(settled: Settled) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_whatever_is_excluded_meanwhile_the_rest_is_true_and_in_the_end_all_is(
+def test_with_any_segments_excluded_the_others_are_true_and_in_the_end_all_are(
     deployment: Deployment, seed: int
 ) -> None:
     draw, ids = Random(seed), list(deployment.workspace.segments)

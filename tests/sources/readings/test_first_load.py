@@ -1,4 +1,4 @@
-"""The first load of a workspace that takes more than a hundred calls: kept as it is read, on from where it stopped."""
+"""First loads that take more than a hundred calls: saved as they are read, continued where they stopped."""
 
 from collections.abc import Callable
 from math import ceil
@@ -16,9 +16,9 @@ from ...support.deployments import Deployment, settled_workspace
 from ...support.first_loads import CutOffAfter, contacts, large_deployment, true_contacts
 
 CALLS_BESIDE_PAGES = 12
-"""Me, the newest contact and the segments, twice: to begin with and in the run that follows; and what changed."""
+"""Me, newest contact and segments, twice: at the start and in the run that follows; and changed contacts."""
 LOST = 12
-"""Calls of a part and of what is begun, those that begin an attempt included, where a load takes as few as here."""
+"""Calls of a part, of unfinished reads, and at the start of an attempt, in a load of this size."""
 
 
 def pages(workspace: Workspace) -> int:
@@ -48,7 +48,7 @@ def test_a_large_first_load_is_one_package_and_reads_every_page_once(
     assert contacts(deployment) == true_contacts(deployment.workspace)
 
 
-def test_nothing_is_left_on_the_shelf_of_a_first_load(make_deployment: Callable[..., Deployment]) -> None:
+def test_no_parts_are_left_after_a_first_load(make_deployment: Callable[..., Deployment]) -> None:
     deployment = large_deployment(make_deployment)
 
     deployment.sync()
@@ -77,7 +77,7 @@ def test_a_first_load_cut_off_reads_again_no_more_than_what_was_not_complete(
 @pytest.mark.parametrize(
     ("version", "cuts"), [("Preview", [30]), ("2.16", [60, 40])], ids=["between contacts", "between segments, twice"]
 )
-def test_a_first_load_cut_off_goes_on_where_it_stopped_and_equals_a_workspace_that_changed_meanwhile(
+def test_a_first_load_cut_off_continues_where_it_stopped_and_equals_a_workspace_that_changed(
     make_deployment: Callable[..., Deployment], version: str, cuts: list[int]
 ) -> None:
     deployment = large_deployment(make_deployment)
@@ -95,20 +95,20 @@ def test_a_first_load_cut_off_goes_on_where_it_stopped_and_equals_a_workspace_th
     deployment.sync()
 
     lag = 901 if version == "Preview" else 901 + 86_400
-    assert cursors == [newest - lag] * len(cuts)  # of the first attempt: what was updated since is read in the end
+    assert cursors == [newest - lag] * len(cuts)  # of the first attempt: later updates are read at the end
     assert deployment.members() == workspace.pairs()
     assert contacts(deployment) == true_contacts(workspace)
 
 
 def progress_cursor(deployment: Deployment) -> int:
-    """Where the run after a first load reads on, as that keeps it."""
+    """The cursor that the first load saved for the run after it."""
     cursor = part_store_of(deployment.warehouse.pipeline(deployment.name)).parts[-1].stage.cursor
     assert cursor is not None
     return cursor
 
 
 def change_something(workspace: Workspace, number: int) -> None:
-    """What may happen between two attempts, to contacts and segments that are loaded and to others."""
+    """Changes contacts and segments that are loaded, and others."""
     by_age = sorted(workspace.contacts.values(), key=lambda contact: contact.attributes["created_at"] or 0)
     first, undated, youngest = (by_age[place + 10 * number].id for place in (100, 0, -100))
     for contact_id in (first, undated, youngest):

@@ -1,4 +1,4 @@
-"""Promises about API versions: whichever date rule Intercom's search follows, the warehouse equals the workspace."""
+"""API versions: with either date rule of Intercom's search the warehouse equals the workspace."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,15 +19,13 @@ STEP = timedelta(hours=4)
 SECOND = timedelta(seconds=1)
 
 
-def risky_moments(begin: datetime, end: datetime, timezone: str, change: datetime) -> Iterator[datetime]:
-    """Moments of a window at which a rule about days could go wrong, in order."""
+def risky_times(begin: datetime, end: datetime, timezone: str, change: datetime) -> Iterator[datetime]:
+    """Times of a window at which a rule about days could fail, in order."""
     local = begin.astimezone(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
     midnights = [local + timedelta(days=days) for days in (0, 1, 2)]
     midnights += [begin.replace(hour=0, minute=0, second=0) + timedelta(days=days) for days in (0, 1)]
-    around = {
-        moment.astimezone(UTC) + late for moment in (*midnights, change) for late in (-SECOND, 0 * SECOND, SECOND)
-    }
-    yield from sorted(moment for moment in around | {begin + STEP / 3, begin + STEP / 2} if begin < moment <= end)
+    around = {time.astimezone(UTC) + late for time in (*midnights, change) for late in (-SECOND, 0 * SECOND, SECOND)}
+    yield from sorted(time for time in around | {begin + STEP / 3, begin + STEP / 2} if begin < time <= end)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +50,9 @@ def test_six_syncs_four_hours_apart_equal_the_workspace_each_time(
 
     for step in range(6):
         begin, end = workspace.now(), change + (step - 2) * STEP
-        for moment in risky_moments(begin, end, timezone, change):
-            workspace.advance(seconds=(moment - workspace.now()).total_seconds())
-            workspace.update(next(people), name=f"at {moment:%H:%M:%S}")
+        for time in risky_times(begin, end, timezone, change):
+            workspace.advance(seconds=(time - workspace.now()).total_seconds())
+            workspace.update(next(people), name=f"at {time:%H:%M:%S}")
             workspace.sign_up()
         workspace.advance(seconds=(end - workspace.now()).total_seconds())
         outcome = deployment.sync()

@@ -1,4 +1,4 @@
-"""Large searches cut into windows of creation time: nobody is lost, few calls are added, and calls go out at once."""
+"""Large searches cut into windows of creation time: no contact is lost, few calls are added, and calls run at once."""
 
 import asyncio
 from collections import Counter
@@ -50,7 +50,7 @@ CONTACTS = 4_000
 
 
 class MostAtOnce(httpx.AsyncBaseTransport):
-    """Counts the calls under way, each of which takes a moment."""
+    """Counts the calls under way; each takes one turn of the event loop."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.inner, self.now, self.most = inner, 0, 0
@@ -78,7 +78,7 @@ def settled(timezone: str) -> Workspace:
 
 
 class Reading:
-    """Reads a query by windows of ten pages."""
+    """Reads a query in windows of ten pages."""
 
     def __init__(self, workspace: Workspace, name: str = "Preview", timezone: str | None = None) -> None:
         self.workspace = workspace
@@ -86,7 +86,7 @@ class Reading:
         self.line = MostAtOnce(in_process(create_app(workspace, limit=NO_QUOTA)))
         self.seen: Counter[str] = Counter()
         self.pages = 0
-        self.meanwhile: Callable[[], None] = lambda: None
+        self.after_page: Callable[[], None] = lambda: None
         self.unread: list[Span] = [EVERYTHING]
 
     def read(self, query: JSON, *, size: int | None = 10, stop_after: int | None = None) -> set[str]:
@@ -107,7 +107,7 @@ class Reading:
                 raise ConnectionAbortedError
             self.pages += 1
             self.seen.update(contact.id for contact in page.data)
-            self.meanwhile()
+            self.after_page()
 
         windows = Windows(
             client,
@@ -127,7 +127,7 @@ class Reading:
 
 @pytest.mark.parametrize("name", VERSIONS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_windows_show_everybody(shape: str, name: str) -> None:
+def test_windows_show_all_contacts(shape: str, name: str) -> None:
     reading = Reading(workspace_of(shape), name)
 
     seen = reading.read(everyone())
@@ -143,7 +143,7 @@ def test_windows_cost_few_calls_more_and_go_out_at_once(name: str) -> None:
 
     assert reading.pages <= ceil(CONTACTS / 150) * 1.2
     assert reading.line.most >= 3
-    assert sum(reading.seen.values()) <= CONTACTS + 2 * 150  # the first page and the last one may be shown again
+    assert sum(reading.seen.values()) <= CONTACTS + 2 * 150  # the first page and the last one may come twice
 
 
 @pytest.mark.parametrize("shape", ["nine tenths in three seconds", "all in one second", "far outliers"])
@@ -164,7 +164,7 @@ def test_a_read_of_hardly_more_than_a_window_follows_one_cursor() -> None:
 
 
 @pytest.mark.parametrize("name", VERSIONS)
-def test_windows_of_a_segment_and_of_those_who_changed_show_those_only(name: str) -> None:
+def test_windows_of_a_segment_and_of_changed_contacts_show_no_others(name: str) -> None:
     workspace = workspace_of("evenly over two years")
     (segment_id,) = workspace.segments
     dates = Dates(version(name), workspace.timezone)
@@ -180,9 +180,9 @@ def test_windows_of_a_segment_and_of_those_who_changed_show_those_only(name: str
     assert late <= changed < members
 
 
-@pytest.mark.parametrize("told", ["UTC", "Asia/Kolkata", "Pacific/Auckland"])
-def test_days_of_another_timezone_than_told_lose_nobody(told: str) -> None:
-    reading = Reading(workspace_of("evenly over two years"), "2.14", told)
+@pytest.mark.parametrize("timezone", ["UTC", "Asia/Kolkata", "Pacific/Auckland"])
+def test_days_of_another_timezone_lose_no_contact(timezone: str) -> None:
+    reading = Reading(workspace_of("evenly over two years"), "2.14", timezone)
 
     seen = reading.read(everyone())
 
@@ -199,19 +199,19 @@ def test_more_contacts_without_a_date_than_a_page_holds_are_all_shown() -> None:
     assert seen == set(workspace.contacts)
 
 
-def test_who_is_there_all_the_time_is_shown_though_others_come_and_go() -> None:
+def test_contacts_there_all_the_time_are_shown_while_others_come_and_go() -> None:
     workspace, random = workspace_of("evenly over two years"), Random(1)
     reading = Reading(workspace)
     steady = set(random.sample(sorted(workspace.contacts), CONTACTS // 2))
     others = sorted(workspace.contacts.keys() - steady)
 
-    def meanwhile() -> None:
+    def change_workspace() -> None:
         for _ in range(10):
             workspace.delete(others.pop(random.randrange(len(others))))
             workspace.update(others[random.randrange(len(others))], name="Moved")
             workspace.sign_up(created_at=NOW - random.randrange(730 * DAY))
 
-    reading.meanwhile = meanwhile
+    reading.after_page = change_workspace
     seen = reading.read(everyone())
 
     assert steady <= seen
@@ -219,7 +219,7 @@ def test_who_is_there_all_the_time_is_shown_though_others_come_and_go() -> None:
 
 @pytest.mark.parametrize("name", VERSIONS)
 @pytest.mark.parametrize("shape", ["evenly over two years", "far outliers", "nine tenths in three seconds"])
-def test_a_reading_that_stopped_goes_on_where_it_was(shape: str, name: str) -> None:
+def test_a_read_that_stopped_continues_where_it_was(shape: str, name: str) -> None:
     reading = Reading(workspace_of(shape), name)
     for stop in (2, 9, 17):
         with pytest.raises(ExceptionGroup):
@@ -235,33 +235,33 @@ def test_windows_are_as_many_as_calls_may_be_under_way_but_neither_tiny_nor_endl
     assert [window_pages(pages, 24) for pages in (100, 480, 100_000)] == [10, 20, 40]
 
 
-async def begun_one_after_the_other(pages: list[int]) -> list[int]:
-    """How many pages were still to come in all when each of some reads began, which end in the same order."""
-    outstanding: list[int] = []
+async def expected_pages_at_start(pages: list[int]) -> list[int]:
+    """Starts reads, which end in the same order. Returns the pages that all others expected at each start."""
+    expected: list[int] = []
     async with Intercom("http://sandbox", "sandbox-token") as client:
         slots = ReadSlots(client, Dates(version("Preview"), "UTC"), Tally())
 
         async def read(number: int) -> None:
-            async with slots.begun(number * 150) as begun:
-                outstanding.append(sum(one.pages_left for one in under_way))
-                under_way.append(begun)
-                while begun.pages_left:
+            async with slots.reserve(number * 150) as member_read:
+                expected.append(sum(one.pages_left for one in under_way))
+                under_way.append(member_read)
+                while member_read.pages_left:
                     await asyncio.sleep(0)
-                    begun.pages_left -= 1
+                    member_read.pages_left -= 1
                     slots.release(1)
-                under_way.remove(begun)
+                under_way.remove(member_read)
 
         under_way: list[MemberRead] = []
         async with asyncio.TaskGroup() as group:
             for number in pages:
                 group.create_task(read(number))
-    return outstanding
+    return expected
 
 
 def test_reads_begin_only_while_few_enough_pages_are_still_to_come() -> None:
     most = WINDOW_PAGES * LANES
 
-    outstanding = asyncio.run(begun_one_after_the_other([2 * most, most // 2, most // 2, most // 2, 1]))
+    expected = asyncio.run(expected_pages_at_start([2 * most, most // 2, most // 2, most // 2, 1]))
 
-    assert outstanding[0] == 0
-    assert all(most // 4 < pages < most for pages in outstanding[1:])
+    assert expected[0] == 0
+    assert all(most // 4 < pages < most for pages in expected[1:])

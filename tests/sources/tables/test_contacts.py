@@ -1,4 +1,4 @@
-"""Promises about single records and pages: nothing Intercom may send is lost, and no oddity ends a run."""
+"""Single records and pages: no value that Intercom may send is lost, and no odd value ends a run."""
 
 import json
 from typing import Any
@@ -8,16 +8,15 @@ import pytest
 from msgspec import Raw, ValidationError
 
 from sources.intercom.api import Page, Unreadable, is_too_old, version
-from sources.intercom.api.client import decode
+from sources.intercom.api.responses import decode
 from sources.intercom.api.versions import DAY_VERSIONS
 from sources.intercom.search import next_cursor, updated_after
-from sources.intercom.tables import Fields, KnownFields, read_contact
+from sources.intercom.tables import Fields, KnownFields, Privacy, read_contact
 from sources.intercom.tables.contacts import contacts_table
-from sources.intercom.tables.privacy import KEEPS_ALL
 
 
 def row(**sent: Any) -> dict[str, Any]:
-    """The raw row of a contact, but for nulls."""
+    """The raw row of a contact, without nulls."""
     text = json.dumps({"type": "contact", "id": "c1", **sent}).encode()
     page: Page[Raw] = decode(b'{"data": [%b], "total_count": 1}' % text, Page[Raw])
     (loaded,) = contacts_table("w", [read_contact(bytes(page.data[0]))]).to_pylist()
@@ -50,7 +49,7 @@ def row(**sent: Any) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_whatever_a_field_holds_is_kept_somewhere(sent: dict[str, Any], kept: dict[str, Any]) -> None:
+def test_every_value_of_a_field_is_kept(sent: dict[str, Any], kept: dict[str, Any]) -> None:
     assert row(**sent) == {"workspace_id": "w", "id": "c1", **kept}
 
 
@@ -65,47 +64,47 @@ def test_a_contact_without_an_id_cannot_be_read() -> None:
         read_contact(b'{"name": "nobody"}')
 
 
-def known_after(*contacts: dict[str, Any], known: KnownFields | None = None) -> tuple[list[str], KnownFields]:
-    fields = Fields(known, KEEPS_ALL)
+def drift_and_fields(*contacts: dict[str, Any], known: KnownFields | None = None) -> tuple[list[str], KnownFields]:
+    fields = Fields(known, Privacy())
     read = [read_contact(json.dumps({"id": "c1", **sent}).encode()) for sent in contacts]
     fields.table("w", read)
     return list(fields.changes()), fields.known()
 
 
-def test_a_new_field_is_told_once() -> None:
-    news, known = known_after({"name": "Ann"}, {"name": "Bob", "shoe_size": 41})
-    again, _ = known_after({"name": "Cyd", "shoe_size": 38}, known=known)
+def test_a_new_field_is_reported_once() -> None:
+    drift, known = drift_and_fields({"name": "Ann"}, {"name": "Bob", "shoe_size": 41})
+    again, _ = drift_and_fields({"name": "Cyd", "shoe_size": 38}, known=known)
 
-    assert news == ["contacts are sent with a new field, shoe_size: it is kept in _extra"]
+    assert drift == ["contacts are sent with a new field, shoe_size: it is kept in _extra"]
     assert again == []
 
 
 @pytest.mark.parametrize("now", [{"phone": "1"}, {"phone": "1", "name": None}], ids=["removed", "nulled"])
 def test_a_field_that_all_had_is_missed_once_and_a_rare_one_is_not(now: dict[str, Any]) -> None:
-    _, known = known_after(*[{"name": "Ann", "phone": "1"}] * 99, {"name": "Bob", "phone": "1", "os": "Linux"})
-    news, later = known_after(*[now] * 5, known=known)
-    again, _ = known_after(*[now] * 5, known=later)
+    _, known = drift_and_fields(*[{"name": "Ann", "phone": "1"}] * 99, {"name": "Bob", "phone": "1", "os": "Linux"})
+    drift, later = drift_and_fields(*[now] * 5, known=known)
+    again, _ = drift_and_fields(*[now] * 5, known=later)
 
-    assert news == ["contacts have no name any more: it is missing or null in all 5 just read"]
+    assert drift == ["contacts have no name any more: it is missing or null in all 5 just read"]
     assert again == []
 
 
-def test_one_contact_without_a_usual_field_is_no_news() -> None:
-    _, known = known_after(*[{"name": "Ann"}] * 100)
+def test_one_contact_without_a_usual_field_is_not_reported() -> None:
+    _, known = drift_and_fields(*[{"name": "Ann"}] * 100)
 
-    assert known_after({"name": None}, known=known)[0] == []
+    assert drift_and_fields({"name": None}, known=known)[0] == []
 
 
-def test_a_run_that_reads_nobody_has_no_news() -> None:
+def test_a_run_that_reads_no_contacts_reports_no_drift() -> None:
     known: KnownFields = {"contacts": 9, "filled": {"name": 9}}
 
-    assert known_after(known=known) == ([], known)
+    assert drift_and_fields(known=known) == ([], known)
 
 
-def test_another_type_is_told_with_the_field_and_no_value() -> None:
-    news, _ = known_after({"browser": ["secret"]}, {"browser": ["secret"]})
+def test_another_type_is_reported_with_the_field_and_no_value() -> None:
+    drift, _ = drift_and_fields({"browser": ["secret"]}, {"browser": ["secret"]})
 
-    assert news == ["2 contacts have another type in browser than documented: null there, kept in _extra"]
+    assert drift == ["2 contacts have another type in browser than documented: null there, kept in _extra"]
 
 
 @pytest.mark.parametrize(
@@ -138,23 +137,23 @@ def test_a_next_page_that_cannot_be_followed_is_not_taken_for_the_end() -> None:
     "timezone", ["America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati", "UTC", "Nowhere/Else"]
 )
 @pytest.mark.parametrize(
-    "moment", ["2026-03-08T09:59:59Z", "2026-03-08T10:00:00Z", "2026-11-01T08:30:00Z", "2026-07-01T00:00:00Z"]
+    "time", ["2026-03-08T09:59:59Z", "2026-03-08T10:00:00Z", "2026-11-01T08:30:00Z", "2026-07-01T00:00:00Z"]
 )
-def test_under_the_day_rule_everything_after_the_cursor_is_asked_for(timezone: str, moment: str) -> None:
-    cursor = pendulum.parse(moment).int_timestamp  # type: ignore[union-attr]
+def test_under_the_day_rule_the_query_covers_everything_after_the_cursor(timezone: str, time: str) -> None:
+    cursor = pendulum.parse(time).int_timestamp  # type: ignore[union-attr]
     zone = "UTC" if timezone == "Nowhere/Else" else timezone
 
-    asked = updated_after(cursor, version("2.14"), timezone)["value"]
-    begins = pendulum.from_timestamp(asked, tz=zone).add(days=1).start_of("day").int_timestamp
+    bound = updated_after(cursor, version("2.14"), timezone)["value"]
+    begins = pendulum.from_timestamp(bound, tz=zone).add(days=1).start_of("day").int_timestamp
 
     assert begins <= cursor < begins + 86_400 + 3_600
 
 
-def test_under_the_exact_rule_the_cursor_itself_is_asked_for() -> None:
+def test_under_the_exact_rule_the_query_has_the_cursor_itself() -> None:
     assert updated_after(1_700_000_000, version("Unstable"), "UTC")["value"] == 1_700_000_000
 
 
-def test_a_version_not_known_yet_is_read_the_careful_way() -> None:
+def test_an_unknown_version_is_read_by_the_day_rule() -> None:
     assert not version("2.99").exact_times
     assert {version(name).exact_times for name in DAY_VERSIONS} == {False}
     assert [name for name in ("1.4", "2.0", "2.6", "2.7", "2.17", "Preview", "3.0") if is_too_old(name)] == [

@@ -1,4 +1,4 @@
-"""What is not to be kept is never written: columns left out or hashed, in runs that work and in runs that fail."""
+"""Excluded and hashed values are never written, in runs that succeed and in runs that fail."""
 
 import hashlib
 import hmac
@@ -18,7 +18,7 @@ from sandbox.api import create_app, serving
 from sandbox.world import Workspace
 from sources.intercom.tables import CONTACT_ACTIVITIES, Fields, Privacy, problems, read_contact, rows_table
 from sources.intercom.tables.contacts import contacts_table
-from sources.intercom.tables.privacy import COLUMNS, KEEPS_ALL, NEEDED
+from sources.intercom.tables.privacy import COLUMNS, NEEDED
 
 from ...support.deployments import NO_QUOTA, Deployment
 from ...support.first_loads import large_deployment
@@ -38,9 +38,9 @@ def json_hash(text: str) -> str:
 
 
 def row(privacy: Privacy, **sent: Any) -> dict[str, Any]:
-    """The raw row of a contact, but for nulls."""
+    """The raw row of a contact, without nulls."""
     table = contacts_table("w", [read_contact(json.dumps({"id": "c1", **sent}).encode())])
-    (loaded,) = privacy.veiled(table).to_pylist()
+    (loaded,) = privacy.redacted(table).to_pylist()
     return {name: value for name, value in loaded.items() if value is not None and name not in ("workspace_id", "id")}
 
 
@@ -105,16 +105,16 @@ def test_what_is_hashed_is_there_as_a_hash_of_its_text(name: str, sent: dict[str
 def test_a_number_too_large_to_be_read_is_hashed_as_it_was_sent() -> None:
     table = contacts_table("w", [read_contact(b'{"id": "c1", "location": {"lat": 1e400}}')])
 
-    (kept,) = hashing("location").veiled(table).to_pylist()
+    (kept,) = hashing("location").redacted(table).to_pylist()
 
     assert kept["location"] == json_hash('{"lat": 1e400}')
 
 
 def test_the_feed_of_activities_goes_by_the_rule_for_external_ids() -> None:
-    told = rows_table(CONTACT_ACTIVITIES, [{"workspace_id": "w", "id": "1", "contact_id": "c", "external_id": "Ann"}])
+    sent = rows_table(CONTACT_ACTIVITIES, [{"workspace_id": "w", "id": "1", "contact_id": "c", "external_id": "Ann"}])
 
-    (kept,) = hashing("external_id", "name").veiled(told).to_pylist()
-    (left,) = excluding("external_id").veiled(told).to_pylist()
+    (kept,) = hashing("external_id", "name").redacted(sent).to_pylist()
+    (left,) = excluding("external_id").redacted(sent).to_pylist()
 
     assert (kept["external_id"], kept["contact_id"]) == (hashed("Ann"), "c")
     assert left["external_id"] is None
@@ -123,14 +123,14 @@ def test_the_feed_of_activities_goes_by_the_rule_for_external_ids() -> None:
 def test_without_settings_a_table_stays_the_very_same() -> None:
     table = contacts_table("w", [read_contact(b'{"id": "c1", "name": "Ann"}')])
 
-    assert Privacy().veiled(table) is table
+    assert Privacy().redacted(table) is table
 
 
 def test_the_key_is_in_no_text_of_the_settings() -> None:
     assert KEY not in repr(hashing("email"))
 
 
-def test_what_is_hidden_is_no_news_of_fields(synced: Deployment) -> None:
+def test_hidden_columns_are_not_reported_as_missing_fields(synced: Deployment) -> None:
     hide_all(synced.settings)
     hiding = synced.sync(full=True)
     again = synced.sync(full=True)
@@ -152,7 +152,7 @@ def test_a_column_is_of_the_same_type_hidden_or_not(make_deployment: Callable[..
     assert deployment.query(columns) == before
 
 
-def test_hashed_people_can_be_told_apart_and_joined_with_their_activities(deployment: Deployment) -> None:
+def test_hashed_contacts_stay_distinct_and_join_with_their_activities(deployment: Deployment) -> None:
     deployment.settings.hash_columns, deployment.settings.hash_key = ["external_id", "email"], KEY
     deployment.sync()
     deployment.workspace.sign_up(external_id="Ann", email="Ann@Example.com")
@@ -168,7 +168,7 @@ LISTS = ("exclude_columns", "hash_columns")
 
 
 @pytest.mark.parametrize(
-    ("excluded", "hashed_ones", "key", "words"),
+    ("excluded", "hashed_ones", "key", "message"),
     [
         (["e-mail"], [], None, "'e-mail' cannot be"),
         ([], ["custom_attributes."], KEY, "'custom_attributes.' cannot be"),
@@ -182,11 +182,11 @@ LISTS = ("exclude_columns", "hash_columns")
         ([], ["email"], "fifteen letters", "at least 16 characters"),
     ],
 )
-def test_what_cannot_be_is_refused(excluded: list[str], hashed_ones: list[str], key: str | None, words: str) -> None:
-    (told,) = problems(excluded, hashed_ones, key)
+def test_what_cannot_be_is_refused(excluded: list[str], hashed_ones: list[str], key: str | None, message: str) -> None:
+    (problem,) = problems(excluded, hashed_ones, key)
 
-    assert words in told
-    assert key is None or key not in told
+    assert message in problem
+    assert key is None or key not in problem
 
 
 def test_everything_else_can_be_named() -> None:
@@ -201,7 +201,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
         yield Terminal(tmp_path / "data", workspace, url)
 
 
-def test_a_refused_setting_tells_what_can_be_named_and_not_the_key(terminal: Terminal) -> None:
+def test_the_message_for_a_refused_setting_lists_the_columns_and_not_the_key(terminal: Terminal) -> None:
     ended = terminal.run(
         "sync", SOURCES__INTERCOM__EXCLUDE_COLUMNS='["mail"]', SOURCES__INTERCOM__HASH_KEY="s3cret-key"
     )
@@ -213,7 +213,7 @@ def test_a_refused_setting_tells_what_can_be_named_and_not_the_key(terminal: Ter
 
 
 def breaks_normalizing(folder: Path) -> None:
-    """A file where a folder has to be."""
+    """Puts a file where a folder has to be."""
     place = folder / "pipelines" / "intercom" / "load" / "new"
     place.rmdir()
     place.write_text("")
@@ -231,7 +231,7 @@ def put_canaries(workspace: Workspace) -> None:
     for contact_id in sorted(workspace.contacts)[:20]:
         workspace.update(contact_id, **personal())
     workspace.update(max(workspace.contacts), email={"was": f"{CANARY}-email"}, browser=[f"{CANARY}-browser"])
-    workspace.sign_up(**personal())  # the feed tells of it, with its external id
+    workspace.sign_up(**personal())  # the activity feed reports it, with its external id
 
 
 @pytest.mark.parametrize("broken", BROKEN)
@@ -270,7 +270,7 @@ def test_canaries_are_found_where_nothing_is_hidden(deployment: Deployment) -> N
     }
 
 
-def test_what_waits_to_be_loaded_is_in_dlts_folder_until_it_is_loaded(deployment: Deployment) -> None:
+def test_pending_packages_are_in_dlts_folder_until_they_are_loaded(deployment: Deployment) -> None:
     put_canaries(deployment.workspace)
 
     with pytest.raises(Stop):
@@ -284,7 +284,7 @@ def test_what_waits_to_be_loaded_is_in_dlts_folder_until_it_is_loaded(deployment
 
 
 @pytest.mark.parametrize("is_hidden", [False, True])
-def test_a_first_load_that_is_cut_off_keeps_on_its_shelf_what_may_be_kept(
+def test_a_first_load_that_is_cut_off_saves_only_what_may_be_kept(
     make_deployment: Callable[..., Deployment], is_hidden: bool
 ) -> None:
     deployment = large_deployment(make_deployment)
@@ -299,16 +299,16 @@ def test_a_first_load_that_is_cut_off_keeps_on_its_shelf_what_may_be_kept(
     assert (shelves == set()) if is_hidden else ("/first_load/" in shelves)
 
 
-def test_files_are_for_their_owner_only_whoever_calls_and_whatever_they_were(synced: Deployment) -> None:
+def test_files_are_for_their_owner_only_with_any_earlier_mode(synced: Deployment) -> None:
     for path in synced.folder.rglob("*"):
         path.chmod(0o777 if path.is_dir() else 0o666)
-    (synced.folder / "somebody else's").write_text("left alone")
-    (synced.folder / "somebody else's").chmod(0o644)
+    (synced.folder / "another program's").write_text("left alone")
+    (synced.folder / "another program's").chmod(0o644)
 
     synced.sync()
 
     modes = {path.name: path.stat().st_mode & 0o077 for path in synced.folder.rglob("*")}
-    assert {name for name, mode in modes.items() if mode} == {"somebody else's"}
+    assert {name for name, mode in modes.items() if mode} == {"another program's"}
 
 
 def test_after_a_run_that_failed_files_are_for_their_owner_only(deployment: Deployment) -> None:
@@ -335,8 +335,8 @@ def test_outside_of_a_run_the_umask_is_the_callers(tmp_path: Path, umask: int) -
     assert (tmp_path / "theirs").stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_a_field_of_another_type_is_told_without_its_value() -> None:
-    fields = Fields(None, KEEPS_ALL)
+def test_a_field_of_another_type_is_reported_without_its_value() -> None:
+    fields = Fields(None, Privacy())
 
     fields.table("w", [read_contact(json.dumps({"id": "c1", "email": {"was": CANARY}}).encode())])
 
@@ -344,7 +344,7 @@ def test_a_field_of_another_type_is_told_without_its_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("privacy", "fate"),
+    ("privacy", "treatment"),
     [
         (excluding("email"), "left out"),
         (excluding("_extra"), "left out"),
@@ -353,12 +353,12 @@ def test_a_field_of_another_type_is_told_without_its_value() -> None:
         (hashing("name"), "kept in _extra"),
     ],
 )
-def test_what_became_of_a_value_of_another_type_is_told(privacy: Privacy, fate: str) -> None:
+def test_the_report_says_what_happened_to_a_value_of_another_type(privacy: Privacy, treatment: str) -> None:
     fields = Fields(None, privacy)
 
     fields.table("w", [read_contact(b'{"id": "c1", "email": ["odd"]}')])
 
-    assert list(fields.changes()) == [f"1 contacts have another type in email than documented: null there, {fate}"]
+    assert list(fields.changes()) == [f"1 contacts have another type in email than documented: null there, {treatment}"]
 
 
 def test_exit_code_of_a_run_with_all_hidden_is_zero(deployment: Deployment) -> None:

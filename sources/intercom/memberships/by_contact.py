@@ -1,0 +1,96 @@
+"""Reads memberships contact by contact, where search refuses `segment_id`: one call for each contact."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..api import Segment, each
+from .evidence import PendingScan, members_by_segment
+from .options import ContactChanges, RunContext
+from .plan import is_suspect
+from .scanner import Scanner
+
+
+@dataclass(frozen=True)
+class ReadByContact:
+    """The scans of all segments, the contact up to which the run has read, and how many contacts, in a sentence."""
+
+    scans: list[PendingScan]
+    asked_until: str | None
+    note: str
+
+
+async def read_by_contact(
+    context: RunContext, scanner: Scanner, changes: ContactChanges, changed: set[str]
+) -> ReadByContact:
+    """Reads the segments of contacts that changed and, within the budget, of others.
+
+    The others continue where the last run stopped, so that the contacts read longest ago come first.
+    """
+    contacts = await asyncio.to_thread(_active, context, changes)
+    scans = [_begin(context, scanner, segment) for segment in context.segments]
+    others, asked_until = _next(context, contacts - changed, context.options.limits.sweep_budget - len(changed))
+    requested = contacts if any(_was_unobserved(one) for one in scans) else changed | set(others)
+    known = members_by_segment(await asyncio.to_thread(context.memory.memberships, requested))
+    present = _members(await each(requested, context.client.segments_of))
+    for one in scans:
+        _compare(one, known.get(one.segment.id, set()), present.get(one.segment.id, set()))
+        if _was_unobserved(one):
+            await _add_removed(context, one)
+        _judge(scanner, one, is_whole=requested >= contacts)
+    note = (
+        "Intercom's search refuses to find contacts by segment, so the segments of each contact were read one by one: "
+        f"{len(requested):,} of {len(contacts):,} contacts in this run, those that changed first."
+    )
+    return ReadByContact(scans, asked_until, note)
+
+
+def _active(context: RunContext, changes: ContactChanges) -> set[str]:
+    return (context.memory.contacts() | changes.read.keys()) - (context.removed.keys() - changes.read.keys())
+
+
+def _begin(context: RunContext, scanner: Scanner, segment: Segment) -> PendingScan:
+    before = context.remembered.get(segment.id)
+    scan = scanner.begin(segment, before.members if before else 0, how="per_contact")
+    return PendingScan(segment, before, scan)
+
+
+def _was_unobserved(one: PendingScan) -> bool:
+    """Whether contacts may have joined or left unseen in the last run, so that all contacts have to be read."""
+    return one.before is not None and one.before.status in ("excluded", "incomplete")
+
+
+def _next(context: RunContext, others: set[str], calls: int) -> tuple[list[str], str | None]:
+    """The contacts that the budget allows, in the order of their ids and around, and where the next run continues."""
+    saved = context.saved
+    if context.is_whole or saved.first_load is not None:
+        return sorted(others), saved.asked_until
+    until = saved.asked_until or ""
+    next_ones = sorted(others, key=lambda contact_id: (contact_id <= until, contact_id))[: max(calls, 0)]
+    return next_ones, next_ones[-1] if next_ones else saved.asked_until
+
+
+def _members(segments: Mapping[str, set[str] | None]) -> dict[str, set[str]]:
+    """Members by segment, of segments by contact; a removed contact is in none."""
+    pairs = ((segment_id, contact_id) for contact_id, ids in segments.items() for segment_id in ids or ())
+    return members_by_segment(pairs)
+
+
+def _compare(one: PendingScan, known: set[str], present: set[str]) -> None:
+    one.scan.fetched = len(present)
+    one.scan.sighted, one.scan.joins, one.scan.leaves = present, present - known, known - present
+
+
+async def _add_removed(context: RunContext, one: PendingScan) -> None:
+    """Adds members whose removal was recorded while the segment was not observed: they are not read any more."""
+    members = await asyncio.to_thread(context.memory.members, one.segment.id)
+    one.scan.removed = (members & context.removed.keys()) - one.scan.sighted
+    one.scan.leaves |= one.scan.removed
+
+
+def _judge(scanner: Scanner, one: PendingScan, *, is_whole: bool) -> None:
+    """Complete only if all contacts were read; else Intercom's count decides, which nothing else can confirm."""
+    scan = one.scan
+    agrees = one.before is not None and not is_suspect(scan.count, one.before, scan.members)
+    scan.status = "complete" if is_whole else "confirmed" if agrees else "unconfirmed"
+    scanner.reject_collapse(scan, one.segment, one.before)
