@@ -17,8 +17,6 @@ from ...support.simulated_time import SimulatedTime
 
 LANES = 24
 QUOTA, CALLS = 200, 640
-A_MOMENT = 1e-6
-"""The shortest sleep, and the resolution of clocks: less may not change a float."""
 
 
 @dataclass

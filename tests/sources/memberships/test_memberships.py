@@ -100,9 +100,7 @@ def test_a_member_who_leaves_by_time_alone_makes_that_segment_swept_and_no_other
     assert settled.scans() == every_segment(UNREAD, Renewed=SWEPT)
     assert settled.changes() == {("Renewed", settled.people[62], False, "sweep")}
     assert settled.members() == settled.workspace.pairs()
-    assert (
-        outcome.api_calls == CALLS_OF_ANY_RUN + 4
-    )  # count, sweep, a lookup in the segment and in the workspace
+    assert outcome.api_calls == CALLS_OF_ANY_RUN + 4  # count, sweep, a lookup in the segment and in the workspace
 
 
 def test_one_who_leaves_and_one_who_enters_by_time_alone_are_missed_until_the_next_sweep(settled: Settled) -> None:
