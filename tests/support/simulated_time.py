@@ -4,7 +4,8 @@ import asyncio
 import selectors
 from typing import Any
 
-from ..sources.api.test_rate_limit import A_MOMENT
+SHORTEST_SLEEP_SECONDS = 1e-6
+"""Clocks are read as finely as this: less, added to a float, may not move it."""
 
 
 class Instantly(selectors.DefaultSelector):
@@ -15,7 +16,7 @@ class Instantly(selectors.DefaultSelector):
         self.passed = began_at
 
     def select(self, timeout: float | None = None) -> Any:
-        self.passed += max(timeout, A_MOMENT) if timeout else 0
+        self.passed += max(timeout, SHORTEST_SLEEP_SECONDS) if timeout else 0
         return super().select(0)
 
 

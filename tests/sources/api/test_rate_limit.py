@@ -17,8 +17,6 @@ from ...support.simulated_time import SimulatedTime
 
 LANES = 24
 QUOTA, CALLS = 200, 640
-A_MOMENT = 1e-6
-"""The shortest sleep, and as finely as a clock is read: less, added to a float, may not move it."""
 
 
 @dataclass
