@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
 from sandbox.api import create_app
-from sandbox.world import VERSIONS, Following, Workspace, make_odd
+from sandbox.world import VERSIONS, NextPageStyle, Workspace, add_odd_contacts
 
 DESCRIPTIONS = Path(__file__).parents[3] / "shared" / "intercom-openapi"
 # The first and the last of all, and one of each kind between. 2.17 has no description.
@@ -192,7 +192,7 @@ async def ask(workspace: Workspace, version: str, questions: list[Question], *, 
 
 def a_workspace() -> tuple[Workspace, Cast]:
     workspace = Workspace(contacts=300, segments=25, start=datetime(2026, 3, 1, 12, tzinfo=UTC))
-    make_odd(workspace, crowd=5)
+    add_odd_contacts(workspace, crowd=5)
     contact, archived = list(workspace.contacts)[:2]
     lead, user = workspace.sign_up(role="lead"), workspace.sign_up()
     workspace.merge(lead, contact)
@@ -205,9 +205,9 @@ def a_workspace() -> tuple[Workspace, Cast]:
 def every_answer(version: str) -> list[Answer]:
     workspace, cast = a_workspace()
     questions = [*things(cast), *refusals(cast)]
-    if VERSIONS[version].tells_of_merges:
+    if VERSIONS[version].reports_merges:
         questions += only_from_2_16_on(cast)
-    if VERSIONS[version].tells_of_removals:
+    if VERSIONS[version].reports_removals:
         questions += only_where_removals_are_told(cast)
     answers = asyncio.run(ask(workspace, version, questions))
     workspace.faults.status(500)
@@ -303,9 +303,9 @@ def test_every_answer_is_as_described_except_where_the_description_errs(version:
 
 @pytest.mark.parametrize("version", DESCRIBED)
 @pytest.mark.parametrize(("following", "told"), [("null", None), ("object", {"page": 2, "starting_after": None})])
-def test_every_end_of_the_pages_is_as_described(version: str, following: Following, told: Any) -> None:
+def test_every_end_of_the_pages_is_as_described(version: str, following: NextPageStyle, told: Any) -> None:
     workspace, _ = a_workspace()
-    workspace.odd_pages_next = following
+    workspace.next_page_style = following
 
     answers = asyncio.run(ask(workspace, version, [a_search(NOBODY)]))
 

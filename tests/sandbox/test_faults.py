@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from sandbox.api import create_app, in_process, serving
-from sandbox.world import Dropped, Faults, Workspace
-from sandbox.world.faults import ALL, Kind
+from sandbox.faults import ALL_KINDS, ConnectionDropped, Faults, Kind
+from sandbox.world import Workspace
 from sources.intercom.api import ContactId, Intercom, Pacer, Page, Retries, version
 from sources.intercom.search import Dates, ReadSlots, Tally, everyone, members_of
 from sources.intercom.search.pages import pages
@@ -184,7 +184,7 @@ def test_a_short_answer_is_good_http_and_broken_json(asking: Any) -> None:
 
 def test_a_slow_answer_is_a_good_one(asking: Any) -> None:
     workspace = standing()
-    workspace.faults.at_calls({1: "slow"}, late_seconds=LATE_SECONDS)
+    workspace.faults.at_calls({1: "slow"}, delay_seconds=LATE_SECONDS)
 
     with asking(workspace) as ask:
         started = time.monotonic()
@@ -198,7 +198,7 @@ def test_a_slow_answer_is_a_good_one(asking: Any) -> None:
 
 def test_who_does_not_wait_for_a_slow_answer_has_a_timeout(asking: Any) -> None:
     workspace = standing()
-    workspace.faults.at_calls({1: "slow"}, late_seconds=2 * LATE_SECONDS)
+    workspace.faults.at_calls({1: "slow"}, delay_seconds=2 * LATE_SECONDS)
 
     with asking(workspace) as ask:
         assert said(ask, timeout=LATE_SECONDS) == "ReadTimeout"
@@ -206,13 +206,13 @@ def test_who_does_not_wait_for_a_slow_answer_has_a_timeout(asking: Any) -> None:
 
 def test_no_fault_is_a_word_in_the_servers_log(capfd: pytest.CaptureFixture[str]) -> None:
     workspace = standing()
-    workspace.faults.at_calls(dict(enumerate(ALL, start=1)), late_seconds=0)
+    workspace.faults.at_calls(dict(enumerate(ALL_KINDS, start=1)), delay_seconds=0)
 
     with asking_served(workspace) as ask:
-        for _ in ALL:
+        for _ in ALL_KINDS:
             said(ask)
 
-    assert workspace.faults.spoilt == Counter({str(kind): 1 for kind in ALL})
+    assert workspace.faults.injected == Counter({str(kind): 1 for kind in ALL_KINDS})
     assert capfd.readouterr() == ("", "")
 
 
@@ -224,7 +224,7 @@ def test_without_a_wrapper_a_drop_passes_as_it_is() -> None:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(workspace))) as client:
             await client.get("http://sandbox/me")
 
-    with pytest.raises(Dropped):
+    with pytest.raises(ConnectionDropped):
         asyncio.run(ask())
 
 
@@ -244,10 +244,10 @@ def test_calls_are_counted_from_when_they_were_named() -> None:
     faults.at_calls({1: "truncated"})
 
     assert [*before, *taken(faults, 3)] == [None, "drop", "truncated", "500", None]
-    assert faults.spoilt == {"drop": 1, "truncated": 1, "500": 1}
+    assert faults.injected == {"drop": 1, "truncated": 1, "500": 1}
 
 
-def by_rate(seed: int, kinds: Collection[Kind] = ALL) -> list[str | None]:
+def by_rate(seed: int, kinds: Collection[Kind] = ALL_KINDS) -> list[str | None]:
     faults = Faults()
     faults.at_rate(0.1, kinds, seed)
     return taken(faults, 2000)
@@ -255,7 +255,7 @@ def by_rate(seed: int, kinds: Collection[Kind] = ALL) -> list[str | None]:
 
 def test_a_rate_spoils_the_same_calls_for_the_same_seed() -> None:
     assert by_rate(1) == by_rate(1)
-    assert by_rate(1, set(ALL)) == by_rate(1, ALL[::-1])
+    assert by_rate(1, set(ALL_KINDS)) == by_rate(1, ALL_KINDS[::-1])
     assert by_rate(1) != by_rate(2)
 
 
@@ -264,7 +264,7 @@ def test_a_rate_spoils_its_share_in_every_way(seed: int) -> None:
     spoilt = Counter(name for name in by_rate(seed) if name)
 
     assert spoilt.total() == pytest.approx(200, abs=4 * (2000 * 0.1 * 0.9) ** 0.5)
-    assert set(spoilt) == {str(kind) for kind in ALL}
+    assert set(spoilt) == {str(kind) for kind in ALL_KINDS}
     assert min(spoilt.values()) >= 5
 
 
@@ -349,7 +349,7 @@ def test_clear_ends_all_and_keeps_the_count() -> None:
     faults.clear()
 
     assert taken(faults, 3) == [None, None, None]
-    assert faults.spoilt == {"503": 1}
+    assert faults.injected == {"503": 1}
 
 
 def test_the_module_spoils_at_a_rate() -> None:
@@ -370,10 +370,10 @@ def test_the_module_spoils_at_a_rate() -> None:
 # Intercom's client
 
 
-def spoil_everything(workspace: Workspace, kinds: Collection[Kind] = ALL) -> None:
+def spoil_everything(workspace: Workspace, kinds: Collection[Kind] = ALL_KINDS) -> None:
     """Spoils 3 % of all calls in each of the ways."""
     for seed, kind in enumerate(kinds):
-        workspace.faults.at_rate(0.03, [kind], seed, late_seconds=0.002)
+        workspace.faults.at_rate(0.03, [kind], seed, delay_seconds=0.002)
 
 
 async def everything(client: Intercom) -> tuple[list[str], dict[str, set[str]]]:
@@ -415,16 +415,16 @@ def test_reading_through_every_fault_gives_the_truth(seed: int) -> None:
     )
 
     assert_is_the_truth(workspace, contacts, members)
-    assert workspace.faults.spoilt.total() > 20
+    assert workspace.faults.injected.total() > 20
 
 
 def test_reading_through_every_fault_of_a_network_gives_the_truth() -> None:
     workspace = standing(contacts=2500, segments=25)
-    spoil_everything(workspace, [kind for kind in ALL if kind not in (429, "429 with Retry-After")])  # real waits
+    spoil_everything(workspace, [kind for kind in ALL_KINDS if kind not in (429, "429 with Retry-After")])  # real waits
 
     with serving(create_app(workspace, limit=NO_QUOTA)) as address:
         pacer = Pacer(share=1.0)
         contacts, members = asyncio.run(everything(Intercom(address, workspace.token, pacer=pacer, retries=STUBBORN)))
 
     assert_is_the_truth(workspace, contacts, members)
-    assert {"drop", "truncated", "short"} <= set(workspace.faults.spoilt)
+    assert {"drop", "truncated", "short"} <= set(workspace.faults.injected)

@@ -19,14 +19,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.api import create_app, serving
-from sandbox.api.gate import Quota
+from sandbox.api import Quota, create_app, serving
 from sandbox.people import Contact
 from sandbox.search import Searches, SearchRequest
 from sandbox.segments import All, Attribute, Rule
 from sandbox.segments.rules import Any as AnyOf
 from sandbox.segments.rules import Everyone, Nobody, OlderThan, Tagged, Within
-from sandbox.world import VERSIONS, Following, Workspace, make_odd
+from sandbox.world import VERSIONS, NextPageStyle, Workspace, add_odd_contacts
 from sandbox.world.oddities import COLLIDING, FUTURE, ODD_NAMES, PAST
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -788,7 +787,7 @@ def test_windows_of_a_segment_take_no_place_of_what_is_kept() -> None:
     for one in asked:
         searches.matches(SearchRequest(one, VERSIONS["2.14"], field="created_at"))
 
-    assert len(searches.kept) == 2  # the segment, and everybody, from whose order it is picked
+    assert len(searches.cached) == 2  # the segment, and everybody, from whose order it is picked
 
 
 # Search against a second, slower reading of the same documentation
@@ -1135,7 +1134,7 @@ def test_a_contact_without_an_owner_is_encoded_once_for_all_versions() -> None:
     workspace = standing(contacts=0)
     contact = workspace.contacts[workspace.sign_up(owner_id=None)]
 
-    sent = [workspace.form(version).encoded(contact) for version in VERSIONS.values()]
+    sent = [workspace.encoder(version).encode(contact) for version in VERSIONS.values()]
 
     assert all(one is contact.json for one in sent)
 
@@ -1274,7 +1273,7 @@ def test_an_archived_contact_is_reshaped_like_any_other() -> None:
     contact_id = workspace.sign_up()
     workspace.archive(contact_id)
 
-    workspace.reshape(add={"pronouns": "they"})
+    workspace.encoding.change_fields(add={"pronouns": "they"})
 
     sent = Client(workspace).get(f"/contacts/{contact_id}")
     assert (sent["pronouns"], sent["archived"]) == ("they", True)
@@ -1561,13 +1560,13 @@ def test_what_is_refused_no_more_is_answered_again() -> None:
     assert client.search(query)["total_count"] == 40
 
 
-@pytest.mark.parametrize(("told_count", "count"), [(lambda size: size + 3, 43), (lambda size: None, None)])
+@pytest.mark.parametrize(("reported_count", "count"), [(lambda size: size + 3, 43), (lambda size: None, None)])
 def test_a_count_can_be_told_wrong_or_not_at_all_and_search_tells_the_true_one(
-    told_count: Callable[[int], int | None], count: int | None
+    reported_count: Callable[[int], int | None], count: int | None
 ) -> None:
     workspace = standing()
     everyone = named(workspace, "Everyone")
-    workspace.told_count = told_count
+    workspace.reported_count = reported_count
 
     client = Client(workspace)
 
@@ -1604,12 +1603,12 @@ def test_the_truth_and_the_list_know_a_new_contact_at_once() -> None:
 
     assert contact_id in workspace.members(everyone)
     assert contact_id in ids(Client(workspace).get("/contacts", per_page=150))
-    assert workspace.pairs() - workspace.searchable_pairs() == {
+    assert workspace.pairs() - workspace.memberships.searchable_pairs() == {
         pair for pair in workspace.pairs() if pair[1] == contact_id
     }
     workspace.advance(days=1)
-    assert workspace.searchable_pairs() == workspace.pairs()
-    assert (everyone, contact_id) not in workspace.searchable_pairs(at=made_at)
+    assert workspace.memberships.searchable_pairs() == workspace.pairs()
+    assert (everyone, contact_id) not in workspace.memberships.searchable_pairs(at=made_at)
 
 
 def test_an_update_is_searched_at_once_whatever_the_lag() -> None:
@@ -1634,9 +1633,9 @@ def test_an_update_is_searched_at_once_whatever_the_lag() -> None:
         ("url", {}),
     ],
 )
-def test_the_last_page_says_so_in_the_way_that_was_asked_for(following: Following, end: dict[str, Any]) -> None:
+def test_the_last_page_says_so_in_the_way_that_was_asked_for(following: NextPageStyle, end: dict[str, Any]) -> None:
     workspace = standing()
-    workspace.odd_pages_next = following
+    workspace.next_page_style = following
     client = Client(workspace)
     cursor = base64.b64encode(b'[0,"",4]').decode()
     ascending = {"field": "created_at", "order": "ascending"}
@@ -1647,9 +1646,9 @@ def test_the_last_page_says_so_in_the_way_that_was_asked_for(following: Followin
 
 
 @pytest.mark.parametrize("following", ["absent", "null", "object"])
-def test_a_page_that_is_not_the_last_has_an_object_with_a_cursor(following: Following) -> None:
+def test_a_page_that_is_not_the_last_has_an_object_with_a_cursor(following: NextPageStyle) -> None:
     workspace = standing()
-    workspace.odd_pages_next = following
+    workspace.next_page_style = following
 
     following_page = Client(workspace).search(created(">", 0), pagination={"per_page": 5})["pages"]["next"]
 
@@ -1661,7 +1660,7 @@ def test_the_next_page_of_a_search_can_be_a_url_with_the_cursor_encoded() -> Non
     workspace = standing()
     client = Client(workspace)
     plain = client.search(created(">", 0), pagination={"per_page": 7})
-    workspace.odd_pages_next = "url"
+    workspace.next_page_style = "url"
 
     odd = client.search(created(">", 0), pagination={"per_page": 7})
 
@@ -1681,7 +1680,7 @@ def test_odd_contacts_are_told_as_they_are() -> None:
     workspace = standing(contacts=0)
     client = Client(workspace)
 
-    odd = make_odd(workspace)
+    odd = add_odd_contacts(workspace)
 
     sent = {contact_id: client.get(f"/contacts/{contact_id}") for found in odd.values() for contact_id in found}
     assert sent == {contact_id: told(contact) for contact_id, contact in workspace.contacts.items()}
@@ -1698,7 +1697,7 @@ def test_odd_contacts_are_told_as_they_are() -> None:
 
 def test_odd_contacts_are_searched_like_any_other() -> None:
     workspace = standing()
-    odd = make_odd(workspace)
+    odd = add_odd_contacts(workspace)
     second = workspace.contacts[odd["crowd"][0]].value("created_at")
     clients = [Client(workspace, headers=headers_of(version)) for version in ("2.14", "Preview")]
 
@@ -1730,7 +1729,7 @@ def test_fields_are_added_retyped_nulled_and_removed_in_what_is_sent() -> None:
     )
     before = told(workspace.contacts[contact_id])
 
-    workspace.reshape(
+    workspace.encoding.change_fields(
         add={"pronouns": "they", "custom_attributes.score": 7.5, "custom_attributes.a.b": []},
         remove=("browser", "custom_attributes.plan.tier", "unheard_of"),
         retype={"created_at": str, "phone": int, "custom_attributes.seats": lambda seats: {"count": seats}},
@@ -1750,7 +1749,7 @@ def test_reshaped_contacts_are_searched_and_segmented_by_what_is_true() -> None:
     contact_id = workspace.sign_up(name="Ann")
     pairs = workspace.pairs()
 
-    workspace.reshape(remove=("name", "last_seen_at"), null=("signed_up_at",))
+    workspace.encoding.change_fields(remove=("name", "last_seen_at"), null=("signed_up_at",))
 
     page = client.search({"field": "name", "operator": "=", "value": "Ann"})
     assert ids(page) == [contact_id]
@@ -1767,7 +1766,7 @@ def test_one_reshape_follows_another_in_every_version() -> None:
     seen = []
     for retype in (None, {"owner_id": lambda owner: [owner]}, {"owner_id": len}):
         if retype:
-            workspace.reshape(retype=retype)
+            workspace.encoding.change_fields(retype=retype)
         seen.append([client.get(f"/contacts/{contact_id}")["owner_id"] for client in clients])
 
     assert seen == [[5, "5"], [[5], ["5"]], [1, 1]]
@@ -1778,7 +1777,7 @@ def test_a_reshape_can_wait_until_a_contact_is_updated() -> None:
     kinds = ("left alone", "seen", "updated", "tagged", "archived")
     people = {kind: workspace.sign_up() for kind in kinds}
 
-    workspace.reshape(add={"pronouns": "they"}, only_updated=True)
+    workspace.encoding.change_fields(add={"pronouns": "they"}, only_updated=True)
     workspace.see(people["seen"])
     workspace.update(people["updated"], name="Ann")
     workspace.tag(people["tagged"], "vip")
@@ -1870,7 +1869,7 @@ def test_the_feed_can_be_silent_and_goes_on_where_it_was() -> None:
     cursor = client.get(FEED)["pages"]["next"]
     workspace.sign_up()
     whole = client.get(FEED, **cursor)
-    workspace.faults.silent_feed(times=2)
+    workspace.faults.empty_feed(times=2)
 
     told = [client.get(FEED, **cursor) for _ in range(3)]
 
@@ -1882,7 +1881,7 @@ def test_the_feed_is_silent_until_faults_are_cleared() -> None:
     workspace = standing()
     client = Client(workspace)
     workspace.sign_up()
-    workspace.faults.silent_feed(times=None)
+    workspace.faults.empty_feed(times=None)
 
     silent = [client.get(FEED)["data"] for _ in range(3)]
     workspace.faults.clear()

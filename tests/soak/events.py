@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from sandbox.people import PLANS
-from sandbox.segments import OUTLINES, All, Attribute, Outline, family_outline
+from sandbox.segments import TEMPLATES, All, Attribute, SegmentTemplate, generated_template
 from sandbox.segments.rules import Tagged
 from sandbox.world import Workspace
 
@@ -70,8 +70,8 @@ class Life:
             self.workspace.unarchive(self._archived.pop(pick % len(self._archived)))
 
     def make_segment(self, pick: int) -> None:
-        outline = _outline(pick)
-        self.workspace.make_segment(outline.name, outline.rule, outline.person_type)
+        template = _template(pick)
+        self.workspace.make_segment(template.name, template.rule, template.person_type)
 
     def rename_segment(self, pick: int) -> None:
         if self.workspace.segments:
@@ -79,7 +79,7 @@ class Life:
 
     def edit_segment(self, pick: int) -> None:
         if self.workspace.segments:
-            self.workspace.edit_segment(self.segment(pick), _outline(pick // 5).rule)
+            self.workspace.edit_segment(self.segment(pick), _template(pick // 5).rule)
 
     def refine_segment(self, pick: int) -> None:
         if self.workspace.segments:
@@ -115,8 +115,8 @@ OF_CONTACTS = (
 OF_SEGMENTS = ("make_segment", "rename_segment", "edit_segment", "refine_segment", "delete_segment")
 
 
-def _outline(pick: int) -> Outline:
-    return _chosen((*OUTLINES, Outline("The Wave", Tagged(WAVE)), *map(family_outline, range(20))), pick)
+def _template(pick: int) -> SegmentTemplate:
+    return _chosen((*TEMPLATES, SegmentTemplate("The Wave", Tagged(WAVE)), *map(generated_template, range(20))), pick)
 
 
 def _chosen(things: Sequence[Thing], pick: int) -> Thing:

@@ -36,7 +36,7 @@ from pipelines.models.files import SQL, load_models
 from pipelines.runs import build_models
 from pipelines.settings import postgres_credentials, use_project_config, warehouse_settings
 from pipelines.steps import Step
-from sandbox.world import Workspace, make_odd
+from sandbox.world import Workspace, add_odd_contacts
 from sources.intercom.api import Refused
 
 from ...soak.kills import PROCESSES, Death, telling_of_steps
@@ -319,7 +319,7 @@ def lasting(deployment: PostgresHouse) -> dict[str, list[Row]]:
 
 
 def test_odd_contacts_arrive_too(deployment: PostgresHouse) -> None:
-    odd = make_odd(deployment.workspace, crowd=160)
+    odd = add_odd_contacts(deployment.workspace, crowd=160)
 
     outcome = deployment.sync()
 
@@ -350,7 +350,7 @@ def test_status_tells_the_same_and_says_where_nothing_is_built_yet(deployment: P
     before = StatusQuery(deployment.warehouse, deployment.workspace.now()).answer()
     deployment.workspace.faults.clear()
     deployment.sync()
-    deployment.workspace.told_count = lambda size: size + 1
+    deployment.workspace.reported_count = lambda size: size + 1
     deployment.workspace.advance(days=3)
     deployment.sync()
 
