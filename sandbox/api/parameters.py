@@ -48,6 +48,6 @@ def page_number_of(request: Request) -> int:
 
 
 def _leading_number(text: str) -> int:
-    """Intercom reads only the leading digits; 0 if there are none."""
+    """Intercom reads only the leading digits; text without digits is 0."""
     digits = re.match(r"\d+", text)
     return int(digits[0]) if digits else 0

@@ -10,7 +10,7 @@ from .schedules import FaultQueue, NumberedCalls, Outage, Rate, Rates, Times, fi
 
 
 class Faults:
-    """The faults still to come; without a call of these methods there are none.
+    """The faults still to come, initially empty.
 
     `injected` counts the calls with a fault by kind, without the faults of pages, lists and the feed.
     """

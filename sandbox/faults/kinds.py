@@ -21,7 +21,7 @@ class ConnectionDropped(BaseException):
 
 @dataclass(frozen=True)
 class PageFault:
-    """Changes a page of a search that names a segment, or of any search if `segment_id` is None."""
+    """Changes a page of the searches that name a segment; without `segment_id`, of all searches."""
 
     how: str
     segment_id: str | None

@@ -56,7 +56,7 @@ class Feed:
         self._positions[activity_id] = position
 
     def after(self, activity_id: str | None, limit: int) -> list[Activity]:
-        """The activities after that id, or from the first one if it is None.
+        """The activities after that id; without an id, from the first one on.
 
         Raises:
             KeyError: the feed has no activity with that id.

@@ -119,7 +119,7 @@ class MatchRange:
         return contacts[::-1] if request.descending else contacts
 
     def _bounds(self, request: SearchRequest) -> tuple[int, int]:
-        """The page's positions among the matches, which ascend whatever the request's order."""
+        """The page's positions among the matches, which are in ascending order for every request."""
         before, after = self._around(request.cursor)
         if request.descending:
             return max(self.start, before - request.per_page), before

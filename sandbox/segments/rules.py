@@ -44,7 +44,7 @@ class Nobody(Timeless):
 class Attribute(Timeless):
     """Compares an attribute, named as in search, with search's operators; IN and NIN take a tuple.
 
-    An attribute without a value is None.
+    A missing value is compared as None.
     """
 
     field: str
