@@ -1,4 +1,4 @@
-"""What can happen in a workspace, each named by its method, so that a random life can be told and repeated."""
+"""The events of a workspace, each named by its method, so that a random life can be printed and repeated."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -15,31 +15,30 @@ WAVE = "wave"
 
 
 class Life:
-    """Lets one thing happen; `pick` says to whom and how. What cannot happen does not."""
+    """Simulates events. `pick` selects the contact, the segment and the values. An impossible event does nothing."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._archived: list[str] = []
 
     def happen(self, event: str, pick: int) -> None:
-        """The event of that name."""
         getattr(self, event)(pick)
 
     def update(self, pick: int) -> None:
         plan = _chosen(PLANS, pick)
         self.workspace.update(self._contact(pick), custom_attributes={"plan": plan, "sessions": pick % 90})
 
-    def come_by(self, pick: int) -> None:
+    def visit(self, pick: int) -> None:
         self.workspace.update(self._contact(pick), last_seen_at=int(self.workspace.now().timestamp()))
 
-    def come_by_silently(self, pick: int) -> None:
+    def visit_silently(self, pick: int) -> None:
         self.workspace.see(self._contact(pick))
 
     def tag(self, pick: int) -> None:
         self._toggle(self._contact(pick), _chosen(("beta", "vip", WAVE), pick))
 
     def tag_many(self, pick: int) -> None:
-        """Enough at once for the collapse guard, every second time."""
+        """Toggles a tag on many contacts: every second time enough for the collapse guard."""
         for contact_id in sorted(self.workspace.contacts)[: 15 + pick % 25]:
             self._toggle(contact_id, WAVE)
 
@@ -92,11 +91,11 @@ class Life:
             self.workspace.delete_segment(self.segment(pick))
 
     def segment(self, pick: int) -> str:
-        """One of the segments; there has to be one."""
+        """One of the segments, of which there must be one."""
         return _chosen(list(self.workspace.segments), pick)
 
     def crowded_segment(self, pick: int) -> str:
-        """One of the four largest: what is wrong with a page of nobody shows nowhere."""
+        """One of the four largest segments: a fault of an empty page has no effect."""
         largest = sorted(self.workspace.segments, key=lambda one: (-len(self.workspace.members(one)), one))[:4]
         return _chosen(largest, pick)
 
@@ -109,7 +108,7 @@ class Life:
 
 
 OF_CONTACTS = (
-    *("update", "come_by", "come_by_silently", "tag", "tag_many", "sign_up"),
+    *("update", "visit", "visit_silently", "tag", "tag_many", "sign_up"),
     *("delete", "block", "merge", "archive", "unarchive"),
 )
 OF_SEGMENTS = ("make_segment", "rename_segment", "edit_segment", "refine_segment", "delete_segment")

@@ -39,7 +39,7 @@ from pipelines.steps import Step
 from sandbox.world import Workspace, add_odd_contacts
 from sources.intercom.api import Refused
 
-from ...soak.kills import PROCESSES, Death, telling_of_steps
+from ...soak.kills import PROCESSES, Death, reporting_steps
 from ...support.deployments import START, Deployment, standing_still
 from ...support.interference import Stop
 from ...support.personal_data import CANARY, found_in, personal
@@ -844,7 +844,7 @@ def test_a_killed_forget_is_finished_when_it_is_run_again(deployment: PostgresHo
 def die_forgetting(folder: Path, address: str, contact_id: str, point: str) -> None:
     use_project_config()
     warehouse = PostgresWarehouse(folder, credentials(address))
-    Forget(warehouse, contact_id, say=telling_of_steps(Death(f"^say {point}"))).run()
+    Forget(warehouse, contact_id, say=reporting_steps(Death(f"^say {point}"))).run()
 
 
 def tables(deployment: PostgresHouse) -> list[str]:
