@@ -1,6 +1,7 @@
-"""An Intercom workspace on your own machine: the same API over made-up contacts, with a clock you can move."""
+"""A simulated Intercom workspace: the same API over generated contacts, with a clock that can be moved."""
 
 from .api import create_app, in_process, serving
-from .world import Faults, Workspace, make_odd
+from .faults import Faults
+from .world import Workspace, add_odd_contacts
 
-__all__ = ["Faults", "Workspace", "create_app", "in_process", "make_odd", "serving"]
+__all__ = ["Faults", "Workspace", "add_odd_contacts", "create_app", "in_process", "serving"]

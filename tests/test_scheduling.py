@@ -1,4 +1,4 @@
-"""Promises of docs/scheduling.md: each example is taken out of it and tried, as far as this machine can."""
+"""The examples of docs/scheduling.md work, as far as this machine can run them."""
 
 import grp
 import os
@@ -17,7 +17,7 @@ from pipelines.settings import ROOT
 from sandbox.api import create_app, serving
 from sandbox.world import Workspace
 
-from .soak.cron import SCHEDULE, WHERE_IT_IS, line_of_readme
+from .soak.cron import PROJECT_PATH, SCHEDULE, readme_line
 from .support.deployments import NO_QUOTA
 
 DOCUMENT = (ROOT / "docs" / "scheduling.md").read_text()
@@ -25,16 +25,16 @@ UNITS = ROOT / "docs" / "systemd"
 DOCKERFILE = (ROOT / "docs" / "docker" / "Dockerfile").read_text()
 COMMAND = Path(sys.executable).parent / "intercom-warehouse"
 TOKEN = "token-canary-77b0"
-CRON = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "HOME": "/", "LOGNAME": "somebody"}
-EVERYWHERE = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-LOGROTATE = shutil.which("logrotate", path=EVERYWHERE)
-SYSTEMD_ANALYZE = shutil.which("systemd-analyze", path=EVERYWHERE)
+CRON = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "HOME": "/", "LOGNAME": "user"}
+SEARCH_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+LOGROTATE = shutil.which("logrotate", path=SEARCH_PATH)
+SYSTEMD_ANALYZE = shutil.which("systemd-analyze", path=SEARCH_PATH)
 CODES = (0, 1, 2, 3, 4, 5, 6, 7)
-NEED_NOBODY = {0, 4, 5}
+SELF_HEALING = {0, 4, 5}
 
 
 def blocks(language: str) -> list[str]:
-    """The fenced examples of a language."""
+    """The fenced examples in a language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE)
 
 
@@ -43,9 +43,9 @@ BY_EXIT_CODE = [line for line in LINES if "case $?" in line]
 
 
 def mailed(line: str, project: Path | str, **variables: str) -> str:
-    """What cron would mail of a crontab line, where the project is."""
-    command = SCHEDULE.sub("", line).replace(WHERE_IT_IS, str(project))
-    assert "%" not in command, "cron takes it for the end of the line"
+    """The output of a crontab line, which cron would mail."""
+    command = SCHEDULE.sub("", line).replace(PROJECT_PATH, str(project))
+    assert "%" not in command, "cron ends the command at a percent sign"
     done = subprocess.run(
         ["/bin/sh", "-c", command],
         cwd="/",
@@ -75,7 +75,7 @@ def variables(workspace: Workspace, tmp_path: Path) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def stand_in(tmp_path: Path) -> Path:
-    """A project whose command says how it ends on both outputs, and ends with the code in $CODE."""
+    """A project whose command prints to both outputs and exits with $CODE."""
     command = tmp_path / "project" / ".venv" / "bin" / "intercom-warehouse"
     command.parent.mkdir(parents=True)
     command.write_text('#!/bin/sh\necho "result $CODE"\necho "what to do about $CODE" >&2\nexit $CODE\n')
@@ -84,49 +84,49 @@ def stand_in(tmp_path: Path) -> Path:
 
 
 def test_the_document_and_the_readme_show_the_same_line() -> None:
-    assert line_of_readme() in LINES
+    assert readme_line() in LINES
 
 
-def test_the_readmes_line_says_nothing_when_all_is_well(variables: dict[str, str]) -> None:
+def test_the_readmes_line_prints_nothing_after_success(variables: dict[str, str]) -> None:
     project = COMMAND.parent.parent.parent
 
-    assert mailed(line_of_readme(), project, **variables) == ""
+    assert mailed(readme_line(), project, **variables) == ""
 
 
-def test_the_readmes_line_says_what_to_do_when_a_run_fails(variables: dict[str, str]) -> None:
+def test_the_readmes_line_prints_what_to_do_after_a_failure(variables: dict[str, str]) -> None:
     variables["SOURCES__INTERCOM__ACCESS_TOKEN"] = "wrong"
 
-    said = mailed(line_of_readme(), COMMAND.parent.parent.parent, **variables)
+    output = mailed(readme_line(), COMMAND.parent.parent.parent, **variables)
 
-    assert "SOURCES__INTERCOM__ACCESS_TOKEN" in said
-    assert "Traceback" not in said
+    assert "SOURCES__INTERCOM__ACCESS_TOKEN" in output
+    assert "Traceback" not in output
 
 
-def test_the_readmes_line_tells_of_a_run_that_is_worth_a_look(workspace: Workspace, variables: dict[str, str]) -> None:
+def test_the_readmes_line_prints_an_incomplete_run(workspace: Workspace, variables: dict[str, str]) -> None:
     project = COMMAND.parent.parent.parent
-    mailed(line_of_readme(), project, **variables)
+    mailed(readme_line(), project, **variables)
     workspace.faults.half_segment_list()
 
-    assert "incomplete: " in mailed(line_of_readme(), project, **variables)
+    assert "incomplete: " in mailed(readme_line(), project, **variables)
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_the_readmes_line_mails_all_but_success(stand_in: Path, code: int) -> None:
-    said = mailed(line_of_readme(), stand_in, CODE=str(code))
+    output = mailed(readme_line(), stand_in, CODE=str(code))
 
-    assert said == (f"result {code}\nwhat to do about {code}\n" if code else "")
+    assert output == (f"result {code}\nwhat to do about {code}\n" if code else "")
 
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("line", BY_EXIT_CODE, ids=["mail", "log and mail"])
-def test_what_mends_itself_is_not_mailed(stand_in: Path, tmp_path: Path, line: str, code: int) -> None:
+def test_an_error_that_the_next_run_fixes_is_not_mailed(stand_in: Path, tmp_path: Path, line: str, code: int) -> None:
     line = line.replace("/var/log/intercom-warehouse", str(tmp_path))
 
-    assert (f"what to do about {code}" in mailed(line, stand_in, CODE=str(code))) == (code not in NEED_NOBODY)
-    assert code not in NEED_NOBODY or mailed(line, stand_in, CODE=str(code)) == ""
+    assert (f"what to do about {code}" in mailed(line, stand_in, CODE=str(code))) == (code not in SELF_HEALING)
+    assert code not in SELF_HEALING or mailed(line, stand_in, CODE=str(code)) == ""
 
 
-def test_the_log_has_what_every_run_said(stand_in: Path, tmp_path: Path) -> None:
+def test_the_log_has_the_output_of_every_run(stand_in: Path, tmp_path: Path) -> None:
     (line,) = (line for line in BY_EXIT_CODE if "--log-format json" in line)
     line = line.replace("/var/log/intercom-warehouse", str(tmp_path))
 
@@ -138,8 +138,8 @@ def test_the_log_has_what_every_run_said(stand_in: Path, tmp_path: Path) -> None
     )
 
 
-@pytest.mark.skipif(LOGROTATE is None, reason="apt-get install logrotate brings what reads the example")
-def test_logrotate_understands_the_example(tmp_path: Path) -> None:
+@pytest.mark.skipif(LOGROTATE is None, reason="logrotate is not installed: apt-get install logrotate")
+def test_logrotate_accepts_the_example(tmp_path: Path) -> None:
     (example,) = blocks("logrotate")
     user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
     example = example.replace("su intercom-warehouse intercom-warehouse", f"su {user} {group}")
@@ -157,9 +157,9 @@ def test_logrotate_understands_the_example(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="apt-get install systemd brings what reads the units"
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed: apt-get install systemd"
 )
-def test_systemd_understands_the_units(tmp_path: Path) -> None:
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     for unit in UNITS.iterdir():
         text = unit.read_text().replace("/opt/intercom-warehouse/.venv/bin/intercom-warehouse", str(COMMAND))
         (tmp_path / unit.name).write_text(text)
@@ -170,10 +170,10 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_service_tries_again_only_after_what_mends_itself() -> None:
+def test_the_service_restarts_only_after_errors_that_the_next_run_fixes() -> None:
     (never,) = re.findall(r"^RestartPreventExitStatus=(.*)$", (UNITS / "intercom-warehouse.service").read_text(), re.M)
 
-    assert set(CODES) - set(map(int, never.split())) == NEED_NOBODY
+    assert set(CODES) - set(map(int, never.split())) == SELF_HEALING
 
 
 def test_the_document_names_every_unit() -> None:
@@ -187,14 +187,14 @@ COPIED = [
 ]
 
 
-def test_an_image_gets_what_is_copied_and_nothing_else() -> None:
+def test_an_image_gets_the_copied_files_and_nothing_else() -> None:
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
 
     assert rules[0] == "*"
     assert {rule.removeprefix("!") for rule in rules if rule.startswith("!")} == set(COPIED)
 
 
-def test_what_an_image_gets_is_enough_for_a_sync(variables: dict[str, str], tmp_path: Path) -> None:
+def test_the_files_of_an_image_are_enough_for_a_sync(variables: dict[str, str], tmp_path: Path) -> None:
     app = tmp_path / "app"
     for name in COPIED:
         (app / name).parent.mkdir(parents=True, exist_ok=True)
@@ -202,7 +202,7 @@ def test_what_an_image_gets_is_enough_for_a_sync(variables: dict[str, str], tmp_
         copy(ROOT / name, app / name)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", app / ".venv"], check=True)
     (site,) = (app / ".venv" / "lib").glob("python*/site-packages")
-    packages = sysconfig.get_path("purelib")  # what the lock has, but not the project: its own .pth is not read there
+    packages = sysconfig.get_path("purelib")  # the locked packages; the project's own .pth is not read there
     (site / "found.pth").write_text(f"{app}\n{packages}\n")
 
     called = "import pipelines.cli as cli; print(cli.__file__); cli.main()"
@@ -225,7 +225,7 @@ SHOWN = "\n".join([DOCUMENT, *(unit.read_text() for unit in UNITS.iterdir())])
 
 
 @pytest.mark.parametrize("call", sorted(set(CALLED.findall(SHOWN))))
-def test_the_command_understands_every_call_that_is_shown(call: str) -> None:
+def test_the_command_accepts_every_call_in_the_documents(call: str) -> None:
     done = subprocess.run([COMMAND, *call.split(), "--help"], cwd="/", env={}, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr

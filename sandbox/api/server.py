@@ -1,4 +1,4 @@
-"""Ways to a workspace: a port of this machine, or straight into it."""
+"""Serves an application on a port of this machine, or in process."""
 
 import asyncio
 import socket
@@ -12,30 +12,30 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ..world import Dropped
+from ..faults import ConnectionDropped
 
 HOST = "127.0.0.1"
 
 
 def listen(port: int = 0) -> socket.socket:
-    """A socket that only this machine can reach; port 0 takes a free one."""
+    """A socket that only this machine can reach; port 0 takes a free port."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((HOST, port))
-    listener.listen()  # from here on calls wait for the server to start; until now they would be refused
+    listener.listen()  # from here on, requests wait for the server to start instead of being refused
     return listener
 
 
 def address(listener: socket.socket) -> str:
-    """The base URL of what is served there."""
+    """The base URL of the socket."""
     return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
 def server(app: Starlette) -> uvicorn.Server:
-    """Without uvicorn's own Date, since a workspace's clock tells another one."""
+    """A server without uvicorn's own Date header, because the workspace has its own clock."""
     config = uvicorn.Config(
         app,
-        http=Line,
+        http=DroppableConnection,
         date_header=False,
         server_header=False,
         proxy_headers=False,
@@ -48,7 +48,7 @@ def server(app: Starlette) -> uvicorn.Server:
 
 @contextmanager
 def serving(app: Starlette, *, port: int = 0) -> Iterator[str]:
-    """Serves the app from another thread while the block runs; gives its base URL."""
+    """Serves the app from another thread while the block runs; yields its base URL."""
     listener, running = listen(port), server(app)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -61,43 +61,42 @@ def serving(app: Starlette, *, port: int = 0) -> Iterator[str]:
 
 
 def in_process(app: Starlette) -> httpx.AsyncBaseTransport:
-    """The app without a port, for `httpx.AsyncClient(transport=...)`: faults and timeouts are those of a network."""
-    return InProcess(app)
+    """A transport for `httpx.AsyncClient(transport=...)`, without a port. Faults and timeouts are as on a network."""
+    return InProcessTransport(app)
 
 
-class InProcess(httpx.AsyncBaseTransport):
-    """httpx.ASGITransport with connections that can be cut, and with the client's read timeout."""
+class InProcessTransport(httpx.AsyncBaseTransport):
+    """httpx.ASGITransport with dropped connections, and with the client's read timeout."""
 
     def __init__(self, app: Starlette) -> None:
-        self._whole = httpx.ASGITransport(app)
+        self._transport = httpx.ASGITransport(app)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answers, or fails as a network would."""
         seconds = request.extensions.get("timeout", {}).get("read")
         try:
             async with asyncio.timeout(seconds):
-                return await self._whole.handle_async_request(request)
-        except Dropped:
+                return await self._transport.handle_async_request(request)
+        except ConnectionDropped:
             raise httpx.RemoteProtocolError("the sandbox closed the connection", request=request) from None
         except TimeoutError:
             raise httpx.ReadTimeout(f"the sandbox gave no answer in {seconds} s", request=request) from None
 
 
-class Line(H11Protocol):
-    """A connection that the app can cut: uvicorn knows no other end of it than an answer or a traceback."""
+class DroppableConnection(H11Protocol):
+    """A connection that the app can drop. With uvicorn alone it ends only with an answer or a traceback."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._whole, self.app = self.app, self._answer
+        self._inner_app, self.app = self.app, self._answer
 
     async def _answer(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Any) -> None:
         try:
-            await self._whole(scope, receive, send)
-        except Dropped:
+            await self._inner_app(scope, receive, send)
+        except ConnectionDropped:
             await self._close(receive)
 
     async def _close(self, receive: Callable[[], Awaitable[Any]]) -> None:
-        """Closes after the request came whole (else the client sees a reset), and returns when it is closed."""
+        """Closes the connection after the whole request has come; before that, the client would see a reset."""
         while self.cycle.more_body and not self.cycle.disconnected:
             await receive()
         self.transport.close()

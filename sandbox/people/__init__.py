@@ -1,10 +1,10 @@
-"""Contacts: who they are, what happened to them, and how Intercom sends them."""
+"""Contacts: their attributes, their activity, their removal, and the JSON that Intercom sends of them."""
 
 from .activities import Activity, EventType, Feed
 from .contacts import DAY_SECONDS, Contact, Json, tag_id
-from .forms import Form, Reshape, changes, forms
-from .people import COUNTRIES, PLANS, TAGS, made_up_contact, population
-from .removals import Removal, Way
+from .encoding import ContactEncoder, ContactEncoding
+from .population import COUNTRIES, PLANS, TAGS, generated_contact, population
+from .removals import Removal, RemovalKind
 
 __all__ = [
     "COUNTRIES",
@@ -13,16 +13,14 @@ __all__ = [
     "TAGS",
     "Activity",
     "Contact",
+    "ContactEncoder",
+    "ContactEncoding",
     "EventType",
     "Feed",
-    "Form",
     "Json",
     "Removal",
-    "Reshape",
-    "Way",
-    "changes",
-    "forms",
-    "made_up_contact",
+    "RemovalKind",
+    "generated_contact",
     "population",
     "tag_id",
 ]

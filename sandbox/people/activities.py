@@ -1,4 +1,4 @@
-"""The feed of what happened to contacts' identities: they were created, merged or deleted, in this order of time."""
+"""The feed of contact activities: contacts created, merged and deleted, oldest first."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,10 @@ EventType = Literal["contact.created", "contact.deleted", "contact.merged"]
 
 @dataclass(frozen=True)
 class Activity:
-    """One event. `contact` is as it was then; of a merge it is the target, and `merge_source` the other's id."""
+    """One event, with the contact as it was then.
+
+    For a merge, `contact` is the surviving contact and `merge_source` the id of the contact merged into it.
+    """
 
     id: str
     event_type: EventType
@@ -21,7 +24,7 @@ class Activity:
 
     @property
     def json(self) -> Json:
-        """The object as it goes over the wire. As in Intercom's example a deleted contact has no external_id."""
+        """The object in the API's answer. As in Intercom's example, a deleted contact has no external_id."""
         is_deleted, is_merged = self.event_type == "contact.deleted", self.merge_source is not None
         event: Json = {
             "type": "contact_activity",
@@ -38,23 +41,25 @@ class Activity:
 
 
 class Feed:
-    """All activities, the oldest first."""
+    """All activities of a workspace."""
 
     def __init__(self) -> None:
         self._activities: list[Activity] = []
-        self._places: dict[str, int] = {}
+        self._positions: dict[str, int] = {}
 
-    def add(
-        self, event_type: EventType, contact: Contact, moment: datetime, *, merge_source: str | None = None
-    ) -> None:
-        """Notes what has just happened, under an id of the milliseconds and a number that is never used again."""
-        place = len(self._activities)
-        activity_id = f"{int(moment.timestamp() * 1000)}.{place + 1:06x}"
-        activity = Activity(activity_id, event_type, contact, int(moment.timestamp()), merge_source)
+    def add(self, event_type: EventType, contact: Contact, at: datetime, *, merge_source: str | None = None) -> None:
+        """Appends an event. Its id is the time in milliseconds and a serial number."""
+        position = len(self._activities)
+        activity_id = f"{int(at.timestamp() * 1000)}.{position + 1:06x}"
+        activity = Activity(activity_id, event_type, contact, int(at.timestamp()), merge_source)
         self._activities.append(activity)
-        self._places[activity_id] = place
+        self._positions[activity_id] = position
 
-    def after(self, activity_id: str | None, how_many: int) -> list[Activity]:
-        """The next ones after the one with that id, or the first ones of all. Raises KeyError for an unknown id."""
-        start = 0 if activity_id is None else self._places[activity_id] + 1
-        return self._activities[start : start + how_many]
+    def after(self, activity_id: str | None, limit: int) -> list[Activity]:
+        """The activities after that id; without an id, from the first one on.
+
+        Raises:
+            KeyError: the feed has no activity with that id.
+        """
+        start = 0 if activity_id is None else self._positions[activity_id] + 1
+        return self._activities[start : start + limit]

@@ -1,4 +1,4 @@
-"""A contact: what is true of it, in the shape of the JSON object that Intercom sends."""
+"""A contact's attributes, in the shape of the JSON object that Intercom sends."""
 
 import zlib
 from collections.abc import Iterable, Mapping
@@ -8,35 +8,36 @@ from typing import Any
 import msgspec
 
 Json = dict[str, Any]
+DAY_SECONDS = 86_400
 
-# Intercom embeds references to at most ten tags, notes or companies; the rest is behind the list's url.
-EMBEDDED = 10
+# Intercom embeds at most ten tags, notes or companies in a contact; the list's url has the rest.
+MOST_EMBEDDED = 10
 
-# Written field by field, so that an update of one city keeps the country.
+# Updated field by field, so that a new city keeps the country.
 NESTED = ("custom_attributes", "location")
 
-# What rules and searches ask of everybody. It is at hand; whatever else is asked is read from the JSON.
-_AT_HAND = (
+# Attributes that rules and searches read of every contact are kept decoded; others are read from the JSON.
+_DECODED = (
     *("id", "role", "email", "owner_id", "created_at", "updated_at", "signed_up_at"),
     *("last_seen_at", "last_replied_at", "last_email_opened_at"),
     *("has_hard_bounced", "unsubscribed_from_emails", "ios_device", "android_device"),
 )
-_CUSTOM_AT_HAND = ("plan", "monthly_spend", "sessions", "is_admin", "account_name")
-_NAMES_AT_HAND = (*_AT_HAND, "location.country", *(f"custom_attributes.{name}" for name in _CUSTOM_AT_HAND))
-_PLACES: Mapping[str, int] = {name: place for place, name in enumerate(_NAMES_AT_HAND)}
+_DECODED_CUSTOM = ("plan", "monthly_spend", "sessions", "is_admin", "account_name")
+_DECODED_NAMES = (*_DECODED, "location.country", *(f"custom_attributes.{name}" for name in _DECODED_CUSTOM))
+_POSITIONS: Mapping[str, int] = {name: position for position, name in enumerate(_DECODED_NAMES)}
 
-# So many contacts are kept read: all of a workspace of the usual size, and not those of a large one.
-READ = 5000
+# Contacts kept fully decoded: all of a workspace of the default size, a few of a large one.
+DECODED_CONTACTS = 5000
 
 
 class Contact:
     """One version of a contact, never changed; `tags` are names.
 
-    It is kept as the JSON that is sent, since as a dictionary it takes three times the memory. `edition` counts the
-    updates, silent visits left out.
+    Stored as the JSON that is sent: a dictionary takes three times the memory. `edition` counts the updates, without
+    silent visits.
     """
 
-    __slots__ = ("_at_hand", "edition", "id", "json", "owner_type", "tags")
+    __slots__ = ("_decoded", "edition", "id", "json", "owner_type", "tags")
 
     def __init__(self, contact_id: str, attributes: Json, tags: frozenset[str] = frozenset(), edition: int = 0) -> None:
         location, custom = (attributes.get(name) or {} for name in ("location", "custom_attributes"))
@@ -45,18 +46,18 @@ class Contact:
         self.tags = _shared(tags)
         self.edition = edition
         self.owner_type = type(attributes.get("owner_id"))
-        self._at_hand = (*map(attributes.get, _AT_HAND), location.get("country"), *map(custom.get, _CUSTOM_AT_HAND))
+        self._decoded = (*map(attributes.get, _DECODED), location.get("country"), *map(custom.get, _DECODED_CUSTOM))
 
     @property
     def attributes(self) -> Json:
-        """What is true of the contact, in the shape of its JSON; not to be changed by the caller."""
-        return _read(self.json)
+        """All attributes; the caller must not change them."""
+        return _decode(self.json)
 
     def value(self, name: str) -> Any:
-        """An attribute by name or by dotted path (`location.country`); None where there is none."""
-        place = _PLACES.get(name)
-        if place is not None:
-            return self._at_hand[place]
+        """An attribute by name or dotted path (`location.country`); None if the contact has none."""
+        position = _POSITIONS.get(name)
+        if position is not None:
+            return self._decoded[position]
         parent, _, child = name.partition(".")
         value = self.attributes.get(parent)
         if not child:
@@ -64,52 +65,49 @@ class Contact:
         return value.get(child) if isinstance(value, dict) else None
 
     def updated(self, attributes: Mapping[str, Any]) -> "Contact":
-        """The next version; nested attributes are merged, everything else is replaced."""
+        """The next version: nested attributes are merged, all others replaced."""
         known = self.attributes
         merged = {name: {**known[name], **attributes[name]} for name in NESTED if name in attributes}
         edition = self.edition + ("updated_at" in attributes)
         return Contact(self.id, {**known, **attributes, **merged}, self.tags, edition)
 
     def tagged(self, tags: Iterable[str], *, updated_at: int) -> "Contact":
-        """The next version, with these tags instead of its own."""
+        """The next version, with these tags in place of the old ones."""
         names = frozenset(tags)
         changed = {"tags": tag_list(self.id, names), "updated_at": updated_at}
         return Contact(self.id, {**self.attributes, **changed}, names, self.edition + 1)
 
 
-@lru_cache(maxsize=READ)
-def _read(encoded: bytes) -> Json:
+@lru_cache(maxsize=DECODED_CONTACTS)
+def _decode(encoded: bytes) -> Json:
     return msgspec.json.decode(encoded, type=Json)
 
 
 @cache
 def _shared(tags: frozenset[str]) -> frozenset[str]:
-    """The same set for the same tags: there are far fewer of them than of contacts."""
+    """One set for equal tags: there are far fewer combinations of tags than contacts."""
     return tags
 
 
 def tag_list(contact_id: str, names: Iterable[str]) -> Json:
-    """The tags of a contact, as it carries them."""
+    """The tags of a contact, as embedded in it."""
     return references("tag", sorted(map(tag_id, names)), url=f"/contacts/{contact_id}/tags")
 
 
 def references(kind: str, ids: list[str], *, url: str) -> Json:
-    """An addressable list: the first ten as references, the number of all, and where the others are."""
+    """Intercom's addressable list: the first ten ids, the number of all, and the url of the whole list."""
     plural = {"company": "companies"}.get(kind, f"{kind}s")
-    shown = [{"id": item, "type": kind, "url": f"/{plural}/{item}"} for item in ids[:EMBEDDED]]
+    embedded = [{"id": item, "type": kind, "url": f"/{plural}/{item}"} for item in ids[:MOST_EMBEDDED]]
     return {
         "type": "list",
-        "data": shown,
+        "data": embedded,
         "url": url,
         "total_count": len(ids),
-        "has_more": len(ids) > EMBEDDED,
+        "has_more": len(ids) > MOST_EMBEDDED,
     }
 
 
 @cache
 def tag_id(name: str) -> str:
-    """The id of a tag, made from its name so that no list of tags has to be kept."""
+    """A tag's id, computed from its name, so that no list of tags is needed."""
     return str(1_000_000 + zlib.crc32(name.encode()) % 9_000_000)
-
-
-DAY_SECONDS = 86_400

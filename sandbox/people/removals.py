@@ -1,4 +1,4 @@
-"""Contacts that are not active any more, and what the API still says of them."""
+"""Removed contacts, and what the API still reports of them."""
 
 import html
 from dataclasses import dataclass
@@ -6,37 +6,37 @@ from typing import Literal
 
 from .contacts import DAY_SECONDS, Contact, Json
 
-# What a deleted contact has before its data is destroyed.
+# Intercom destroys the data of a deleted contact after this time.
 GRACE_SECONDS = 7 * DAY_SECONDS
 
-Way = Literal["archived", "blocked", "merged", "deleted"]
+RemovalKind = Literal["archived", "blocked", "merged", "deleted"]
 
 
 @dataclass(frozen=True)
 class Removal:
-    """How and when (epoch seconds) a contact went, and what it was then; `merged_into` names another one."""
+    """A contact as it was when it was removed; `removed_at` is in epoch seconds."""
 
     contact: Contact
-    way: Way
-    second: int
+    kind: RemovalKind
+    removed_at: int
     merged_into: str | None = None
 
     @property
-    def remnant(self) -> Contact | None:
-        """What is told by the contact's id: an archived or blocked one carries a flag of that name.
+    def contact_by_id(self) -> Contact | None:
+        """The contact that `GET /contacts/{id}` returns: an archived or blocked one, with a flag of that name.
 
-        Intercom documents the flag in its answer to archiving and to blocking. No document tells what a GET answers.
+        Intercom documents the flag in its answers to archiving and blocking, but no answer to a GET.
         """
-        return self.contact.updated({self.way: True}) if self.way in ("archived", "blocked") else None
+        return self.contact.updated({self.kind: True}) if self.kind in ("archived", "blocked") else None
 
     def status(self, now: int) -> str:
-        """In the words of the list of contacts that are not active, where `deleted` is none."""
-        if self.way != "deleted":
-            return self.way
-        return "pending_deletion" if now - self.second < GRACE_SECONDS else "permanently_deleted"
+        """The status in the list of removed contacts, which never says `deleted`."""
+        if self.kind != "deleted":
+            return self.kind
+        return "pending_deletion" if now - self.removed_at < GRACE_SECONDS else "permanently_deleted"
 
     def json(self, now: int, *, escapes_email: bool) -> Json:
-        """The row in that list. Intercom documents these fields; it may send others."""
+        """The row in the list of removed contacts, with the fields that Intercom documents; it may send more."""
         status = self.status(now)
         known = {} if status == "permanently_deleted" else self.contact.attributes
         email = known.get("email")

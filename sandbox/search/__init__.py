@@ -2,25 +2,25 @@
 
 from .errors import ApiError
 from .filters import segment_ids
+from .matches import MatchRange
 from .pages import Page
-from .searches import (
+from .requests import (
     DEFAULT_PER_PAGE,
-    Searches,
     SearchRequest,
-    Stretch,
     invalid_cursor,
     read_cursor,
     read_per_page,
     read_request,
 )
+from .searches import Searches
 
 __all__ = [
     "DEFAULT_PER_PAGE",
     "ApiError",
+    "MatchRange",
     "Page",
     "SearchRequest",
     "Searches",
-    "Stretch",
     "invalid_cursor",
     "read_cursor",
     "read_per_page",

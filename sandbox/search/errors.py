@@ -1,4 +1,4 @@
-"""The one way in which the sandbox says no."""
+"""The error of a refused request."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import msgspec
 
 
 class ApiError(Exception):
-    """Ends a request with a status and one error of Intercom's envelope; `headers` go with it."""
+    """Answers a request with a status, one error in Intercom's envelope, and these headers."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -17,6 +17,6 @@ class ApiError(Exception):
         self.headers = headers or {}
 
     def body(self, request_id: str) -> bytes:
-        """The envelope as it goes over the wire."""
+        """Intercom's envelope as JSON."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         return msgspec.json.encode({"type": "error.list", "request_id": request_id, "errors": [error]})

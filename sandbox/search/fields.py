@@ -1,4 +1,4 @@
-"""What contacts can be searched and sorted by: how it is read, which operators it takes, what type it has."""
+"""The fields by which contacts can be searched and sorted."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,72 +8,79 @@ from typing import Any
 from ..people import Contact, tag_id
 from ..segments import ANY_TYPE, CHOICE, NUMBER, TEXT, Comparison
 from .errors import ApiError
-from .timestamps import EXACT, Dates
+from .timestamps import BY_SECOND, TimestampOperators
 
 
 @dataclass(frozen=True)
 class Field:
-    """A searchable attribute. `typed` answers a wanted value in the field's type or raises TypeError, ValueError."""
+    """A searchable attribute. `typed` converts a query's value to its type, or raises TypeError or ValueError."""
 
     read: Callable[[Contact], Any]
     operators: Mapping[str, Comparison]
     typed: Callable[[Any], Any]
 
 
-def field_named(name: str, dates: Dates = EXACT) -> Field:
-    """Raises ApiError for what Intercom does not search by. Any custom attribute will do, on no contact too."""
+def field_named(name: str, timestamps: TimestampOperators = BY_SECOND) -> Field:
+    """The field of that name; any custom attribute is one, even if no contact has it.
+
+    Raises:
+        ApiError: Intercom does not search by it.
+    """
     if name in FIELDS:
         return FIELDS[name]
     if name in TIMESTAMPS:
-        return Field(_reader(name), dates.standard, second)
+        return Field(_reader(name), timestamps.standard, second)
     parent, _, attribute = name.partition(".")
     if parent != "custom_attributes" or not attribute:
         raise invalid_field(name)
-    if attribute.endswith("_at"):  # Intercom takes custom attributes of that ending for dates
-        return Field(_reader(name), dates.custom, second)
+    if attribute.endswith("_at"):  # Intercom treats custom attributes of that ending as dates
+        return Field(_reader(name), timestamps.custom, second)
     return Field(_reader(name), ANY_TYPE, scalar)
 
 
 def invalid_field(name: str) -> ApiError:
-    """How Intercom refuses to search by a field."""
+    """Intercom's answer to an unknown search field."""
     return ApiError(400, "invalid_field", f"{name} is not a valid search field")
 
 
 def sort_value(name: str) -> Callable[[Contact], Any]:
-    """Reads what contacts are sorted by. Raises ApiError for what a contact has none or many of."""
+    """Reads the value by which contacts are sorted.
+
+    Raises:
+        ApiError: Intercom does not sort by the field.
+    """
     if name in ("segment_id", "tag_id"):
         raise ApiError(400, "invalid_field", f"{name} is not a valid sort field")
     return field_named(name).read
 
 
 def text(value: Any) -> str:
-    """Text, and nothing that would only look like it."""
     if not isinstance(value, str):
         raise TypeError
     return value
 
 
 def boolean(value: Any) -> bool:
-    """True or false, no 1 or "true"."""
+    """True or false, not 1 or "true"."""
     if not isinstance(value, bool):
         raise TypeError
     return value
 
 
 def integer(value: Any) -> int:
-    """A number, or text that holds one, as clients often send timestamps."""
+    """A number, also as text: clients often send timestamps so."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise TypeError
     return int(value)
 
 
 def second(value: Any) -> int:
-    """A number as `integer` takes it, or a whole one with a decimal point, as tap-intercom sends timestamps."""
+    """An `integer`, also with a decimal point: tap-intercom sends timestamps so."""
     return int(value) if isinstance(value, float) and value.is_integer() else integer(value)
 
 
 def scalar(value: Any) -> str | bool | int | float:
-    """Anything that one custom attribute can hold."""
+    """A value of a custom attribute."""
     if not isinstance(value, str | bool | int | float):
         raise TypeError
     return value
@@ -89,7 +96,7 @@ def _email_domain(contact: Contact) -> str | None:
 
 
 def _owner(contact: Contact) -> int | None:
-    """Sent as a number or as text, searched as a number."""
+    """Contacts have it as a number or as text; search compares numbers."""
     owner = contact.value("owner_id")
     return None if owner is None else int(owner)
 
@@ -120,8 +127,8 @@ TIMESTAMPS = frozenset(
 )
 _BOOLEAN_FIELDS = ("unsubscribed_from_emails", "marked_email_as_spam", "has_hard_bounced")
 
-# segment_id is not among them: it is no attribute of a contact, and is answered from the members of segments.
-# Nor are timestamps, whose operators depend on the version that is asked.
+# Without segment_id, which is not an attribute of a contact: `filters` reads the members of segments.
+# Without timestamps, whose operators depend on the API version.
 FIELDS: Mapping[str, Field] = {
     **{name: Field(_reader(name), TEXT, text) for name in _TEXT_FIELDS},
     **{name: Field(_reader(name), CHOICE, boolean) for name in _BOOLEAN_FIELDS},
@@ -129,7 +136,7 @@ FIELDS: Mapping[str, Field] = {
     "email_domain": Field(_email_domain, TEXT, text),
     "owner_id": Field(_owner, NUMBER, integer),
     "tag_id": Field(_tags, {"=": _has, "!=": _lacks}, text),
-    # Intercom's documentation spells these two in its own way, and so do its clients.
+    # Intercom's documentation has these two spellings, and clients use them.
     "andoid_sdk_version": Field(_reader("android_sdk_version"), TEXT, text),
     "ios_app_device": Field(_reader("ios_device"), TEXT, text),
 }

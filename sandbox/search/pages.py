@@ -1,4 +1,4 @@
-"""Pages of contacts as they go over the wire, and the ways in which they say what comes next."""
+"""The JSON of a page of contacts, with the link to the next page in several styles."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,13 +7,13 @@ from urllib.parse import urlencode
 import msgspec
 from starlette.datastructures import URL
 
-from ..people import Contact, Form, Json
-from ..world import Following
+from ..people import Contact, ContactEncoder, Json
+from ..world import NextPageStyle
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page of an answer, with the cursor of the next one if there is one."""
+    """One page of an answer. `next` is the cursor of the next page, if there is one."""
 
     contacts: list[Contact]
     number: int
@@ -21,23 +21,23 @@ class Page:
     total_count: int
     next: str | None
 
-    def json(self, form: Form, following: Following, *, url: URL | None = None) -> bytes:
-        """The list, made of contacts that were encoded before; `url` is where the next page is asked for."""
+    def json(self, encoder: ContactEncoder, style: NextPageStyle, *, url: URL | None = None) -> bytes:
+        """The list, assembled from encoded contacts; `url` is the address of the search."""
         pages: dict[str, Any] = {"type": "pages", "page": self.number, "per_page": self.per_page}
         pages["total_pages"] = -(-self.total_count // self.per_page)
-        pages |= self._next(following, url)
+        pages |= self._next(style, url)
         tail = msgspec.json.encode({"total_count": self.total_count, "pages": pages})
-        rows = form.rows(self.contacts) or [b""]
+        rows = encoder.encode_all(self.contacts) or [b""]
         rows[0] = b'{"type":"list","data":[' + rows[0]
         rows[-1] += b"]," + tail[1:]
         return b",".join(rows)
 
-    def _next(self, following: Following, url: URL | None) -> Json:
-        if self.next is None and following in ("absent", "url"):
+    def _next(self, style: NextPageStyle, url: URL | None) -> Json:
+        if self.next is None and style in ("absent", "url"):
             return {}
-        if self.next is None and following == "null":
+        if self.next is None and style == "null":
             return {"next": None}
-        if following == "url" and url:
+        if style == "url" and url:
             query = urlencode({"per_page": self.per_page, "starting_after": self.next})
             return {"next": str(url.replace(query=query))}
         return {"next": {"page": self.number + 1, "starting_after": self.next}}

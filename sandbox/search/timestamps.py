@@ -1,4 +1,4 @@
-"""How search compares timestamps: to the second, or by calendar day. An operator not listed is not supported."""
+"""How search compares timestamps: by second or by calendar day. Unlisted operators are not supported."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -8,17 +8,17 @@ from typing import NamedTuple
 
 from ..segments import EQUALITY, ORDER, Comparison
 
-# From one second up to, but not including, another one.
+# From one second up to, but not including, another.
 Span = tuple[float, float]
 
-# What Python's calendar holds in every timezone; a moment beyond is taken for the last or first day of it.
+# The limits of Python's calendar in every timezone; times beyond them count as the first or last day.
 FIRST_SECOND, LAST_SECOND = (int(datetime(year, 1, 2, tzinfo=UTC).timestamp()) for year in (1, 9999))
 
 
-class Dates(NamedTuple):
-    """The operators that a version has for timestamps: the standard ones, and those in custom attributes.
+class TimestampOperators(NamedTuple):
+    """A version's operators for standard timestamps, and for timestamps in custom attributes.
 
-    `span` answers which seconds compare so with a standard one; None if they do not lie side by side.
+    `span` returns the seconds that an operator for standard timestamps matches; None if they are not contiguous.
     """
 
     standard: Mapping[str, Comparison]
@@ -26,13 +26,13 @@ class Dates(NamedTuple):
     span: Callable[[str, int], Span | None]
 
 
-def in_days_of(timezone: tzinfo) -> Dates:
-    """Up to 2.16: everything by the workspace's day."""
-    return Dates(by_day(timezone), by_day(timezone), partial(_days, timezone))
+def by_day_in(timezone: tzinfo) -> TimestampOperators:
+    """Up to 2.16: all timestamps by the workspace's day."""
+    return TimestampOperators(_day_operators(timezone), _day_operators(timezone), partial(_days, timezone))
 
 
-def by_day(timezone: tzinfo) -> Mapping[str, Comparison]:
-    """The wanted second stands for its day in `timezone`: `>` begins with the day after, `=` is a whole day."""
+def _day_operators(timezone: tzinfo) -> Mapping[str, Comparison]:
+    """The wanted second stands for its whole day: `=` matches that day, `>` starts with the next day."""
     return {sign: partial(_compares_by_day, timezone, sign) for sign in ("=", ">", "<")}
 
 
@@ -62,11 +62,11 @@ def _seconds(sign: str, wanted: int) -> Span | None:
 
 
 def _day(second: int, timezone: tzinfo) -> tuple[int, int]:
-    """The first seconds of the day that `second` lies on, and of the day after: 23 or 25 hours, where clocks change."""
-    noted = datetime.fromtimestamp(min(max(second, FIRST_SECOND), LAST_SECOND), timezone)
-    midnight = noted.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    """The first second of the day of `second`, and of the next day: 23 or 25 hours apart when clocks change."""
+    local = datetime.fromtimestamp(min(max(second, FIRST_SECOND), LAST_SECOND), timezone)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     return int(midnight.timestamp()), int((midnight + timedelta(days=1)).timestamp())
 
 
-# From 2.17 on, whatever the workspace's timezone.
-EXACT = Dates({**EQUALITY, **ORDER}, by_day(UTC), _seconds)
+# From 2.17 on. Custom attributes are still compared by day, always in UTC.
+BY_SECOND = TimestampOperators({**EQUALITY, **ORDER}, _day_operators(UTC), _seconds)

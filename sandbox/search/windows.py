@@ -1,36 +1,39 @@
-"""Searches cut by time: bounds of the timestamp that an answer is sorted by, taken out of the query."""
+"""Time windows in queries: bounds on the timestamp by which an answer is sorted, separated from the query.
+
+All windows of one search then share the cached matches of one query.
+"""
 
 from functools import reduce
 from typing import Any, NamedTuple
 
 from .fields import TIMESTAMPS, integer
-from .timestamps import Dates, Span
+from .timestamps import Span, TimestampOperators
 
-# What is left of a query that has bounds only. Nobody can ask it: Intercom refuses groups of none.
-ANYBODY: dict[str, Any] = {"operator": "AND", "value": []}
+# What is left of a query that consists of bounds. No client can send it: Intercom refuses empty groups.
+ALL_CONTACTS: dict[str, Any] = {"operator": "AND", "value": []}
 
 
 class Window(NamedTuple):
-    """What a query asks besides the timestamp, and the seconds between which it asks it; None for any or no second."""
+    """A query without its bounds, and their span of seconds; None without bounds."""
 
     query: Any
     span: Span | None
 
 
-def window(query: Any, field: str, dates: Dates) -> Window:
-    """The bounds of a timestamp taken out of a query, which has to be one that search does not refuse."""
+def window(query: Any, field: str, operators: TimestampOperators) -> Window:
+    """Separates the bounds on a timestamp from a query, which must be valid."""
     if query["operator"] == "AND" and "field" not in query:
-        parts = [window(part, field, dates) for part in query["value"]]
-        asked = [part.query for part in parts if part.query is not ANYBODY]
-        return Window(_all_of(asked), reduce(_overlap, (part.span for part in parts)))
-    span = _span(query, field, dates)
-    return Window(ANYBODY if span else query, span)
+        parts = [window(part, field, operators) for part in query["value"]]
+        rest = [part.query for part in parts if part.query is not ALL_CONTACTS]
+        return Window(_all_of(rest), reduce(_overlap, (part.span for part in parts)))
+    span = _span(query, field, operators)
+    return Window(ALL_CONTACTS if span else query, span)
 
 
-def _span(query: dict[str, Any], field: str, dates: Dates) -> Span | None:
+def _span(query: dict[str, Any], field: str, operators: TimestampOperators) -> Span | None:
     if field not in TIMESTAMPS or query.get("field") != field or query.get("value") is None:
         return None
-    return dates.span(query["operator"], integer(query["value"]))
+    return operators.span(query["operator"], integer(query["value"]))
 
 
 def _overlap(one: Span | None, other: Span | None) -> Span | None:
@@ -39,8 +42,8 @@ def _overlap(one: Span | None, other: Span | None) -> Span | None:
     return max(one[0], other[0]), min(one[1], other[1])
 
 
-def _all_of(asked: list[Any]) -> Any:
-    """No group around a single query, so that it is the one that others ask without bounds."""
-    if len(asked) == 1:
-        return asked[0]
-    return {"operator": "AND", "value": asked} if asked else ANYBODY
+def _all_of(queries: list[Any]) -> Any:
+    """A single query stays without a group, so that it equals the same query without bounds."""
+    if len(queries) == 1:
+        return queries[0]
+    return {"operator": "AND", "value": queries} if queries else ALL_CONTACTS

@@ -1,11 +1,12 @@
-"""Segments: their rules, and which contacts they hold at any time."""
+"""Segments: their rules, and the contacts that meet them."""
 
 from .comparisons import ANY_TYPE, CHOICE, EQUALITY, NUMBER, ORDER, TEXT, Comparison
 from .history import History
-from .index import Index
-from .memberships import Memberships, Roll
+from .members import SegmentMembers
 from .rules import All, Attribute, Rule
-from .segments import OUTLINES, Outline, Segment, family_outline, outlines, sparse_outlines
+from .search_index import SearchIndex
+from .segments import Segment
+from .templates import TEMPLATES, SegmentTemplate, generated_template, sparse_templates, templates
 
 __all__ = [
     "ANY_TYPE",
@@ -13,19 +14,18 @@ __all__ = [
     "EQUALITY",
     "NUMBER",
     "ORDER",
-    "OUTLINES",
+    "TEMPLATES",
     "TEXT",
     "All",
     "Attribute",
     "Comparison",
     "History",
-    "Index",
-    "Memberships",
-    "Outline",
-    "Roll",
     "Rule",
+    "SearchIndex",
     "Segment",
-    "family_outline",
-    "outlines",
-    "sparse_outlines",
+    "SegmentMembers",
+    "SegmentTemplate",
+    "generated_template",
+    "sparse_templates",
+    "templates",
 ]

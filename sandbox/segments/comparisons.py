@@ -1,4 +1,4 @@
-"""Comparing a value with a wanted one, by operator; what is not listed for a type is not supported for it."""
+"""Operators that compare a value with a wanted one, by type. Unlisted operators are not supported for a type."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ TEXT: Mapping[str, Comparison] = {
 }
 NUMBER: Mapping[str, Comparison] = {**CHOICE, **ORDER}
 
-# For custom attributes, whose type is only seen on each value: what cannot be compared is not in order.
+# For custom attributes, whose values may have any type. A comparison of values that have no order is false.
 ANY_TYPE: Mapping[str, Comparison] = {
     **TEXT,
     **{sign: partial(_numbers_only, compare) for sign, compare in _INEQUALITIES.items()},

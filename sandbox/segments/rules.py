@@ -1,7 +1,7 @@
-"""What a segment says about its members. A rule is asked about one contact at one moment (epoch seconds).
+"""The rules that decide which contacts are in a segment. Times are epoch seconds.
 
-Rules over time change their answer while nobody touches the contact, but only at moments that can be computed;
-`next_change` names the next one, so that members need not be counted again before it.
+The result of a rule over time changes without an update of the contact, but only at computable times. `next_change`
+returns the next one, so that members need no new evaluation before it.
 """
 
 import math
@@ -15,43 +15,36 @@ from .comparisons import ANY_TYPE
 class Rule(Protocol):
     """A condition on a contact."""
 
-    def holds(self, contact: Contact, at: int) -> bool:
-        """Whether the contact meets the rule at that second."""
+    def holds(self, contact: Contact, at: int) -> bool: ...
 
     def next_change(self, contact: Contact, at: int) -> int | None:
-        """The first second after `at` when the answer may differ, if the contact stays as it is."""
+        """The first second after `at` at which the result may differ if the contact stays unchanged."""
 
 
 class Timeless:
-    """A rule that only an update of the contact can change."""
+    """A rule whose result only an update of the contact changes."""
 
     def next_change(self, contact: Contact, at: int) -> int | None:
-        """Never."""
+        return None
 
 
 @dataclass(frozen=True)
 class Everyone(Timeless):
-    """Holds for every contact."""
-
     def holds(self, contact: Contact, at: int) -> bool:
-        """Always."""
         return True
 
 
 @dataclass(frozen=True)
 class Nobody(Timeless):
-    """Holds for no contact."""
-
     def holds(self, contact: Contact, at: int) -> bool:
-        """Never."""
         return False
 
 
 @dataclass(frozen=True)
 class Attribute(Timeless):
-    """Compares an attribute, named as search names it, by search's own operators; IN and NIN take a tuple.
+    """Compares an attribute, named as in search, with search's operators; IN and NIN take a tuple.
 
-    An attribute without a value is None.
+    A missing value is compared as None.
     """
 
     field: str
@@ -59,94 +52,74 @@ class Attribute(Timeless):
     value: object
 
     def holds(self, contact: Contact, at: int) -> bool:
-        """Whether the comparison is true."""
         return ANY_TYPE[self.operator](contact.value(self.field), self.value)
 
 
 @dataclass(frozen=True)
 class Tagged(Timeless):
-    """Holds for contacts with the tag of that name."""
-
     name: str
 
     def holds(self, contact: Contact, at: int) -> bool:
-        """Whether the tag is there."""
         return self.name in contact.tags
 
 
 @dataclass(frozen=True)
 class Within:
-    """Holds from a timestamp until `days` later: signed up less than 30 days ago. Never for one in the future."""
+    """Holds for `days` from a timestamp on, as in "signed up less than 30 days ago". False for a future timestamp."""
 
     field: str
     days: float
 
     def holds(self, contact: Contact, at: int) -> bool:
-        """Whether the timestamp is at most that old."""
-        moment = contact.value(self.field)
-        return moment is not None and 0 <= at - moment < self.days * DAY_SECONDS
+        timestamp = contact.value(self.field)
+        return timestamp is not None and 0 <= at - timestamp < self.days * DAY_SECONDS
 
     def next_change(self, contact: Contact, at: int) -> int | None:
-        """The timestamp itself, then the end of its days."""
-        moment = contact.value(self.field)
-        return None if moment is None else _first_after(at, moment, moment + self.days * DAY_SECONDS)
+        timestamp = contact.value(self.field)
+        return None if timestamp is None else _first_after(at, timestamp, timestamp + self.days * DAY_SECONDS)
 
 
 @dataclass(frozen=True)
 class OlderThan:
-    """Holds once a timestamp is `days` old: not seen for 14 days. Never where there is none."""
+    """Holds once a timestamp is `days` old, as in "not seen for 14 days". False if the contact has no timestamp."""
 
     field: str
     days: float
 
     def holds(self, contact: Contact, at: int) -> bool:
-        """Whether the timestamp is that old."""
-        moment = contact.value(self.field)
-        return moment is not None and at - moment >= self.days * DAY_SECONDS
+        timestamp = contact.value(self.field)
+        return timestamp is not None and at - timestamp >= self.days * DAY_SECONDS
 
     def next_change(self, contact: Contact, at: int) -> int | None:
-        """The moment the timestamp comes of age."""
-        moment = contact.value(self.field)
-        return None if moment is None else _first_after(at, moment + self.days * DAY_SECONDS)
+        timestamp = contact.value(self.field)
+        return None if timestamp is None else _first_after(at, timestamp + self.days * DAY_SECONDS)
 
 
 @dataclass(frozen=True)
-class All:
-    """Holds where each of the rules does."""
+class Combination:
+    """Several rules; the result may change when one of them may."""
 
     rules: tuple[Rule, ...]
 
+    def next_change(self, contact: Contact, at: int) -> int | None:
+        changes = [change for rule in self.rules if (change := rule.next_change(contact, at)) is not None]
+        return min(changes, default=None)
+
+
+@dataclass(frozen=True)
+class All(Combination):
     def holds(self, contact: Contact, at: int) -> bool:
-        """Whether none of the rules fails."""
         return all(rule.holds(contact, at) for rule in self.rules)
 
-    def next_change(self, contact: Contact, at: int) -> int | None:
-        """The first change of any of the rules."""
-        return _earliest(self.rules, contact, at)
-
 
 @dataclass(frozen=True)
-class Any:
-    """Holds where at least one of the rules does."""
-
-    rules: tuple[Rule, ...]
-
+class Any(Combination):
     def holds(self, contact: Contact, at: int) -> bool:
-        """Whether one of the rules is met."""
         return any(rule.holds(contact, at) for rule in self.rules)
 
-    def next_change(self, contact: Contact, at: int) -> int | None:
-        """The first change of any of the rules."""
-        return _earliest(self.rules, contact, at)
 
-
-def _first_after(at: int, *moments: float) -> int | None:
-    for moment in moments:
-        if moment > at:
-            return math.ceil(moment)
+def _first_after(at: int, *times: float) -> int | None:
+    for time in times:
+        if time > at:
+            return math.ceil(time)
     return None
-
-
-def _earliest(rules: tuple[Rule, ...], contact: Contact, at: int) -> int | None:
-    changes = [change for rule in rules if (change := rule.next_change(contact, at)) is not None]
-    return min(changes, default=None)

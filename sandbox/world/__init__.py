@@ -1,21 +1,18 @@
-"""A workspace that lives: its clock, its faults, and what happens to its contacts."""
+"""A simulated workspace: its contacts, its segments, its clock, and what happens in it."""
 
-from .collection import kept_from_collection
-from .faults import AnswerFault, Dropped, Faults, Following, LineFault
-from .oddities import make_odd
+from .garbage_collection import excluded_from_garbage_collection
+from .oddities import add_odd_contacts
+from .state import BEARER, NextPageStyle, WorkspaceState
 from .versions import VERSIONS, Version
-from .workspace import BEARER, Workspace
+from .workspace import Workspace
 
 __all__ = [
     "BEARER",
     "VERSIONS",
-    "AnswerFault",
-    "Dropped",
-    "Faults",
-    "Following",
-    "LineFault",
+    "NextPageStyle",
     "Version",
     "Workspace",
-    "kept_from_collection",
-    "make_odd",
+    "WorkspaceState",
+    "add_odd_contacts",
+    "excluded_from_garbage_collection",
 ]

@@ -1,4 +1,4 @@
-"""The workspace's clock: it runs with real time and can be moved forward."""
+"""The workspace's clock: it runs in real time and can be moved forward."""
 
 import time
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Runs from `start` (the real present, unless given) as fast as `monotonic` does.
+    """Starts at `start`, by default the real time, and runs at the speed of `monotonic`.
 
-    A `monotonic` that stands still, such as `lambda: 0.0`, makes a clock that only `advance` moves.
+    With a constant `monotonic`, such as `lambda: 0.0`, only `advance` moves the clock.
     """
 
     def __init__(self, start: datetime | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -17,15 +17,15 @@ class Clock:
         self._started = monotonic()
 
     def now(self) -> datetime:
-        """An aware moment in UTC, to the microsecond."""
+        """The time in UTC, with microseconds."""
         return self._start + timedelta(seconds=self._monotonic() - self._started)
 
     def second(self) -> int:
-        """The present as whole epoch seconds, as Intercom's timestamps have it."""
+        """The time in whole epoch seconds, as in Intercom's timestamps."""
         return int(self.now().timestamp())
 
     def advance(self, step: timedelta) -> None:
-        """Moves forward only: memberships of the past are history and are not played again."""
+        """Moves the clock forward. Past memberships are recorded and not computed again, so it never moves back."""
         if step < timedelta(0):
             raise ValueError("the workspace's clock only moves forward")
         self._start += step

@@ -1,11 +1,11 @@
-"""What happens in a workspace while days go by: people come, change, are seen again and go; so do segments."""
+"""Random changes of a workspace over some days: of contacts (new, seen, changed, deleted) and of segments."""
 
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ..people import PLANS, TAGS
-from ..segments import OUTLINES, All, Attribute, Rule, Segment, family_outline
+from ..segments import TEMPLATES, All, Attribute, Rule, Segment, generated_template
 
 if TYPE_CHECKING:
     from .workspace import Workspace
@@ -14,13 +14,13 @@ HOURS_BETWEEN_BURSTS = (2, 8)
 SEGMENT_CHANGES_A_DAY = 0.25
 RENAMED = " (renamed)"
 
-# The first segments of a workspace stay as they are, so that tests and readers can count on them.
-LASTING = frozenset(outline.name for outline in OUTLINES[:6])
+# The first segments of a workspace never change, so that tests and the demo's readers can rely on them.
+PERMANENT = frozenset(template.name for template in TEMPLATES[:6])
 REFINEMENT = Attribute("unsubscribed_from_emails", "=", False)
 
 
 def live(workspace: "Workspace", random: Random, *, days: float, churn: float, silent: float) -> None:
-    """Moves the clock by `days` in bursts some hours apart, changing a share `churn` of the contacts a day."""
+    """Moves the clock by `days` in bursts some hours apart, and changes a share `churn` of the contacts a day."""
     left = days * 24
     while left > 0:
         hours = min(left, random.uniform(*HOURS_BETWEEN_BURSTS))
@@ -32,22 +32,26 @@ def live(workspace: "Workspace", random: Random, *, days: float, churn: float, s
 
 
 def _burst(workspace: "Workspace", random: Random, hours: float, changes: int, silent: float) -> None:
-    """Spreads the changes over the hours, so that each has its own moment and age does its work between."""
+    """Spreads the changes over the hours, so that each has its own time and members age in between."""
     ids = list(workspace.contacts)
     for _ in range(changes):
         workspace.advance(hours=hours / (changes + 1))
-        _happen(workspace, random, _somebody(workspace, random, ids), silent)
+        _change_a_contact(workspace, random, _recently_seen(workspace, random, ids), silent)
     workspace.advance(hours=hours / (changes + 1))
 
 
-def _somebody(workspace: "Workspace", random: Random, ids: list[str]) -> str | None:
-    """Of a few the one seen last: who comes comes again, so that those who are active stay about as many."""
-    few = [contact_id for contact_id in random.choices(ids, k=4) if contact_id in workspace.contacts] if ids else []
-    return max(few, key=lambda contact_id: workspace.contacts[contact_id].value("last_seen_at") or 0, default=None)
+def _recently_seen(workspace: "Workspace", random: Random, ids: list[str]) -> str | None:
+    """The contact seen last out of four random ones: so the number of active contacts stays about the same."""
+    candidates = (
+        [contact_id for contact_id in random.choices(ids, k=4) if contact_id in workspace.contacts] if ids else []
+    )
+    return max(
+        candidates, key=lambda contact_id: workspace.contacts[contact_id].value("last_seen_at") or 0, default=None
+    )
 
 
-def _happen(workspace: "Workspace", random: Random, contact_id: str | None, silent: float) -> None:
-    """One event; without a contact it can only be that somebody signs up."""
+def _change_a_contact(workspace: "Workspace", random: Random, contact_id: str | None, silent: float) -> None:
+    """One random event; without a contact, a sign-up."""
     (event,) = random.choices(("see", "update", "sign up", "tag", "delete"), (55, 20, 12, 10, 3))
     if contact_id is None or event == "sign up":
         workspace.sign_up(role=random.choice(["user", "user", "user", "lead"]))
@@ -107,16 +111,16 @@ _UPDATES: tuple[Callable[[Random, int], Mapping[str, Any]], ...] = (
 
 
 def _change_a_segment(workspace: "Workspace", random: Random) -> None:
-    """Makes one, or renames, edits or deletes one that is not among the lasting ones."""
-    candidates = [segment for segment in workspace.segments.values() if segment.name not in LASTING]
-    what = random.choice(["make", "make", "rename", "edit", "delete"])
-    if what == "make" or not candidates:
+    """Creates a segment; or renames, edits or deletes one that is not permanent."""
+    candidates = [segment for segment in workspace.segments.values() if segment.name not in PERMANENT]
+    change = random.choice(["make", "make", "rename", "edit", "delete"])
+    if change == "make" or not candidates:
         _make_a_segment(workspace, random)
         return
     segment = random.choice(candidates)
-    if what == "rename":
+    if change == "rename":
         workspace.rename_segment(segment.id, _other_name(segment))
-    elif what == "edit":
+    elif change == "edit":
         workspace.edit_segment(segment.id, _other_rule(segment.rule))
     else:
         workspace.delete_segment(segment.id)
@@ -124,9 +128,9 @@ def _change_a_segment(workspace: "Workspace", random: Random) -> None:
 
 def _make_a_segment(workspace: "Workspace", random: Random) -> None:
     taken = {segment.name for segment in workspace.segments.values()}
-    outline = family_outline(random.randrange(300))
-    if outline.name not in taken:
-        workspace.make_segment(outline.name, outline.rule, outline.person_type)
+    template = generated_template(random.randrange(300))
+    if template.name not in taken:
+        workspace.make_segment(template.name, template.rule, template.person_type)
 
 
 def _other_name(segment: Segment) -> str:
@@ -135,12 +139,12 @@ def _other_name(segment: Segment) -> str:
 
 
 def _other_rule(rule: Rule) -> Rule:
-    """Only those who take e-mail, or everybody again."""
+    """The rule limited to subscribers of e-mail; an already limited one without the limit."""
     if isinstance(rule, All) and rule.rules[-1] == REFINEMENT:
         return rule.rules[0]
     return All((rule, REFINEMENT))
 
 
 def _rounded(random: Random, number: float) -> int:
-    """Up or down by chance, so that small workspaces live too."""
+    """Rounds up or down at random, so that small workspaces change, too."""
     return int(number) + (random.random() < number % 1)

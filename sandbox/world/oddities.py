@@ -1,4 +1,4 @@
-"""What real workspaces hold and no schema promises, added to a made-up one on request."""
+"""Contacts with irregular values that real workspaces have, added to a simulated one on request."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from ..people import DAY_SECONDS
 from .workspace import Workspace
 
-LONG_NAME = "the_longest_name_that_somebody_gave_to_an_attribute_".ljust(80, "x")
+LONG_NAME = "the_longest_name_of_a_custom_attribute_".ljust(80, "x")
 PAST, FUTURE = (int(datetime(year, 6, 15, tzinfo=UTC).timestamp()) for year in (1935, 2043))
 
-# Several that become one where names are lower-cased or stripped, a long one, and some with dots and blanks.
+# Names that are equal once they are in lower case or without spaces, two long ones, some with dots and spaces.
 COLLIDING: dict[str, Any] = {
     "Plan": "Pro",
     "plan": "pro",
@@ -26,8 +26,8 @@ COLLIDING: dict[str, Any] = {
 ODD_NAMES = ("NUL\u0000inside", "\u0000", "👩‍👩‍👧‍👦 🏳️‍🌈", "\u202eright to left", "", " ")
 
 
-def make_odd(workspace: Workspace, *, crowd: int = 300) -> dict[str, list[str]]:
-    """Signs up odd contacts, `crowd` of them made within one second. Answers their ids by what is odd about them."""
+def add_odd_contacts(workspace: Workspace, *, crowd: int = 300) -> dict[str, list[str]]:
+    """Signs up irregular contacts, `crowd` of them within one second. Returns their ids by what is irregular."""
     second = int(workspace.now().timestamp()) - 100 * DAY_SECONDS
     return {
         "crowd": [workspace.sign_up(created_at=second, updated_at=second, signed_up_at=second) for _ in range(crowd)],

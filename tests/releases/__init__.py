@@ -1,1 +1,1 @@
-"""A warehouse of each release, which every later one has to open; made by `python -m tests.releases.make`."""
+"""An archived warehouse of each release, created by `python -m tests.releases.make`. Later releases must open it."""

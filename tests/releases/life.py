@@ -1,6 +1,6 @@
-"""The workspace that each release's warehouse was made of: chance decides nothing in it but how people are called.
+"""The workspace of each release's archived warehouse. Only the contacts' generated attributes are random.
 
-It must not change, since the workspace that is synced after an upgrade has to be the one of before.
+It must not change: after an upgrade, a test syncs the same workspace again.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from sandbox.world import Workspace
 
 from ..support.deployments import START, standing_still
 
-PEOPLE = 60
+CONTACTS = 60
 SEGMENTS: dict[str, Rule] = {
     "Everyone": Everyone(),
     "Paying": Attribute("custom_attributes.plan", "IN", ("pro", "team")),
@@ -22,9 +22,9 @@ SEGMENTS: dict[str, Rule] = {
 
 
 def workspace_at_first() -> Workspace:
-    """As it was when the first day's run read it. Whoever comes has an id that no chance decides."""
+    """The workspace at the first run. All ids are fixed."""
     workspace = Workspace(contacts=0, segments=0, seed=5, start=START, monotonic=standing_still)
-    for number in range(PEOPLE):
+    for number in range(CONTACTS):
         sign_up(workspace, number)
     for name, rule in SEGMENTS.items():
         workspace.make_segment(name, rule)
@@ -32,52 +32,52 @@ def workspace_at_first() -> Workspace:
 
 
 def sign_up(workspace: Workspace, number: int) -> None:
-    """Every third person pays, every fourth is in the crowd."""
+    """Every third contact pays, every fourth is in the crowd."""
     plan = "pro" if number % 3 == 0 else "free"
     now = int(workspace.now().timestamp())
-    workspace.sign_up(id=person(number), signed_up_at=now, custom_attributes={"plan": plan})
+    workspace.sign_up(id=contact_id(number), signed_up_at=now, custom_attributes={"plan": plan})
     if number % 4 == 0:
-        workspace.tag(person(number), "crowd")
+        workspace.tag(contact_id(number), "crowd")
 
 
-def person(number: int) -> str:
-    """A contact's id."""
+def contact_id(number: int) -> str:
+    """The id of a contact."""
     return f"{number:024x}"
 
 
 def second_day(workspace: Workspace) -> None:
-    """Some leave, some join, some come, and one of each way to go is taken."""
+    """Contacts leave and join segments, two sign up, and one is deleted, one archived, one merged."""
     for number in (0, 4, 8):
-        workspace.untag(person(number), "crowd")
+        workspace.untag(contact_id(number), "crowd")
     for number in (1, 2):
-        workspace.update(person(number), custom_attributes={"plan": "team"})
+        workspace.update(contact_id(number), custom_attributes={"plan": "team"})
     for number in (60, 61):
         sign_up(workspace, number)
-    workspace.delete(person(12))
-    workspace.archive(person(16))
-    workspace.merge(person(20), person(21))
+    workspace.delete(contact_id(12))
+    workspace.archive(contact_id(16))
+    workspace.merge(contact_id(20), contact_id(21))
 
 
 def third_day(workspace: Workspace) -> None:
-    """One comes back into a segment, one into the workspace; a segment is edited, and New empties unbelievably fast."""
-    workspace.tag(person(0), "crowd")
-    workspace.unarchive(person(16))
+    """A contact rejoins a segment, one is unarchived, and a segment is edited; New empties too fast to be believed."""
+    workspace.tag(contact_id(0), "crowd")
+    workspace.unarchive(contact_id(16))
     (paying,) = (segment.id for segment in workspace.segments.values() if segment.name == "Paying")
     workspace.edit_segment(paying, Attribute("custom_attributes.plan", "=", "pro"))
 
 
 def fourth_day(workspace: Workspace) -> None:
-    """A segment goes."""
+    """A segment is deleted."""
     (settled,) = (segment.id for segment in workspace.segments.values() if segment.name == "Settled")
     workspace.delete_segment(settled)
 
 
 def day_of_the_upgrade(workspace: Workspace) -> None:
-    """What a later release finds to do."""
+    """Changes for the first sync of a later release."""
     for number in (24, 28):
-        workspace.untag(person(number), "crowd")
-    workspace.tag(person(31), "crowd")
-    workspace.delete(person(33))
+        workspace.untag(contact_id(number), "crowd")
+    workspace.tag(contact_id(31), "crowd")
+    workspace.delete(contact_id(33))
     sign_up(workspace, 62)
 
 
@@ -85,7 +85,7 @@ DAYS: tuple[Callable[[Workspace], None], ...] = (second_day, third_day, fourth_d
 
 
 def pass_a_day(workspace: Workspace, events: Callable[[Workspace], None]) -> None:
-    """A day passes; then all of it happens, an hour before the run."""
+    """Moves the clock by a day; the events happen one hour before its end."""
     workspace.advance(hours=23)
     events(workspace)
     workspace.advance(hours=1)

@@ -1,4 +1,4 @@
-"""What the sandbox answers is what Intercom describes, in its OpenAPI descriptions beside this repository."""
+"""The sandbox's answers match Intercom's OpenAPI descriptions, which lie beside this repository."""
 
 import asyncio
 import re
@@ -16,27 +16,28 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
 from sandbox.api import create_app
-from sandbox.world import VERSIONS, Following, Workspace, make_odd
+from sandbox.world import VERSIONS, NextPageStyle, Workspace, add_odd_contacts
 
 DESCRIPTIONS = Path(__file__).parents[3] / "shared" / "intercom-openapi"
-# The first and the last of all, and one of each kind between. 2.17 has no description.
+# The first, the last, and one version of each kind between. 2.17 has no description.
 DESCRIBED = ("2.7", "2.11", "2.14", "2.16", "Preview")
 TOKEN = "sandbox-token"
 
 pytestmark = pytest.mark.skipif(
-    not DESCRIPTIONS.is_dir(), reason=f"no OpenAPI descriptions of Intercom in ../{'/'.join(DESCRIPTIONS.parts[-2:])}"
+    not DESCRIPTIONS.is_dir(),
+    reason=f"Intercom's OpenAPI descriptions are not in ../{'/'.join(DESCRIPTIONS.parts[-2:])}",
 )
 
 
 class Fault(NamedTuple):
-    """Where an answer is not as described, and the keyword of JSON Schema that says so."""
+    """A place where an answer differs from the description, and the violated keyword of JSON Schema."""
 
     place: str
     keyword: str
 
 
 class Contradiction(NamedTuple):
-    """Faults that stand, in those versions, since the description is the one that errs."""
+    """Accepted faults in those versions, because the description is wrong."""
 
     versions: tuple[str, ...]
     places: tuple[str, ...]
@@ -53,7 +54,7 @@ CONTRADICTIONS = (
             *("contact.last_email_clicked_at", "contact.android_last_seen_at", "contact.ios_last_seen_at"),
         ),
         "format",
-        "described as integers in the format date-time, which is one of text; every example has epoch seconds",
+        "described as integers in the format date-time, which is a format of text; every example has epoch seconds",
     ),
     Contradiction(
         ("Preview",),
@@ -65,19 +66,19 @@ CONTRADICTIONS = (
         DESCRIBED,
         ("contact.email",),
         "type",
-        "not nullable, though a lead need not have an address, and no example shows one without",
+        "not nullable, but a lead may have no address; no example shows that",
     ),
     Contradiction(
         ("2.11",),
         ("contacts.pages.next.per_page",),
         "required",
-        "required in this version alone; pages seen live have the number of the next page in its place",
+        "required in this version alone; live pages have the number of the next page in its place",
     ),
     Contradiction(
         ("2.11",),
         ("me.job_title", "me.away_mode_enabled", "me.away_mode_reassign", "me.team_ids"),
         "required",
-        "required in this version alone, and missing in its own example",
+        "required in this version alone, and missing in its example",
     ),
 )
 
@@ -87,11 +88,11 @@ def excepted(version: str) -> set[Fault]:
     return {Fault(place, contradiction.keyword) for contradiction in known for place in contradiction.places}
 
 
-# Every kind of answer
+# All kinds of answers
 
 
-class Question(NamedTuple):
-    """A call, what kind of thing answers it, and its path as described."""
+class Request(NamedTuple):
+    """A request, the kind of its answer, and its path as described."""
 
     kind: str
     path: str
@@ -99,7 +100,7 @@ class Question(NamedTuple):
     described: str = ""
     status: int = 200
     body: dict[str, Any] | None = None
-    headers: dict[str, str] = {}  # noqa: RUF012  # a named tuple's defaults are never changed
+    headers: dict[str, str] = {}  # noqa: RUF012  # the defaults of a named tuple never change
 
     @property
     def operation(self) -> str:
@@ -107,12 +108,12 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    question: Question
+    request: Request
     body: Any
 
 
-class Cast(NamedTuple):
-    """Who is asked about."""
+class Examples(NamedTuple):
+    """Ids for the requests."""
 
     segment: str
     contact: str
@@ -124,98 +125,98 @@ class Cast(NamedTuple):
 SEARCH = "/contacts/search"
 FEED = "/contacts/activities"
 USERS: dict[str, Any] = {"field": "role", "operator": "=", "value": "user"}
-NOBODY: dict[str, Any] = {"field": "role", "operator": "=", "value": "nobody"}
+NO_CONTACTS: dict[str, Any] = {"field": "role", "operator": "=", "value": "none"}
 
 
-def a_search(query: Any, *, status: int = 200, **options: Any) -> Question:
+def a_search(query: Any, *, status: int = 200, **options: Any) -> Request:
     kind = "contacts" if status == 200 else "error"
-    return Question(kind, SEARCH, "POST", status=status, body={"query": query, **options})
+    return Request(kind, SEARCH, "POST", status=status, body={"query": query, **options})
 
 
-def an_error(status: int, path: str, described: str = "", **options: Any) -> Question:
-    return Question("error", path, described=described, status=status, **options)
+def an_error(status: int, path: str, described: str = "", **options: Any) -> Request:
+    return Request("error", path, described=described, status=status, **options)
 
 
-def things(cast: Cast) -> Iterator[Question]:
-    yield Question("me", "/me")
-    yield Question("segments", "/segments")
-    yield Question("segments", "/segments?include_count=true")
-    yield Question("segment", f"/segments/{cast.segment}", described="/segments/{id}")
-    yield Question("contact", f"/contacts/{cast.contact}", described="/contacts/{id}")
-    yield Question("contact_segments", f"/contacts/{cast.contact}/segments", described="/contacts/{id}/segments")
-    yield Question("contact", f"/contacts/{cast.archived}", described="/contacts/{id}")
-    yield Question("contact_segments", f"/contacts/{cast.archived}/segments", described="/contacts/{id}/segments")
-    yield Question("contacts", "/contacts")
-    yield Question("contacts", "/contacts?per_page=150")
+def valid_requests(examples: Examples) -> Iterator[Request]:
+    yield Request("me", "/me")
+    yield Request("segments", "/segments")
+    yield Request("segments", "/segments?include_count=true")
+    yield Request("segment", f"/segments/{examples.segment}", described="/segments/{id}")
+    yield Request("contact", f"/contacts/{examples.contact}", described="/contacts/{id}")
+    yield Request("contact_segments", f"/contacts/{examples.contact}/segments", described="/contacts/{id}/segments")
+    yield Request("contact", f"/contacts/{examples.archived}", described="/contacts/{id}")
+    yield Request("contact_segments", f"/contacts/{examples.archived}/segments", described="/contacts/{id}/segments")
+    yield Request("contacts", "/contacts")
+    yield Request("contacts", "/contacts?per_page=150")
     yield a_search(USERS, pagination={"per_page": 150})
-    yield a_search(NOBODY)
+    yield a_search(NO_CONTACTS)
 
 
-def only_where_removals_are_told(cast: Cast) -> Iterator[Question]:
-    yield Question("activities", FEED)
-    yield Question("activities", f"{FEED}?per_page=1")
-    yield Question("activities", f"{FEED}?starting_after={cast.latest_activity}")
+def requests_about_removals(examples: Examples) -> Iterator[Request]:
+    yield Request("activities", FEED)
+    yield Request("activities", f"{FEED}?per_page=1")
+    yield Request("activities", f"{FEED}?starting_after={examples.latest_activity}")
     yield an_error(400, f"{FEED}?per_page=0")
-    yield an_error(400, f"{FEED}?starting_after=rubbish")
+    yield an_error(400, f"{FEED}?starting_after=invalid")
 
 
-def refusals(cast: Cast) -> Iterator[Question]:
+def refused_requests(examples: Examples) -> Iterator[Request]:
     yield an_error(401, "/me", headers={"Authorization": "Bearer wrong"})
     yield an_error(400, "/me", headers={"Intercom-Version": "preview"})
     yield an_error(404, "/segments/none", "/segments/{id}")
     yield an_error(404, "/contacts/none", "/contacts/{id}")
     yield an_error(404, "/contacts/none/segments", "/contacts/{id}/segments")
     yield an_error(400, "/contacts?per_page=0")
-    yield an_error(400, "/contacts?starting_after=rubbish")
-    yield a_search("everybody", status=400)
+    yield an_error(400, "/contacts?starting_after=invalid")
+    yield a_search("all contacts", status=400)
     yield a_search({"field": "shoe_size", "operator": "=", "value": 1}, status=400)
     yield a_search({"field": "created_at", "operator": "~", "value": 1}, status=400)
 
 
-def only_from_2_16_on(cast: Cast) -> Iterator[Question]:
-    yield an_error(410, f"/contacts/{cast.merged}", "/contacts/{id}")
+def refused_requests_from_2_16_on(examples: Examples) -> Iterator[Request]:
+    yield an_error(410, f"/contacts/{examples.merged}", "/contacts/{id}")
     yield a_search(USERS, status=400, sort={"field": "created_at", "order": "desc"})
 
 
-async def ask(workspace: Workspace, version: str, questions: list[Question], *, limit: int = 1000) -> list[Answer]:
+async def ask(workspace: Workspace, version: str, requests: list[Request], *, limit: int = 1000) -> list[Answer]:
     transport = httpx.ASGITransport(create_app(workspace, limit=limit))
     headers = {"Authorization": f"Bearer {TOKEN}", "Intercom-Version": version}
     answers = []
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
-        for question in questions:
-            options: dict[str, Any] = {"headers": headers | question.headers, "json": question.body}
-            response = await client.request(question.method, question.path, **options)
-            assert response.status_code == question.status, (question, response.text)
-            answers.append(Answer(question, response.json()))
+        for request in requests:
+            options: dict[str, Any] = {"headers": headers | request.headers, "json": request.body}
+            response = await client.request(request.method, request.path, **options)
+            assert response.status_code == request.status, (request, response.text)
+            answers.append(Answer(request, response.json()))
     return answers
 
 
-def a_workspace() -> tuple[Workspace, Cast]:
+def a_workspace() -> tuple[Workspace, Examples]:
     workspace = Workspace(contacts=300, segments=25, start=datetime(2026, 3, 1, 12, tzinfo=UTC))
-    make_odd(workspace, crowd=5)
+    add_odd_contacts(workspace, crowd=5)
     contact, archived = list(workspace.contacts)[:2]
     lead, user = workspace.sign_up(role="lead"), workspace.sign_up()
     workspace.merge(lead, contact)
     workspace.archive(archived)
     workspace.delete(user)
     (latest,) = workspace.feed.after(None, 1000)[-1:]
-    return workspace, Cast(next(iter(workspace.segments)), contact, lead, archived, latest.id)
+    return workspace, Examples(next(iter(workspace.segments)), contact, lead, archived, latest.id)
 
 
 def every_answer(version: str) -> list[Answer]:
-    workspace, cast = a_workspace()
-    questions = [*things(cast), *refusals(cast)]
-    if VERSIONS[version].tells_of_merges:
-        questions += only_from_2_16_on(cast)
-    if VERSIONS[version].tells_of_removals:
-        questions += only_where_removals_are_told(cast)
-    answers = asyncio.run(ask(workspace, version, questions))
+    workspace, examples = a_workspace()
+    requests = [*valid_requests(examples), *refused_requests(examples)]
+    if VERSIONS[version].reports_merges:
+        requests += refused_requests_from_2_16_on(examples)
+    if VERSIONS[version].reports_removals:
+        requests += requests_about_removals(examples)
+    answers = asyncio.run(ask(workspace, version, requests))
     workspace.faults.status(500)
     answers += asyncio.run(ask(workspace, version, [an_error(500, "/me"), an_error(429, "/me")], limit=1))
     return answers
 
 
-# Intercom's descriptions as JSON Schema
+# The descriptions as JSON Schema
 
 
 @cache
@@ -226,7 +227,7 @@ def description(version: str) -> dict[str, Any]:
 
 
 def json_schema(described: Any) -> Any:
-    """OpenAPI 3.0 says `nullable` where JSON Schema has a type of its own."""
+    """Replaces `nullable` of OpenAPI 3.0 with JSON Schema's type null."""
     if isinstance(described, list):
         return [json_schema(item) for item in described]
     if not isinstance(described, dict):
@@ -246,17 +247,17 @@ def components(version: str) -> Any:
     return json_schema(description(version)["components"])
 
 
-def responses(version: str, question: Question) -> Any:
-    """Those of the operation that was asked; the names of path parameters differ from version to version."""
+def responses(version: str, request: Request) -> Any:
+    """The described responses of the request. The names of path parameters differ between versions."""
     paths = description(version)["paths"]
-    named = next(path for path in paths if re.sub(r"{\w+}", "{id}", path) == question.operation)
-    return paths[named][question.method.lower()]["responses"]
+    named = next(path for path in paths if re.sub(r"{\w+}", "{id}", path) == request.operation)
+    return paths[named][request.method.lower()]["responses"]
 
 
-def described_as(version: str, question: Question) -> Any:
-    """A schema; that of errors in general where Intercom describes none for the status."""
-    described = responses(version, question).get(str(question.status))
-    if described is None and question.kind == "error":
+def described_as(version: str, request: Request) -> Any:
+    """The schema of the answer; the general one of errors if the status has no description."""
+    described = responses(version, request).get(str(request.status))
+    if described is None and request.kind == "error":
         return {"$ref": "#/components/schemas/error"}
     return json_schema(described["content"]["application/json"]["schema"])
 
@@ -268,7 +269,7 @@ def strict_formats() -> FormatChecker:
 
 
 def causes(error: ValidationError) -> Iterator[ValidationError]:
-    """What is wrong inside of it, for a thing that is described as null or something else."""
+    """The errors inside of a value that may also be null."""
     inside = [cause for cause in error.context or () if cause.validator_value != "null"]
     if not inside:
         yield error
@@ -277,7 +278,7 @@ def causes(error: ValidationError) -> Iterator[ValidationError]:
 
 
 def place(kind: str, error: ValidationError) -> str:
-    """Such as `contact.email`, in lists of contacts too."""
+    """A name such as `contact.email`, which is the same in lists of contacts."""
     path = re.sub(r"\[\d+\]", "", error.json_path).removeprefix("$")
     missing = re.match(r"'(\w+)' is a required", error.message)
     return f"{kind}{path}{f'.{missing[1]}' if missing else ''}".replace("contacts.data.", "contact.")
@@ -285,55 +286,55 @@ def place(kind: str, error: ValidationError) -> str:
 
 def faults(version: str, answers: list[Answer]) -> set[Fault]:
     found = set()
-    for question, body in answers:
-        schema = {"$ref": "#/described", "described": described_as(version, question)}
+    for request, body in answers:
+        schema = {"$ref": "#/described", "described": described_as(version, request)}
         validator = Draft202012Validator(schema | {"components": components(version)}, format_checker=strict_formats())
         for error in validator.iter_errors(body):
-            found |= {Fault(place(question.kind, cause), str(cause.validator)) for cause in causes(error)}
+            found |= {Fault(place(request.kind, cause), str(cause.validator)) for cause in causes(error)}
     return found
 
 
-# The tests
+# Tests
 
 
 @pytest.mark.parametrize("version", DESCRIBED)
-def test_every_answer_is_as_described_except_where_the_description_errs(version: str) -> None:
+def test_every_answer_is_as_described_except_where_the_description_is_wrong(version: str) -> None:
     assert faults(version, every_answer(version)) == excepted(version)
 
 
 @pytest.mark.parametrize("version", DESCRIBED)
-@pytest.mark.parametrize(("following", "told"), [("null", None), ("object", {"page": 2, "starting_after": None})])
-def test_every_end_of_the_pages_is_as_described(version: str, following: Following, told: Any) -> None:
+@pytest.mark.parametrize(("style", "end"), [("null", None), ("object", {"page": 2, "starting_after": None})])
+def test_every_style_of_the_last_page_is_as_described(version: str, style: NextPageStyle, end: Any) -> None:
     workspace, _ = a_workspace()
-    workspace.odd_pages_next = following
+    workspace.next_page_style = style
 
-    answers = asyncio.run(ask(workspace, version, [a_search(NOBODY)]))
+    answers = asyncio.run(ask(workspace, version, [a_search(NO_CONTACTS)]))
 
-    assert answers[0].body["pages"]["next"] == told
+    assert answers[0].body["pages"]["next"] == end
     assert faults(version, answers) <= excepted(version)
 
 
 @pytest.mark.parametrize("version", DESCRIBED)
-def test_nothing_that_is_in_intercoms_own_examples_is_missing(version: str) -> None:
-    answers = [answer for answer in every_answer(version) if answer.question.kind != "error"]
+def test_the_answers_have_every_key_of_intercoms_examples(version: str) -> None:
+    answers = [answer for answer in every_answer(version) if answer.request.kind != "error"]
 
     by_operation = {
-        operation: list(told) for operation, told in groupby(sorted(answers, key=operation_of), key=operation_of)
+        operation: list(group) for operation, group in groupby(sorted(answers, key=operation_of), key=operation_of)
     }
-    missing = {key for told in by_operation.values() for key in missing_from(version, told)}
+    missing = {key for group in by_operation.values() for key in missing_from(version, group)}
     assert missing == ({"activities.data.failure_reason"} if version == "Preview" else set())  # no merge fails here
 
 
 def operation_of(answer: Answer) -> str:
-    return answer.question.operation
+    return answer.request.operation
 
 
 def missing_from(version: str, answers: list[Answer]) -> set[str]:
-    """Keys that no answer of one operation has: an empty list has none of its own."""
-    question = answers[0].question
-    described = responses(version, question)["200"]["content"]["application/json"]["examples"]
-    wanted = {key for example in described.values() for key in keys(question.kind, example["value"])}
-    return wanted - {key for answer in answers for key in keys(question.kind, answer.body)}
+    """Keys of the examples that no answer of one operation has. A single answer may have empty lists."""
+    request = answers[0].request
+    described = responses(version, request)["200"]["content"]["application/json"]["examples"]
+    wanted = {key for example in described.values() for key in keys(request.kind, example["value"])}
+    return wanted - {key for answer in answers for key in keys(request.kind, answer.body)}
 
 
 def keys(name: str, value: Any) -> Iterator[str]:
@@ -346,12 +347,12 @@ def keys(name: str, value: Any) -> Iterator[str]:
             yield from keys(name, item)
 
 
-def test_an_answer_that_is_not_as_described_is_told() -> None:
-    contact = Question("contact", "/contacts/1", described="/contacts/{id}")
+def test_an_answer_that_differs_from_the_description_is_found() -> None:
+    contact = Request("contact", "/contacts/1", described="/contacts/{id}")
     pages = {"type": "pages", "next": "https://api.intercom.io/contacts?page=2"}
     answers = [
         Answer(contact, {"owner_id": 5, "avatar": None, "name": None, "has_hard_bounced": None}),
-        Answer(Question("contacts", "/contacts"), {"type": "list", "data": [{"id": 1}], "pages": pages}),
+        Answer(Request("contacts", "/contacts"), {"type": "list", "data": [{"id": 1}], "pages": pages}),
         Answer(an_error(401, "/me"), {"type": "error.list", "request_id": "1", "errors": [{}]}),
     ]
 

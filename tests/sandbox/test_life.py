@@ -1,4 +1,4 @@
-"""The promise of the whole: whatever happens to a workspace and to its syncs, a finished sync tells the truth."""
+"""A finished sync is correct after random events in the workspace and in earlier syncs."""
 
 import hypothesis
 import pytest
@@ -9,7 +9,7 @@ from ..soak.machine import Syncing
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_whatever_happens_a_finished_sync_tells_the_truth(seed: int) -> None:
+def test_a_finished_sync_is_correct_after_random_events(seed: int) -> None:
     machine = hypothesis.seed(seed)(Syncing)
 
     run_state_machine_as_test(
@@ -19,7 +19,7 @@ def test_whatever_happens_a_finished_sync_tells_the_truth(seed: int) -> None:
             stateful_step_count=12,
             deadline=None,
             database=None,
-            phases=(Phase.generate,),  # to shrink a life takes long; the steps are told as they were
+            phases=(Phase.generate,),  # shrinking a life takes long; the steps are printed as they were
             suppress_health_check=list(HealthCheck),
         ),
     )

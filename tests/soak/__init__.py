@@ -1,2 +1,4 @@
-"""What runs longer than a test may: `make soak`. Its short forms are tests/sandbox/test_life.py and
-tests/pipelines/loading/test_kill.py."""
+"""Random tests that run longer than others may: `make soak`.
+
+Their short forms are tests/sandbox/test_life.py and tests/pipelines/loading/test_kill.py.
+"""

@@ -1,4 +1,4 @@
-"""Random kills and random lives until the time is up. The same seed tries the same ones, as far as threads allow."""
+"""Random kills and random lives for a given time. The same seed tries the same ones, as far as threads allow."""
 
 import gc
 import shutil
@@ -22,118 +22,119 @@ from pipelines.settings import use_project_config
 from tests.soak import cron
 
 from .audit import check_keys
-from .kills import ANYWHERE, Death, NeverKilled, Site, contents, differences, moments_of, never_killed, sync_and_die
+from .kills import ANYWHERE, Death, NeverKilled, Site, contents, count_points, differences, never_killed, sync_and_die
 from .machine import Syncing, TimeIsUp
 
 KILLS = 40
 SHARE_OF_KILLS = 0.4
-"""Of the time, at most; the rest is for lives."""
+"""The largest share of the time for kills; the rest is for lives."""
 AGES = (0, 2)
 KILLED_AT = 0.7
 READ_AGAIN_AT_MOST = 0.4
 
 
 def soak(
-    seconds: Annotated[int, typer.Option(help="How long, about")] = 600,
-    seed: Annotated[int, typer.Option(help="What is tried; the same seed tries the same")] = 1,
+    seconds: Annotated[int, typer.Option(help="About how long to run.")] = 600,
+    seed: Annotated[int, typer.Option(help="The same seed tries the same kills and lives.")] = 1,
 ) -> None:
-    """Kills syncs at random moments, reads big workspaces half, then leads random lives; exits with 1 on a failure.
+    """Kills syncs at random points, then first syncs of large workspaces, then simulates random lives.
 
-    Meanwhile Debian's cron runs the README's line.
+    In parallel, Debian's cron runs the README's line. The exit code is 1 if anything fails.
     """
     use_project_config()
-    began = time.monotonic()
+    started = time.monotonic()
     typer.echo(f"soak: seed {seed}, {seconds} s")
     failures = 0
     with cron.beside(seconds) as runs_by_cron:
         for failure in chain(
-            kill_at_random(seed, until=began + seconds * SHARE_OF_KILLS),
-            go_on_after_kills(seconds),
-            live_at_random(seed, until=began + seconds),
+            kill_at_random(seed, until=started + seconds * SHARE_OF_KILLS),
+            resume_after_kills(seconds),
+            simulate_random_lives(seed, until=started + seconds),
             runs_by_cron(),
         ):
             failures += 1
             typer.echo(f"FAILED: {failure}")
-    took = time.monotonic() - began
+    took = time.monotonic() - started
     typer.echo(f"soak: seed {seed}, {took:.0f} s, {failures} failures: {'FAILED' if failures else 'passed'}; {tally()}")
-    gc.callbacks.clear()  # Hypothesis's hook, and what a large sandbox keeps from collection:
-    gc.unfreeze()  # with either DuckDB would tell of leaks at the end
+    # DuckDB reports leaks at exit if Hypothesis's hook or the sandbox's exclusions from collection remain.
+    gc.callbacks.clear()
+    gc.unfreeze()
     raise typer.Exit(bool(failures))
 
 
 def kill_at_random(seed: int, *, until: float) -> Iterator[str]:
-    """Kills syncs at moments chosen among all that a sync has; answers after which the next run left something."""
+    """Kills syncs at random points. Yields a failure if the next run does not repair the kill."""
     random, tried = Random(seed), 0
     with folder() as temporary:
         never = {age: never_killed(new(temporary), age) for age in AGES}
-        moments = {age: moments_of(copied(never[age], new(temporary), age), ANYWHERE) for age in AGES}
-        typer.echo(f"kills: syncs have {' and '.join(map(str, moments.values()))} moments")
+        points = {age: count_points(copied(never[age], new(temporary), age), ANYWHERE) for age in AGES}
+        typer.echo(f"kills: syncs have {' and '.join(map(str, points.values()))} points")
         while tried < KILLS and time.monotonic() < until:
             tried += 1
             age = random.choice(AGES)
-            yield from kill(never[age], copied(never[age], new(temporary), age), random.randint(1, moments[age]))
+            yield from kill(never[age], copied(never[age], new(temporary), age), random.randint(1, points[age]))
     typer.echo(f"kills: {tried} of {KILLS} tried")
 
 
 def kill(never: NeverKilled, site: Site, number: int) -> Iterator[str]:
-    """Kills one sync, and tells of anything that differs after the next."""
+    """Kills one sync. Yields a failure if the marts differ after the next one."""
     diary = site.folder.with_suffix(".diary")
     sync_and_die(site, Death(ANYWHERE, number, diary))
-    name = f"kill of sync {site.age + 1} at moment {diary.read_text().replace(str(site.folder), '')}"
+    name = f"kill of sync {site.age + 1} at point {diary.read_text().replace(str(site.folder), '')}"
     deployment = site.deployment()
     deployment.workspace.advance(seconds=1)
     for attempt in (1, 2):
         try:
             deployment.sync()
             differing = differences(contents(deployment), never.contents)
-            assert not differing, f"not as if nobody had been killed: {'; '.join(differing)}"
+            assert not differing, f"the marts differ from those without a kill: {'; '.join(differing)}"
             check_keys(deployment)
-        except Exception as error:  # noqa: BLE001 (whatever it is, it is told)
-            yield f"{name}: run {attempt} after it: {told(error)}"
+        except Exception as error:  # noqa: BLE001 (every error is reported)
+            yield f"{name}: run {attempt} after it: {summary(error)}"
         else:
             break
 
 
-def go_on_after_kills(seconds: int) -> Iterator[str]:
-    """Kills first syncs of workspaces of several sizes, the bigger ones only where there is time."""
+def resume_after_kills(seconds: int) -> Iterator[str]:
+    """Kills first syncs of workspaces of several sizes, the larger ones only if there is time."""
     sizes = [size for size, least_seconds in ((5_000, 60), (20_000, 300)) if seconds >= least_seconds]
     for contacts in sizes:
         with folder() as temporary:
-            yield from go_on_after_a_kill(Site(temporary / "data", contacts=contacts, segments=25))
+            yield from resume_after_a_kill(Site(temporary / "data", contacts=contacts, segments=25))
 
 
-def go_on_after_a_kill(site: Site) -> Iterator[str]:
-    """A first sync killed at 70% of its calls needs at most 40% of them again."""
-    all_calls = moments_of(site._replace(folder=site.folder.with_name("whole")), "^call")
+def resume_after_a_kill(site: Site) -> Iterator[str]:
+    """Yields a failure if a first sync killed at 70% of its calls needs more than 40% of them again."""
+    all_calls = count_points(site._replace(folder=site.folder.with_name("whole")), "^call")
     sync_and_die(site, Death("^call", int(KILLED_AT * all_calls)))
     deployment = site.deployment()
     deployment.workspace.advance(seconds=1)
     again = deployment.sync().api_calls
-    told_so = f"{site.contacts} contacts: {again} of {all_calls} calls again after a kill at {KILLED_AT:.0%}"
-    typer.echo(f"kills: {told_so}")
+    result = f"{site.contacts} contacts: {again} of {all_calls} calls again after a kill at {KILLED_AT:.0%}"
+    typer.echo(f"kills: {result}")
     if again > READ_AGAIN_AT_MOST * all_calls:
-        yield f"{told_so}, more than {READ_AGAIN_AT_MOST:.0%}"
+        yield f"{result}, more than {READ_AGAIN_AT_MOST:.0%}"
     if deployment.members() != deployment.workspace.pairs():
         yield f"{site.contacts} contacts: the members differ after a kill and another run"
 
 
-def live_at_random(seed: int, *, until: float) -> Iterator[str]:
-    """Leads lives until the time is up."""
+def simulate_random_lives(seed: int, *, until: float) -> Iterator[str]:
+    """Simulates lives until the time is up."""
     Syncing.until = until
     for life in count(seed * 1_000):
         try:
             lead(life)
         except TimeIsUp:
             break
-        except Exception as error:  # noqa: BLE001 (whatever it is, it is told)
+        except Exception as error:  # noqa: BLE001 (every error is reported)
             typer.echo("".join(traceback.format_exception(error)))
-            yield f"life of seed {life}: {told(error)}"
+            yield f"life of seed {life}: {summary(error)}"
         typer.echo(f"lives: seed {life} done; {tally()}")
     typer.echo(f"lives: {tally()}")
 
 
 def lead(seed: int) -> None:
-    """A few lives of one seed; nothing is shrunk, since a life takes long."""
+    """Simulates a few lives of one seed. Failures are not shrunk, because a life takes long."""
     run_state_machine_as_test(
         hypothesis.seed(seed)(Syncing),
         settings=hypothesis.settings(
@@ -148,32 +149,31 @@ def lead(seed: int) -> None:
 
 
 def tally() -> str:
-    """What was done so far."""
+    """What has been done so far."""
     return ", ".join(f"{number} {what}" for what, number in Syncing.tally.items())
 
 
-def told(error: BaseException) -> str:
-    """What went wrong, in a line; the innermost cause says it best."""
+def summary(error: BaseException) -> str:
+    """The innermost cause of an error, in one line."""
     innermost = list(causes(error))[-1]
     return f"{type(innermost).__name__}: {' '.join(str(innermost).split())[:300]}"
 
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """A temporary one."""
     with TemporaryDirectory() as name:
         yield Path(name)
 
 
 def new(temporary: Path) -> Path:
-    """Another folder in it."""
+    """A new folder in the temporary one."""
     made = temporary / str(len(list(temporary.iterdir())))
     made.mkdir()
     return made
 
 
 def copied(never: NeverKilled, into: Path, age: int) -> Site:
-    """A copy of the warehouse as it was before the sync."""
+    """A copy of the warehouse from before the sync."""
     shutil.copytree(never.before, into / "data")
     return Site(into / "data", age)
 

@@ -1,4 +1,4 @@
-"""Compares a warehouse with what was true: what a finished run may claim, and what a failed one may not touch."""
+"""Compares a warehouse with the true state: after a finished run, and after a failed one, which changes nothing."""
 
 import shutil
 from collections import defaultdict
@@ -30,7 +30,7 @@ SPELLS = """
 
 
 class Spell(NamedTuple):
-    """A row of `segment_memberships`, with the moment at which the scan that found its beginning began."""
+    """A row of `segment_memberships`; `sighted_after` is the start of the scan that found the entry."""
 
     segment_id: str
     contact_id: str
@@ -43,15 +43,14 @@ class Spell(NamedTuple):
 
     @property
     def pair(self) -> Pair:
-        """Who is in what."""
         return self.segment_id, self.contact_id
 
 
 def check_scans(deployment: Deployment, truth: Truth, run_id: str, doubtful: str | None) -> set[tuple[str, datetime]]:
-    """Every segment read whole in that run has the members that it had then.
+    """Every complete scan of that run found the members that the segment had then.
 
-    A contact may be in or out only if it was both while the segment was read. In the `doubtful` segment, of which a
-    bad page came while the total moved, somebody may be missing, too; answers that scan's segment and beginning.
+    Whether a contact is a member may differ only if it changed during the scan. In the `doubtful` segment, whose total
+    changed while a page was faulty, members may also be missing. Returns the segment and the start of that scan.
     """
     members = deployment.members()
     known = defaultdict[str, set[Pair]](set)
@@ -60,17 +59,19 @@ def check_scans(deployment: Deployment, truth: Truth, run_id: str, doubtful: str
     assert members == set().union(*known.values())
 
     unsure = set()
-    for segment_id, status, *times in deployment.query(SCANS, run_id):
-        begin, end = (moment.astimezone(UTC) for moment in times)
+    for segment_id, status, *bounds in deployment.query(SCANS, run_id):
+        begin, end = (time.astimezone(UTC) for time in bounds)
         span = truth.during(begin, end)
         if status != "complete":
             continue
         false, missing = known[segment_id] - span.ever, of(segment_id, span.always) - known[segment_id]
-        assert not false, f"in {segment_id} without having been there from {begin} to {end}: {false}"
+        assert not false, f"members of {segment_id} that were never in it from {begin} to {end}: {false}"
         if segment_id == doubtful:
             unsure.add((segment_id, begin))
         else:
-            assert not missing, f"not in {segment_id}, though there from {begin} to {end}: {missing}"
+            assert not missing, (
+                f"missing members of {segment_id}, which were always in it from {begin} to {end}: {missing}"
+            )
     return unsure
 
 
@@ -79,7 +80,7 @@ def of(segment_id: str, pairs: frozenset[Pair]) -> set[Pair]:
 
 
 def spells(deployment: Deployment) -> list[Spell]:
-    """All spells, those of a contact in a segment one after the other."""
+    """All spells, sorted by segment, contact and entry."""
     return [Spell(*(_in_utc(value) for value in row)) for row in deployment.query(SPELLS)]
 
 
@@ -88,12 +89,12 @@ def _in_utc(value: Any) -> Any:
 
 
 def check_spells(found: list[Spell], truth: Truth, unsure: set[tuple[str, datetime]]) -> None:
-    """Each spell began and ended within the windows that it tells, and none reaches into the next of the same pair."""
+    """Each spell starts and ends within its reported windows, and none overlaps the next one of the same pair."""
     problems = [problem for spell in found for problem in _problems(spell, truth, unsure)]
     assert not problems, "\n".join(problems)
     for one, other in pairwise(found):
         if one.pair == other.pair:
-            assert one.left_at is not None, f"an open spell has a successor: {one}"
+            assert one.left_at is not None, f"an open spell has a later one: {one}"
             assert one.left_at < other.entered_at, f"spells overlap: {one} {other}"
 
 
@@ -101,30 +102,30 @@ def _problems(spell: Spell, truth: Truth, unsure: set[tuple[str, datetime]]) -> 
     entry = truth.during(spell.entered_after, spell.entered_at)
     sighting = truth.during(spell.sighted_after, spell.entered_at)
     if spell.pair not in entry.ever:
-        yield f"was no member at any moment of the window in which it entered: {spell}"
+        yield f"was never a member in the window of its entry: {spell}"
     if spell.is_baseline and spell.pair not in sighting.ever:
-        yield f"was no member at any moment of the reading that found it: {spell}"
+        yield f"was never a member during the scan that found it: {spell}"
     if not spell.is_baseline and (spell.segment_id, spell.entered_after) not in unsure and spell.pair in entry.always:
-        yield f"was a member throughout the window in which it entered: {spell}"
+        yield f"was always a member in the window of its entry: {spell}"
     if spell.left_at is None:
         return
     leave = truth.during(spell.left_after, spell.left_at)
     if spell.pair in leave.always:
-        yield f"was a member throughout the window in which it left: {spell}"
+        yield f"was always a member in the window of its exit: {spell}"
     if spell.pair not in leave.ever:
-        yield f"was no member at any moment of the window in which it left: {spell}"
+        yield f"was never a member in the window of its exit: {spell}"
 
 
 def check_contacts(deployment: Deployment, *columns: str) -> None:
-    """Every contact of the workspace is in the warehouse, as it is."""
+    """Every contact of the workspace is in the warehouse, with the same values."""
     fields = ("id", *columns)
     truth = {tuple(contact.value(name) for name in fields) for contact in deployment.workspace.contacts.values()}
     loaded = set(deployment.query(f"select {', '.join(fields)} from intercom_raw.contacts"))
-    assert truth <= loaded, f"not as in the workspace: {sorted(truth - loaded)}"
+    assert truth <= loaded, f"contacts that differ from the workspace: {sorted(truth - loaded)}"
 
 
 def check_keys(deployment: Deployment) -> None:
-    """No row was loaded twice."""
+    """No table has two rows with one key."""
     for table, key in {
         "contacts": "id",
         "segments": "segment_id, updated_at",
@@ -133,14 +134,14 @@ def check_keys(deployment: Deployment) -> None:
         "contact_removals": "contact_id, status, observed_at",
         "runs": "run_id",
     }.items():
-        doubles = deployment.query(f"select {key} from intercom_raw.{table} group by all having count(*) > 1")
-        assert doubles == [], f"{table} holds rows twice: {doubles}"
+        duplicates = deployment.query(f"select {key} from intercom_raw.{table} group by all having count(*) > 1")
+        assert duplicates == [], f"{table} has duplicates: {duplicates}"
 
 
 def logged_changes(deployment: Deployment) -> list[tuple[Any, ...]]:
-    """The whole log of changes as the next run will find it, published or not; empty before the first load.
+    """The log of changes that the next run will read; empty before the first load.
 
-    Read from a copy, write-ahead log included: a run that failed in this process may still have the file open.
+    Reads a copy with the write-ahead log, because a failed run in this process may still have the file open.
     """
     with TemporaryDirectory() as folder:
         for file in deployment.folder.glob("warehouse.duckdb*"):

@@ -1,4 +1,4 @@
-"""The README's crontab line, as Debian's cron runs it for a user without rights, three minutes in a row."""
+"""The README's crontab line, run by Debian's cron for an unprivileged user in three consecutive minutes."""
 
 import os
 import pwd
@@ -25,26 +25,26 @@ from sandbox.world import Workspace
 from ..support.deployments import NO_QUOTA, standing_still
 
 LEAST_SECONDS = 300
-"""Three minutes, one to wait for the first of them, and the rest to install and to look."""
+"""Three minutes for the runs, one to wait for the first run, and the rest for the installation and the checks."""
 RUNS = 3
-PATIENCE_SECONDS = 60 * (RUNS + 1) + 30
-EVERYBODYS_PATH = "/usr/local/bin:/usr/bin:/bin"
+TIMEOUT_SECONDS = 60 * (RUNS + 1) + 30
+DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 README = ROOT / "README.md"
 SCHEDULE = re.compile(r"^(?:[\d*,/-]+ ){5}", re.MULTILINE)
-WHERE_IT_IS = "/path/to/intercom-warehouse"
-TOKEN = "token-of-a-stranger"
+PROJECT_PATH = "/path/to/intercom-warehouse"
+TOKEN = "token-of-a-guest"
 
 Check = Callable[[], Iterator[str]]
 
 
-def line_of_readme() -> str:
+def readme_line() -> str:
     """The crontab line that the README shows."""
     (line,) = re.findall(rf"{SCHEDULE.pattern}.*$", README.read_text(), re.MULTILINE)
     return str(line)
 
 
 class Guest(NamedTuple):
-    """A user of this machine for a while, without any rights, who has installed the project."""
+    """A temporary, unprivileged user of this machine who has installed the project."""
 
     name: str
     uid: int
@@ -52,30 +52,29 @@ class Guest(NamedTuple):
 
     @property
     def project(self) -> Path:
-        """Where the project is."""
         return self.home / "intercom-warehouse"
 
     @property
     def data(self) -> Path:
-        """The data folder, where it is unless configured otherwise."""
+        """The default data folder."""
         return self.project / "data"
 
     @property
     def mail(self) -> Path:
-        """What cron would have mailed."""
+        """The file with the output that cron would have mailed."""
         return self.home / "mail"
 
     def crontab(self) -> str:
-        """The README's line with its own schedule and path; what is said ends in a file, so that no mail is sent."""
-        line = line_of_readme().replace(WHERE_IT_IS, str(self.project))
+        """The README's line with another schedule and path. The output goes to a file, so that cron sends no mail."""
+        line = readme_line().replace(PROJECT_PATH, str(self.project))
         return f"* * * * * {{ {SCHEDULE.sub('', line)}; }} >> {self.mail} 2>&1\n"
 
 
 @contextmanager
 def beside(seconds: int) -> Iterator[Check]:
-    """Lets cron do its runs while the block goes on; gives what waits for them and tells what was wrong.
+    """Lets cron run while the block runs. Yields a function that waits for the runs and yields their failures.
 
-    Leaves nothing behind: no user, no crontab, no process, no folder.
+    Afterwards it removes the user, the crontab, the processes and the folder.
     """
     if reason := obstacle(seconds):
         typer.echo(f"cron: left out: {reason}")
@@ -90,22 +89,22 @@ def beside(seconds: int) -> Iterator[Check]:
             yield lambda: iter(())
             return
         stack.enter_context(scheduled(guest))
-        until = time.monotonic() + PATIENCE_SECONDS
+        until = time.monotonic() + TIMEOUT_SECONDS
         yield lambda: outcome(guest, workspace, until)
 
 
 def obstacle(seconds: int) -> str | None:
-    """Why it cannot be tried here, and how it can; None if it can."""
+    """Why cron cannot be tried here and how to change that; None if it can."""
     if seconds < LEAST_SECONDS:
         return f"three minutes of cron need SECONDS={LEAST_SECONDS}"
     if shutil.which("cron") is None:
         return "Debian's cron is not installed (apt-get install cron)"
-    return "only root may make a user for it (sudo make soak)" if os.geteuid() else None
+    return "only root can create a user for it (sudo make soak)" if os.geteuid() else None
 
 
 @contextmanager
 def a_guest() -> Iterator[Guest]:
-    """A system user with a home in a temporary folder; both are gone afterwards, and so are the user's processes."""
+    """A system user with a temporary home. Afterwards the user, the home and the user's processes are removed."""
     name = f"soak-{os.getpid()}"
     with TemporaryDirectory() as temporary:
         home = Path(temporary)
@@ -115,17 +114,17 @@ def a_guest() -> Iterator[Guest]:
             yield guest
         finally:
             end_processes(pwd.getpwnam(name).pw_uid)
-            run("userdel", "--force", name)  # also while a process that was ended just now is not gone yet
+            run("userdel", "--force", name)  # also while a killed process has not ended yet
 
 
 def install(guest: Guest, url: str) -> str | None:
-    """What a stranger does: a copy, `make install`, the secrets. Answers what went wrong, if anything."""
+    """Installs the project like a new user: a copy, `make install`, the secrets. Returns the error, if any."""
     ours = [PurePath(line).name for line in (ROOT / ".gitignore").read_text().split()]
     shutil.copytree(ROOT, guest.project, ignore=shutil.ignore_patterns(".git", *ours))
     secrets = f'[sources.intercom]\naccess_token = "{TOKEN}"\nbase_url = "{url}"\n'
     (guest.project / ".dlt" / "secrets.toml").write_text(secrets)
-    python = shutil.which("python3", path=EVERYBODYS_PATH)  # the one on our own path may be ours alone
-    # a copy of the packages, since links share their owner with uv's cache
+    python = shutil.which("python3", path=DEFAULT_PATH)  # other users may not reach the one on this process's path
+    # copies of the packages, because links keep the owner of uv's cache
     environment = os.environ | {"UV_LINK_MODE": "copy"}
     made = subprocess.run(
         ["make", "--quiet", "install", f"PYTHON={python}"],
@@ -140,7 +139,7 @@ def install(guest: Guest, url: str) -> str | None:
 
 @contextmanager
 def scheduled(guest: Guest) -> Iterator[None]:
-    """The guest's crontab, and a cron that reads it: where none runs, one that ends afterwards."""
+    """Installs the guest's crontab, and runs a cron that ends with the block if no other one runs."""
     run("crontab", "-u", guest.name, "-", given=guest.crontab())
     try:
         with subprocess.Popen(["cron", "-f"], stderr=subprocess.DEVNULL) as daemon:
@@ -153,7 +152,7 @@ def scheduled(guest: Guest) -> Iterator[None]:
 
 
 def outcome(guest: Guest, workspace: Workspace, until: float) -> Iterator[str]:
-    """Waits for the runs, prints a line of them, and answers in what they were not as promised."""
+    """Waits for the runs, prints a line about them, and yields their failures."""
     while len(runs := journaled(guest)) < RUNS and time.monotonic() < until:
         time.sleep(1)
     typer.echo(f"cron: {len(runs)} runs as {guest.name}: {', '.join(str(run.outcome) for run in runs)}")
@@ -166,28 +165,28 @@ def journaled(guest: Guest) -> list[Run]:
 
 
 def problems(guest: Guest, workspace: Workspace, runs: list[Run]) -> Iterator[str]:
-    """Everything that a user would not like to find in the morning.
+    """Output, failed or late runs, wrong members, and files that other users can read or that lie elsewhere.
 
-    dlt writes a random id into the home, though it is told to report to nobody.
+    dlt writes a random id into the home even with its telemetry off.
     """
-    said = guest.mail.read_text() if guest.mail.exists() else "nothing: it did not even begin"
-    if said:
-        yield f"it said: {said.strip()[:500]}"
+    printed = guest.mail.read_text() if guest.mail.exists() else "nothing: cron did not start it"
+    if printed:
+        yield f"it printed: {printed.strip()[:500]}"
     if [run.outcome for run in runs] != ["done"] * RUNS:
-        yield f"{RUNS} runs in {PATIENCE_SECONDS} s should have ended well: {runs}"
+        yield f"{RUNS} runs should have succeeded within {TIMEOUT_SECONDS} s: {runs}"
         return
     minutes = [datetime.fromisoformat(run.started_at).replace(second=0, microsecond=0) for run in runs]
     if minutes != [minutes[0] + timedelta(minutes=number) for number in range(RUNS)]:
-        yield f"the runs did not begin minute by minute: {[run.started_at for run in runs]}"
+        yield f"the runs did not start in consecutive minutes: {[run.started_at for run in runs]}"
     if members(guest.data / "published.duckdb") != workspace.pairs():
-        yield "the published copy holds other members than the workspace"
+        yield "the published copy has other members than the workspace"
     for path in (guest.data, *guest.data.rglob("*")):
-        with suppress(FileNotFoundError):  # a later run may be under way
+        with suppress(FileNotFoundError):  # a later run may remove files
             if path.stat().st_uid != guest.uid or path.stat().st_mode & 0o077:
-                yield f"{path} is not for its owner only: {oct(path.stat().st_mode)} of {path.owner()}"
+                yield f"{path} is not restricted to its owner: {oct(path.stat().st_mode)} of {path.owner()}"
     files = {path for path in guest.home.rglob("*") if path.is_file() and guest.project not in path.parents}
-    if strangers := files - {guest.mail, guest.home / ".dlt" / ".anonymous_id"}:
-        yield f"there is something outside of the project's folder: {strangers}"
+    if elsewhere := files - {guest.mail, guest.home / ".dlt" / ".anonymous_id"}:
+        yield f"there are files outside of the project's folder: {elsewhere}"
 
 
 def members(published: Path) -> set[tuple[str, str]]:
@@ -197,7 +196,7 @@ def members(published: Path) -> set[tuple[str, str]]:
 
 
 def end_processes(uid: int) -> None:
-    """Ends what a user has left running, one by one."""
+    """Kills the processes that a user has left running, one by one."""
     for process in (path for path in Path("/proc").iterdir() if path.name.isdigit()):
         with suppress(FileNotFoundError, ProcessLookupError):
             if process.stat().st_uid == uid:
@@ -205,7 +204,7 @@ def end_processes(uid: int) -> None:
 
 
 def run(*command: str, given: str | None = None) -> None:
-    """Does something to the machine, or raises what it said."""
+    """Runs a command, or raises its error output."""
     done = subprocess.run(command, input=given, capture_output=True, text=True)
     if done.returncode:
         raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")

@@ -1,10 +1,10 @@
-"""What can happen in a workspace, each named by its method, so that a random life can be told and repeated."""
+"""The events of a workspace, each named by its method, so that a random life can be printed and repeated."""
 
 from collections.abc import Sequence
 from typing import TypeVar
 
 from sandbox.people import PLANS
-from sandbox.segments import OUTLINES, All, Attribute, Outline, family_outline
+from sandbox.segments import TEMPLATES, All, Attribute, SegmentTemplate, generated_template
 from sandbox.segments.rules import Tagged
 from sandbox.world import Workspace
 
@@ -15,31 +15,30 @@ WAVE = "wave"
 
 
 class Life:
-    """Lets one thing happen; `pick` says to whom and how. What cannot happen does not."""
+    """Simulates events. `pick` selects the contact, the segment and the values. An impossible event does nothing."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._archived: list[str] = []
 
     def happen(self, event: str, pick: int) -> None:
-        """The event of that name."""
         getattr(self, event)(pick)
 
     def update(self, pick: int) -> None:
         plan = _chosen(PLANS, pick)
         self.workspace.update(self._contact(pick), custom_attributes={"plan": plan, "sessions": pick % 90})
 
-    def come_by(self, pick: int) -> None:
+    def visit(self, pick: int) -> None:
         self.workspace.update(self._contact(pick), last_seen_at=int(self.workspace.now().timestamp()))
 
-    def come_by_silently(self, pick: int) -> None:
+    def visit_silently(self, pick: int) -> None:
         self.workspace.see(self._contact(pick))
 
     def tag(self, pick: int) -> None:
         self._toggle(self._contact(pick), _chosen(("beta", "vip", WAVE), pick))
 
     def tag_many(self, pick: int) -> None:
-        """Enough at once for the collapse guard, every second time."""
+        """Toggles a tag on many contacts: every second time enough for the collapse guard."""
         for contact_id in sorted(self.workspace.contacts)[: 15 + pick % 25]:
             self._toggle(contact_id, WAVE)
 
@@ -70,8 +69,8 @@ class Life:
             self.workspace.unarchive(self._archived.pop(pick % len(self._archived)))
 
     def make_segment(self, pick: int) -> None:
-        outline = _outline(pick)
-        self.workspace.make_segment(outline.name, outline.rule, outline.person_type)
+        template = _template(pick)
+        self.workspace.make_segment(template.name, template.rule, template.person_type)
 
     def rename_segment(self, pick: int) -> None:
         if self.workspace.segments:
@@ -79,7 +78,7 @@ class Life:
 
     def edit_segment(self, pick: int) -> None:
         if self.workspace.segments:
-            self.workspace.edit_segment(self.segment(pick), _outline(pick // 5).rule)
+            self.workspace.edit_segment(self.segment(pick), _template(pick // 5).rule)
 
     def refine_segment(self, pick: int) -> None:
         if self.workspace.segments:
@@ -92,11 +91,11 @@ class Life:
             self.workspace.delete_segment(self.segment(pick))
 
     def segment(self, pick: int) -> str:
-        """One of the segments; there has to be one."""
+        """One of the segments, of which there must be one."""
         return _chosen(list(self.workspace.segments), pick)
 
     def crowded_segment(self, pick: int) -> str:
-        """One of the four largest: what is wrong with a page of nobody shows nowhere."""
+        """One of the four largest segments: a fault of an empty page has no effect."""
         largest = sorted(self.workspace.segments, key=lambda one: (-len(self.workspace.members(one)), one))[:4]
         return _chosen(largest, pick)
 
@@ -109,14 +108,14 @@ class Life:
 
 
 OF_CONTACTS = (
-    *("update", "come_by", "come_by_silently", "tag", "tag_many", "sign_up"),
+    *("update", "visit", "visit_silently", "tag", "tag_many", "sign_up"),
     *("delete", "block", "merge", "archive", "unarchive"),
 )
 OF_SEGMENTS = ("make_segment", "rename_segment", "edit_segment", "refine_segment", "delete_segment")
 
 
-def _outline(pick: int) -> Outline:
-    return _chosen((*OUTLINES, Outline("The Wave", Tagged(WAVE)), *map(family_outline, range(20))), pick)
+def _template(pick: int) -> SegmentTemplate:
+    return _chosen((*TEMPLATES, SegmentTemplate("The Wave", Tagged(WAVE)), *map(generated_template, range(20))), pick)
 
 
 def _chosen(things: Sequence[Thing], pick: int) -> Thing:

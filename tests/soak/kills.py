@@ -1,8 +1,8 @@
-"""Syncs in processes of their own that kill themselves, SIGKILL and all, at a moment that can be named.
+"""Syncs in processes of their own that kill themselves with SIGKILL at a chosen point.
 
-Moments are told as text: a call of Intercom, a step as the sync says it, what is opened, made, renamed or removed below
-the data folder, and, while models are built, the Python functions that are entered. Python's own audit and profile
-hooks tell the last two; nothing of the product is patched.
+A point is a text: a call of Intercom, a step that the sync reports, a file operation below the data folder or, while
+models are built, the call of a Python function. Python's audit and profile hooks report the last two; nothing of the
+product is patched.
 """
 
 import multiprocessing
@@ -25,11 +25,11 @@ from sandbox.world import Workspace
 
 from ..support.deployments import START, Deployment, standing_still
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 Contents = dict[str, list[tuple[Any, ...]]]
 """The rows of the marts, by mart."""
 
-# A child of a process that has only imported starts at once; it inherits no threads, locks or connections.
+# A fork of a process that has only imported starts at once, and inherits no threads, locks or connections.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.soak.kills"])
 
@@ -50,7 +50,7 @@ MARTS = {
 
 
 class Site(NamedTuple):
-    """A data folder, and the workspace that is synced into it: the same one in every process, so many days old."""
+    """A data folder and the workspace that is synced into it, the same in every process. `age` is in days."""
 
     folder: Path
     age: int = 0
@@ -58,7 +58,7 @@ class Site(NamedTuple):
     segments: int = 9
 
     def deployment(self) -> Deployment:
-        """The workspace and its warehouse; each day of its life everybody was changed at least once."""
+        """The workspace and its warehouse. Every contact changed at least once a day."""
         workspace = Workspace(
             contacts=self.contacts, segments=self.segments, seed=5, start=START, monotonic=standing_still
         )
@@ -71,25 +71,25 @@ class Site(NamedTuple):
 
 @dataclass
 class Death:
-    """Kills this process at the `number`th moment that the pattern finds; the `diary` tells of it."""
+    """Kills this process at the `number`th point that matches the pattern, and writes that point to `diary`."""
 
     pattern: str
     number: int = 1
     diary: Path | None = None
     seen: int = field(default=0, init=False)
 
-    def __call__(self, moment: str) -> None:
-        """Looks at a moment; returns only if it is not the last one."""
-        if re.search(self.pattern, moment):
+    def __call__(self, point: str) -> None:
+        """Reports a point; does not return from the last one."""
+        if re.search(self.pattern, point):
             self.seen += 1
             if self.seen == self.number:
-                self.note(moment)
+                self.write_diary(point)
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def note(self, moment: str) -> None:
-        """Writes down how many moments there were, and the last one."""
+    def write_diary(self, point: str) -> None:
+        """Writes the number of points so far and the last one."""
         if self.diary:
-            self.diary.write_text(f"{self.seen} {moment[:200]}")
+            self.diary.write_text(f"{self.seen} {point[:200]}")
 
 
 POINTS = {
@@ -117,32 +117,32 @@ POINTS = {
 ANYWHERE = r"^(call|say|open|os\.|shutil\.)"
 
 
-class Telling(httpx.AsyncBaseTransport):
-    """Tells of each call before it is answered."""
+class ReportingTransport(httpx.AsyncBaseTransport):
+    """Reports each call before its answer."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, tell: Tell) -> None:
-        self.inner, self.tell = inner, tell
+    def __init__(self, inner: httpx.AsyncBaseTransport, report: Report) -> None:
+        self.inner, self.report = inner, report
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.tell(f"call {request.method} {request.url} {request.content.decode()}")
+        self.report(f"call {request.method} {request.url} {request.content.decode()}")
         return await self.inner.handle_async_request(request)
 
 
 def sync_and_die(site: Site, death: Death) -> int | None:
-    """Syncs in another process; answers its exit code, negative if a signal ended it."""
+    """Syncs in another process; returns its exit code, negative if a signal ended it."""
     return run_and_die(site, death, Deployment.sync)
 
 
 def run_and_die(site: Site, death: Death, run: Callable[..., object]) -> int | None:
-    """The same for anything that is done with a house, and takes the options of a job."""
+    """Like `sync_and_die`, for any function that takes a deployment and the options of a sync."""
     process = PROCESSES.Process(target=_run, args=(site, death, run))
     process.start()
     process.join()
     return process.exitcode
 
 
-def moments_of(site: Site, pattern: str) -> int:
-    """How many such moments a sync has, found out by one that is not killed."""
+def count_points(site: Site, pattern: str) -> int:
+    """The number of matching points of a sync, counted by a sync without a kill."""
     diary = site.folder.with_suffix(".diary")
     assert sync_and_die(site, Death(pattern, sys.maxsize, diary)) == 0
     return int(diary.read_text().partition(" ")[0])
@@ -151,39 +151,39 @@ def moments_of(site: Site, pattern: str) -> int:
 def _run(site: Site, death: Death, run: Callable[..., object]) -> None:
     use_project_config()
     deployment = site.deployment()
-    sys.addaudithook(telling_of_files(str(site.folder), death))
-    run(deployment, transport=Telling(deployment.transport, death), say=telling_of_steps(death))
-    death.note("alive")
+    sys.addaudithook(reporting_files(str(site.folder), death))
+    run(deployment, transport=ReportingTransport(deployment.transport, death), say=reporting_steps(death))
+    death.write_diary("alive")
 
 
-def telling_of_files(folder: str, tell: Tell) -> Callable[[str, tuple[Any, ...]], None]:
-    """An audit hook that tells of what is done with files below a folder."""
+def reporting_files(folder: str, report: Report) -> Callable[[str, tuple[Any, ...]], None]:
+    """An audit hook that reports operations on files below a folder."""
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event.startswith(FILE_EVENTS):
             named = [str(argument) for argument in arguments]
             if any(folder in name for name in named):
-                tell(" ".join([event, *named]))
+                report(" ".join([event, *named]))
 
     return hook
 
 
-def telling_of_steps(tell: Tell) -> Tell:
-    """Tells of each step, and of each function that is entered while models are built: they open no file."""
+def reporting_steps(report: Report) -> Report:
+    """Reports each step and, while models are built, each call of a function: models open no file."""
 
     def profile(frame: FrameType, event: str, _: Any) -> None:
         if event == "call":
-            tell(f"function {frame.f_code.co_qualname}")
+            report(f"function {frame.f_code.co_qualname}")
 
     def say(step: str) -> None:
-        tell(f"say {step}")
+        report(f"say {step}")
         sys.setprofile(profile if step.startswith("Building the models") else None)
 
     return say
 
 
 def contents(deployment: Deployment) -> Contents:
-    """All marts but for what tells which run saw something, and when."""
+    """All marts, without the columns that depend on the run and its time."""
     return {
         mart: sorted(deployment.query(f"select {columns} from intercom.{mart}"), key=repr)
         for mart, columns in MARTS.items()
@@ -191,7 +191,7 @@ def contents(deployment: Deployment) -> Contents:
 
 
 def differences(found: Contents, expected: Contents) -> list[str]:
-    """Which marts differ, and by how many rows of how many."""
+    """The marts that differ, and by how many rows."""
     return [
         f"{mart}: {len(rows)} rows for {len(expected[mart])}, {sum((Counter(rows) - Counter(expected[mart])).values())}"
         f" too many and {sum((Counter(expected[mart]) - Counter(rows)).values())} missing"
@@ -201,14 +201,14 @@ def differences(found: Contents, expected: Contents) -> list[str]:
 
 
 class NeverKilled(NamedTuple):
-    """A copy of a warehouse before a sync, and what its marts hold after that sync and one more, a second later."""
+    """A copy of a warehouse before a sync, and its marts after that sync and another one a second later."""
 
     before: Path
     contents: Contents
 
 
 def never_killed(folder: Path, age: int) -> NeverKilled:
-    """What became of a warehouse that was synced once a day."""
+    """The reference: a warehouse synced once a day, without kills."""
     before, data = folder / "before", folder / "data"
     for day in range(age):
         Site(data, day).deployment().sync()
@@ -218,5 +218,7 @@ def never_killed(folder: Path, age: int) -> NeverKilled:
     for _ in range(2):
         truth = deployment.workspace.pairs()
         deployment.sync()
-    assert deployment.members() == truth, "who comes or goes in this very second may be seen or not: take another seed"
+    assert deployment.members() == truth, (
+        "members changed in the second of the sync, which may see either state: use another seed"
+    )
     return NeverKilled(before, contents(deployment))

@@ -1,4 +1,4 @@
-"""What was true of a workspace at every moment at which somebody could have looked."""
+"""The true memberships of a workspace at every time at which a run could have read them."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,14 +12,14 @@ Pair = tuple[str, str]
 
 
 class State(NamedTuple):
-    """Who was in which segment from a moment on, until the next state."""
+    """The memberships from a time until the next state."""
 
     since: datetime
     pairs: frozenset[Pair]
 
 
 class Span(NamedTuple):
-    """What held during a window: some of the time, and all of it."""
+    """The memberships that existed at some time of a window, and those that existed all the time."""
 
     ever: frozenset[Pair]
     always: frozenset[Pair]
@@ -27,28 +27,27 @@ class Span(NamedTuple):
 
 @dataclass
 class Truth:
-    """A workspace's states in order, noted after each event and each move of its clock.
+    """A workspace's states in order, recorded after each event and each move of its clock.
 
-    Nobody reads while the clock moves, so who comes and goes within one move was seen by nobody. Several states may
-    begin at one instant: an event does not move the clock.
+    No run reads while the clock moves, so changes within one move are invisible. Several states may start at the same
+    time, because an event does not move the clock.
     """
 
     workspace: Workspace
     states: list[State] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.during = cache(self._during)  # asked for the same windows by each contact of a segment
-        self.note()
+        self.during = cache(self._during)  # each contact of a segment has the same windows
+        self.record()
 
-    def note(self) -> None:
-        """Notes what is true now."""
+    def record(self) -> None:
         pairs = frozenset(self.workspace.pairs())
         if not self.states or self.states[-1].pairs != pairs:
             self.states.append(State(self.workspace.now(), pairs))
             self.during.cache_clear()
 
     def _during(self, begin: datetime | None, end: datetime) -> Span:
-        """What held in the window from `begin` (None: the first day) to `end`, states that only touch it included."""
+        """The window from `begin` (None: the first day) to `end`, with the states that only touch it."""
         ends = [state.since for state in self.states[1:]] + [None]
         seen = [
             state.pairs

@@ -200,7 +200,7 @@ def test_what_changed_without_being_updated_is_loaded_as_it_is_now(synced: Deplo
 
 def test_fields_that_are_new_are_told_and_nothing_is_kept_but_the_contacts(synced: Deployment) -> None:
     before = state_of(synced)
-    synced.workspace.reshape(add={"favourite_colour": "green"})
+    synced.workspace.encoding.change_fields(add={"favourite_colour": "green"})
 
     outcome = backfill(synced)
 

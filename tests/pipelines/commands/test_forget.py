@@ -24,7 +24,7 @@ from sandbox.segments.rules import Tagged
 from sandbox.world import Workspace
 
 from ...soak.audit import check_keys
-from ...soak.kills import PROCESSES, Death, telling_of_files, telling_of_steps
+from ...soak.kills import PROCESSES, Death, reporting_files, reporting_steps
 from ...support.deployments import Deployment, lively_workspace
 from ...support.first_loads import large_deployment
 from ...support.interference import Stop, breaks_loading, stop
@@ -346,8 +346,8 @@ def test_every_text_of_every_loaded_table_is_looked_at(synced: Deployment) -> No
 def die_forgetting(folder: Path, contact_id: str, death: Death) -> None:
     use_project_config()
     deployment = Deployment(folder, Workspace(contacts=0, segments=0))
-    sys.addaudithook(telling_of_files(str(folder), death))
-    Forget(deployment.warehouse, contact_id=contact_id, say=telling_of_steps(death)).run()
+    sys.addaudithook(reporting_files(str(folder), death))
+    Forget(deployment.warehouse, contact_id=contact_id, say=reporting_steps(death)).run()
 
 
 KILLS = {

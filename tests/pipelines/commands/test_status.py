@@ -211,7 +211,7 @@ def test_a_deleted_segment_misses_no_day_after_its_end(settled: Settled) -> None
 
 
 def test_a_segment_of_which_intercom_counts_others_has_drifted(settled: Settled) -> None:
-    settled.workspace.told_count = lambda size: size + 7 if size == 60 else size
+    settled.workspace.reported_count = lambda size: size + 7 if size == 60 else size
     settled.workspace.advance(days=1)
     settled.sync()
 
@@ -343,7 +343,7 @@ def test_a_backfill_that_is_not_finished_is_told(settled: Settled) -> None:
 
 def test_nothing_is_wider_than_80_columns_however_much_there_is_to_tell(settled: Settled) -> None:
     settled.workspace.make_segment("A segment whose name [bold]alone[/bold] takes " + "much " * 20 + "room", Everyone())
-    settled.workspace.told_count = lambda size: size + 1_000_000
+    settled.workspace.reported_count = lambda size: size + 1_000_000
     for days in (1, 3, 1):
         settled.workspace.advance(days=days)
         settled.workspace.faults.half_page(settled.segments["Everyone"], times=None)
@@ -360,7 +360,7 @@ def test_nothing_is_wider_than_80_columns_however_much_there_is_to_tell(settled:
 
 
 def test_more_than_a_few_segments_are_left_to_json(deployment: Deployment) -> None:
-    deployment.workspace.told_count = lambda size: size + 1
+    deployment.workspace.reported_count = lambda size: size + 1
     deployment.sync()
 
     found = asked(deployment)

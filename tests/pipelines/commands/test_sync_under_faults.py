@@ -7,15 +7,15 @@ from itertools import count
 import pytest
 
 from pipelines.errors import ExitCode
+from sandbox.faults import ALL_KINDS, Kind
 from sandbox.segments.rules import Everyone
-from sandbox.world import Following, make_odd
-from sandbox.world.faults import ALL, Kind
+from sandbox.world import NextPageStyle, add_odd_contacts
 from sandbox.world.oddities import COLLIDING
 from sources.intercom.api import Retries, Unavailable
 
 from ...support.deployments import Deployment
 
-PASSING: list[Kind] = [kind for kind in ALL if "429" not in str(kind)]
+PASSING: list[Kind] = [kind for kind in ALL_KINDS if "429" not in str(kind)]
 """All but a refusal for the quota, which makes a client wait for the next window of ten real seconds."""
 PATIENT_AT_ONCE = Retries(attempts=12, wait_initial=0, wait_max=0, wait_jitter=0)
 
@@ -37,14 +37,14 @@ def test_with_three_percent_of_every_fault_at_once_the_tables_are_the_same(
 ) -> None:
     troubled = make_deployment(contacts=2000, segments=25)
     for number, kind in enumerate(PASSING):
-        troubled.workspace.faults.at_rate(0.03, (kind,), seed=seed + number, late_seconds=0.001)
+        troubled.workspace.faults.at_rate(0.03, (kind,), seed=seed + number, delay_seconds=0.001)
 
     first = troubled.sync(retries=PATIENT_AT_ONCE)
     troubled.workspace.live(days=1, silent=0)
     second = troubled.sync(retries=PATIENT_AT_ONCE)
 
     assert (first.exit_code, second.exit_code) == (ExitCode.DONE, ExitCode.DONE)
-    assert len(troubled.workspace.faults.spoilt) == len(PASSING)
+    assert len(troubled.workspace.faults.injected) == len(PASSING)
     assert whole(troubled)
 
 
@@ -61,7 +61,7 @@ def test_an_outage_in_the_middle_is_outlasted(deployment: Deployment) -> None:
     outcome = deployment.sync(retries=PATIENT_AT_ONCE, say=say)
 
     assert outcome.exit_code == ExitCode.DONE
-    assert deployment.workspace.faults.spoilt.total() > 5
+    assert deployment.workspace.faults.injected.total() > 5
     assert whole(deployment)
 
 
@@ -70,7 +70,7 @@ def test_a_fault_that_does_not_pass_ends_the_run_and_a_later_one_goes_on(synced:
     before = synced.members()
     synced.workspace.live(days=1, silent=0)
 
-    synced.workspace.faults.at_rate(1.0, (kind,), late_seconds=0.001)
+    synced.workspace.faults.at_rate(1.0, (kind,), delay_seconds=0.001)
     with pytest.raises(Unavailable, match="later"):
         synced.sync()
     after_failure = synced.members()
@@ -85,7 +85,7 @@ def test_a_fault_that_does_not_pass_ends_the_run_and_a_later_one_goes_on(synced:
 def test_fields_added_removed_retyped_and_nulled_end_no_run_and_are_told(synced: Deployment) -> None:
     workspace = synced.workspace
 
-    workspace.reshape(
+    workspace.encoding.change_fields(
         add={"shoe_size": 41}, remove=("referrer",), retype={"browser": lambda name: {"name": name}}, null=("os",)
     )
     outcome = synced.sync(full=True)
@@ -103,7 +103,7 @@ def test_fields_added_removed_retyped_and_nulled_end_no_run_and_are_told(synced:
 
 
 def test_a_retyped_field_blocks_no_later_run(synced: Deployment) -> None:
-    synced.workspace.reshape(retype={"created_at": str, "has_hard_bounced": str, "tags": str})
+    synced.workspace.encoding.change_fields(retype={"created_at": str, "has_hard_bounced": str, "tags": str})
     synced.sync(full=True)
 
     synced.workspace.live(days=1, silent=0)
@@ -128,8 +128,8 @@ def test_a_contact_of_another_age_syncs_and_changes_of_others_still_arrive(deplo
 
 
 @pytest.mark.parametrize("form", ["object", "null", "url", "absent"])
-def test_the_last_page_may_say_so_in_any_form(deployment: Deployment, form: Following) -> None:
-    deployment.workspace.odd_pages_next = form
+def test_the_last_page_may_say_so_in_any_form(deployment: Deployment, form: NextPageStyle) -> None:
+    deployment.workspace.next_page_style = form
     deployment.workspace.make_segment("All of them", Everyone())
 
     deployment.sync()
@@ -172,7 +172,7 @@ def test_merged_and_archived_contacts_leave_and_the_unarchived_come_back(synced:
 
 
 def test_odd_contacts_arrive_like_the_others(deployment: Deployment) -> None:
-    odd = make_odd(deployment.workspace, crowd=320)
+    odd = add_odd_contacts(deployment.workspace, crowd=320)
 
     outcome = deployment.sync()
 

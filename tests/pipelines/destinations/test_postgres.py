@@ -31,10 +31,10 @@ from pipelines.models.files import SQL, load_models
 from pipelines.runs import build_models
 from pipelines.settings import use_project_config, warehouse_settings
 from pipelines.steps import Step
-from sandbox.world import Workspace, make_odd
+from sandbox.world import Workspace, add_odd_contacts
 from sources.intercom.api import Refused
 
-from ...soak.kills import PROCESSES, Death, telling_of_steps
+from ...soak.kills import PROCESSES, Death, reporting_steps
 from ...support.deployments import START, Deployment, standing_still
 from ...support.interference import Stop
 from ...support.personal_data import CANARY, found_in, personal
@@ -207,7 +207,7 @@ def lasting(deployment: PostgresDeployment) -> dict[str, list[Row]]:
 
 
 def test_odd_contacts_arrive_too(deployment: PostgresDeployment) -> None:
-    odd = make_odd(deployment.workspace, crowd=160)
+    odd = add_odd_contacts(deployment.workspace, crowd=160)
 
     outcome = deployment.sync()
 
@@ -238,7 +238,7 @@ def test_status_is_the_same_and_says_where_nothing_is_built_yet(deployment: Post
     before = StatusQuery(deployment.warehouse, deployment.workspace.now()).answer()
     deployment.workspace.faults.clear()
     deployment.sync()
-    deployment.workspace.told_count = lambda size: size + 1
+    deployment.workspace.reported_count = lambda size: size + 1
     deployment.workspace.advance(days=3)
     deployment.sync()
 
@@ -734,7 +734,7 @@ def test_a_killed_forget_is_finished_when_it_is_run_again(deployment: PostgresDe
 def die_forgetting(folder: Path, address: str, contact_id: str, point: str) -> None:
     use_project_config()
     warehouse = Warehouse(folder, Postgres(credentials(address)))
-    Forget(warehouse, contact_id=contact_id, say=telling_of_steps(Death(f"^say {point}"))).run()
+    Forget(warehouse, contact_id=contact_id, say=reporting_steps(Death(f"^say {point}"))).run()
 
 
 def tables(deployment: PostgresDeployment) -> list[str]:

@@ -125,7 +125,7 @@ def test_one_who_leaves_and_one_who_enters_by_time_alone_are_missed_until_the_ne
 def test_a_count_that_was_never_right_makes_no_segment_swept(
     settled: Settled, reported: Callable[[int], int | None], calls: int
 ) -> None:
-    settled.workspace.told_count = reported
+    settled.workspace.reported_count = reported
     settled.sync(full=True)
     settled.workspace.untag(settled.crowd[0], "crowd")
 
@@ -140,7 +140,7 @@ def test_a_count_that_was_never_right_makes_no_segment_swept(
 
 def test_a_count_that_lags_behind_costs_one_call_and_no_sweep(settled: Settled) -> None:
     crowd = len(settled.crowd)
-    settled.workspace.told_count = lambda size: size + 1 if size == crowd else size
+    settled.workspace.reported_count = lambda size: size + 1 if size == crowd else size
 
     outcome = settled.sync()
 

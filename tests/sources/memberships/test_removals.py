@@ -127,7 +127,7 @@ def test_a_feed_that_falls_silent_continues_at_its_cursor_and_no_removal_is_miss
     cursor = feed_cursor(settled)
     workspace.advance(minutes=1)
     workspace.delete(newcomer)
-    workspace.faults.silent_feed()
+    workspace.faults.empty_feed()
     settled.sync()
     silent = feed_cursor(settled), removals_of(settled), events(settled)
 

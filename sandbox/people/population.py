@@ -1,4 +1,4 @@
-"""Made-up contacts: about fifty fields and two kilobytes each, with the oddities that real ones have."""
+"""Generated contacts: about fifty fields and two kilobytes each, with the irregular values that real contacts have."""
 
 from collections.abc import Iterator
 from random import Random
@@ -28,20 +28,20 @@ _BROWSERS = ("chrome", "firefox", "safari", None)
 _SYSTEMS = ("Mac OS X 15.1", "Windows 11", "Linux", "iOS 18.2", None)
 
 
-def made_up_contact(
+def generated_contact(
     random: Random, contact_id: str, *, workspace_id: str, role: str, created_at: int, now: int
 ) -> Contact:
-    """A contact of `role` whose life so far lies between `created_at` and `now`; it has no tags."""
+    """A contact without tags, whose timestamps lie between `created_at` and `now`."""
     return Contact(contact_id, _attributes(random, contact_id, workspace_id, role, created_at, now))
 
 
 def population(random: Random, ids: list[str], *, workspace_id: str, now: int) -> Iterator[Contact]:
-    """Contacts of the last two years: more recent than old ones, some imported within the same second."""
+    """Contacts created in the last two years: more of them recently, some imported within the same second."""
     imports = [now - random.randrange(HISTORY_DAYS * DAY_SECONDS) for _ in range(4)]
-    return (_inhabitant(random, contact_id, workspace_id, imports, now) for contact_id in ids)
+    return (_past_contact(random, contact_id, workspace_id, imports, now) for contact_id in ids)
 
 
-def _inhabitant(random: Random, contact_id: str, workspace_id: str, imports: list[int], now: int) -> Contact:
+def _past_contact(random: Random, contact_id: str, workspace_id: str, imports: list[int], now: int) -> Contact:
     age = int(HISTORY_DAYS * DAY_SECONDS * random.random() ** 1.5)
     created_at = random.choice(imports) if random.random() < 0.2 else now - age
     role = "lead" if random.random() < 0.15 else "user"
@@ -84,7 +84,7 @@ def _identity(random: Random, contact_id: str, role: str) -> Json:
         "formatted_phone": phone and f"{phone[:3]} {phone[3:5]} {phone[5:]}",
         "name": None if random.random() < 0.05 else f"{first} {last}{flourish}",
         "avatar": avatar if random.random() < 0.5 else None,
-        # Intercom's numbered versions disagree about the type of this one, and live answers mix both.
+        # Intercom's numbered versions disagree about the type of owner_id, and live answers mix both.
         "owner_id": random.choice([None, None, 814_860, "814861"]),
         "has_hard_bounced": random.random() < 0.02,
         "marked_email_as_spam": random.random() < 0.01,
@@ -98,16 +98,16 @@ def _timestamps(random: Random, role: str, created_at: int, now: int) -> Json:
         "created_at": created_at,
         "updated_at": now - int(age * random.random()),
         "signed_up_at": created_at if role == "user" else None,
-        "last_seen_at": _lately(random, 0.9, age, now),
-        "last_replied_at": _lately(random, 0.3, age, now, bias=1),
-        "last_contacted_at": _lately(random, 0.6, age, now),
-        "last_email_opened_at": _lately(random, 0.5, age, now),
-        "last_email_clicked_at": _lately(random, 0.2, age, now),
+        "last_seen_at": _recent_time(random, 0.9, age, now),
+        "last_replied_at": _recent_time(random, 0.3, age, now, bias=1),
+        "last_contacted_at": _recent_time(random, 0.6, age, now),
+        "last_email_opened_at": _recent_time(random, 0.5, age, now),
+        "last_email_clicked_at": _recent_time(random, 0.2, age, now),
     }
 
 
-def _lately(random: Random, share: float, age: int, now: int, *, bias: int = 2) -> int | None:
-    """For `share` of the contacts a moment of their life, the more likely a recent one the greater the bias."""
+def _recent_time(random: Random, share: float, age: int, now: int, *, bias: int = 2) -> int | None:
+    """A timestamp for `share` of the contacts, else None. A higher `bias` makes recent times more likely."""
     return now - int(age * random.random() ** bias) if random.random() < share else None
 
 
@@ -125,7 +125,7 @@ def _technology(random: Random, age: int, now: int) -> Json:
 
 
 def _phone(random: Random, system: str, device: str, age: int, now: int) -> Json:
-    owned = random.random() < 0.15
+    has_phone = random.random() < 0.15
     values = {
         "app_name": "Sandbox",
         "app_version": f"4.{random.randrange(9)}.0",
@@ -133,8 +133,8 @@ def _phone(random: Random, system: str, device: str, age: int, now: int) -> Json
         "os_version": "18.2",
         "sdk_version": "17.1.0",
     }
-    known: Json = {f"{system}_{name}": value if owned else None for name, value in values.items()}
-    known[f"{system}_last_seen_at"] = _lately(random, 1.0, age, now) if owned else None
+    known: Json = {f"{system}_{name}": value if has_phone else None for name, value in values.items()}
+    known[f"{system}_last_seen_at"] = _recent_time(random, 1.0, age, now) if has_phone else None
     return known
 
 
@@ -163,7 +163,7 @@ def _marketing(random: Random) -> Json:
         "referrer": source and 'https://www.example.com/?q=a%20b&c="d"',
         "enabled_push_messaging": random.choice([None, True, False]),
     }
-    if random.random() < 0.3:  # seen on live contacts, described nowhere
+    if random.random() < 0.3:  # seen on live contacts, not documented
         fields |= {"sms_consent": random.random() < 0.5, "unsubscribed_from_sms": False}
     return fields
 
@@ -174,18 +174,18 @@ def _lists(random: Random, contact_id: str) -> Json:
     return {
         "social_profiles": {"type": "list", "data": [profile] if random.random() < 0.2 else []},
         "tags": references("tag", [], url=f"{home}/tags"),
-        "notes": references("note", _numbers(random, 0.2), url=f"{home}/notes"),
-        "companies": references("company", _numbers(random, 0.5), url=f"{home}/companies"),
+        "notes": references("note", _random_ids(random, 0.2), url=f"{home}/notes"),
+        "companies": references("company", _random_ids(random, 0.5), url=f"{home}/companies"),
         "opted_out_subscription_types": references("subscription", [], url=f"{home}/subscriptions"),
         "opted_in_subscription_types": references("subscription", ["37846"], url=f"{home}/subscriptions"),
     }
 
 
-def _numbers(random: Random, share: float) -> list[str]:
+def _random_ids(random: Random, share: float) -> list[str]:
     if random.random() >= share:
         return []
-    how_many = 12 if random.random() < 0.02 else random.randrange(1, 4)
-    return [str(random.randrange(10**6, 10**7)) for _ in range(how_many)]
+    count = 12 if random.random() < 0.02 else random.randrange(1, 4)
+    return [str(random.randrange(10**6, 10**7)) for _ in range(count)]
 
 
 def _custom_attributes(random: Random, created_at: int) -> dict[str, Any]:

@@ -1,12 +1,9 @@
-"""What a request passes before an endpoint sees it: load balancer, token, quota, version; and the headers it gets."""
+"""What happens to a request before its endpoint: latency, faults, token, quota, API version."""
 
 import asyncio
 import hmac
-import math
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from email.utils import format_datetime
 from uuid import uuid4
 
@@ -15,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..faults import ConnectionDropped, ConnectionFault, ResponseFault
 from ..search import ApiError
-from ..world import VERSIONS, AnswerFault, Dropped, LineFault, Workspace
+from ..world import VERSIONS, WorkspaceState
+from .quota import WINDOW_SECONDS, Allowance, Quota
 
-WINDOW_SECONDS = 10
-
-# No path of Intercom's: what is asked there is the sandbox, by whoever measures a client against it.
-ACCOUNT_PATH = "/_sandbox"
+# The sandbox's own path, for programs that measure a client against it.
+STATUS_PATH = "/_sandbox"
 
 SERVER_ERROR = ("server_error", "Something went wrong on our side")
 CODES: Mapping[int, tuple[str, str]] = {
@@ -32,80 +29,42 @@ CODES: Mapping[int, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Allowance:
-    """What is left of the quota. `remaining` is below zero for a call too many."""
+class ApiMiddleware:
+    """ASGI middleware in front of all endpoints and error handlers."""
 
-    limit: int
-    remaining: int
-    seconds_left: float
-
-    def headers(self, now: datetime) -> dict[str, str]:
-        """The quota as Intercom tells it; the reset is a second on the workspace's clock."""
-        reset = (now + timedelta(seconds=self.seconds_left)).timestamp()
-        return {
-            "X-RateLimit-Limit": str(self.limit),
-            "X-RateLimit-Remaining": str(max(0, self.remaining)),
-            "X-RateLimit-Reset": str(math.ceil(reset)),
-        }
-
-
-class Quota:
-    """So many calls in every window of ten real seconds; what is left over is lost."""
-
-    def __init__(self, limit: int, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._limit = limit
-        self._monotonic = monotonic
-        self._began = monotonic()
-        self._window = 0
-        self._spent = 0
-
-    def spend(self) -> Allowance:
-        """Takes one call from the window that is open now."""
-        window, into_it = divmod(self._monotonic() - self._began, WINDOW_SECONDS)
-        if window != self._window:
-            self._window, self._spent = int(window), 0
-        self._spent += 1
-        return Allowance(self._limit, self._limit - self._spent, WINDOW_SECONDS - into_it)
-
-
-class Gate:
-    """ASGI middleware before every endpoint and every error."""
-
-    def __init__(self, app: ASGIApp, *, workspace: Workspace, quota: Quota, latency: float) -> None:
+    def __init__(self, app: ASGIApp, *, workspace: WorkspaceState, quota: Quota, latency: float) -> None:
         self._app = app
         self._workspace = workspace
         self._quota = quota
         self._latency = latency
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers by itself, or lets the request through."""
-        if scope["type"] != "http" or scope["path"] == ACCOUNT_PATH:
+        if scope["type"] != "http" or scope["path"] == STATUS_PATH:
             await self._app(scope, receive, send)
             return
         if self._latency:
             await asyncio.sleep(self._latency)
         request = Request(scope)
         fault = self._workspace.faults.take(request.url.path)
-        line = await _line(fault, send) if isinstance(fault, LineFault) else send
+        send = await _faulty(fault, send) if isinstance(fault, ConnectionFault) else send
         now = self._workspace.now()
         headers = {"Date": format_datetime(now, usegmt=True)}
-        answer = self._answer(request, fault if isinstance(fault, AnswerFault) else None, now, headers)
-        await (answer or self._app)(scope, receive, _adding(headers, line))
+        response = self._response(request, fault if isinstance(fault, ResponseFault) else None, now, headers)
+        await (response or self._app)(scope, receive, _with_headers(headers, send))
 
-    def _answer(
-        self, request: Request, fault: AnswerFault | None, now: datetime, headers: dict[str, str]
+    def _response(
+        self, request: Request, fault: ResponseFault | None, now: datetime, headers: dict[str, str]
     ) -> Response | None:
-        """The answer of whoever stops the request; `headers` gains what every answer from here on carries."""
+        """The response without an endpoint; None if the request may pass. Adds to `headers` those of every answer."""
         if fault and fault.from_load_balancer:
-            return _outage(fault)
+            return _load_balancer_error(fault)
         request_id = headers["x-request-id"] = request.state.request_id = str(uuid4())
         if not self._is_authorized(request):
             return error_response(ApiError(401, *CODES[401]), request_id)
         allowance = self._quota.spend()
         headers |= allowance.headers(now)
         if fault:
-            return self._broken(fault, headers, request_id)
+            return self._fault_response(fault, headers, request_id)
         return self._refusal(request, allowance, request_id)
 
     def _is_authorized(self, request: Request) -> bool:
@@ -123,7 +82,7 @@ class Gate:
             return error_response(ApiError(400, "intercom_version_invalid", message), request_id)
         return None
 
-    def _broken(self, fault: AnswerFault, headers: dict[str, str], request_id: str) -> Response:
+    def _fault_response(self, fault: ResponseFault, headers: dict[str, str], request_id: str) -> Response:
         if fault.status == 200:
             return Response(media_type="application/json", headers=dict(fault.headers))
         if fault.status == 429:
@@ -135,27 +94,27 @@ class Gate:
 
 
 def error_response(error: ApiError, request_id: str) -> Response:
-    """Intercom's envelope around one error."""
+    """An error in Intercom's envelope."""
     return Response(error.body(request_id), error.status, media_type="application/json")
 
 
-def _outage(fault: AnswerFault) -> Response:
+def _load_balancer_error(fault: ResponseFault) -> Response:
     page = f"<html><head><title>{fault.status}</title></head><body>nginx</body></html>"
     return HTMLResponse(page, fault.status, headers=dict(fault.headers))
 
 
-async def _line(fault: LineFault, send: Send) -> Send:
-    """What the fault makes of the way back to the client."""
+async def _faulty(fault: ConnectionFault, send: Send) -> Send:
+    """Applies the fault: now, or in the returned `send`."""
     if fault.name == "drop":
-        raise Dropped
+        raise ConnectionDropped
     if fault.name == "slow":
-        await asyncio.sleep(fault.late_seconds)
+        await asyncio.sleep(fault.delay_seconds)
         return send
-    return _halving(send, closes=fault.name == "truncated")
+    return _sending_half(send, closes=fault.name == "truncated")
 
 
-def _halving(send: Send, *, closes: bool) -> Send:
-    """Sends half of a body that comes in one piece, then closes the connection or owns up to the half's length."""
+def _sending_half(send: Send, *, closes: bool) -> Send:
+    """Sends half of a body that comes in one piece; then closes the connection, or announces half of the length."""
     start: Message = {}
 
     async def send_half(message: Message) -> None:
@@ -168,12 +127,12 @@ def _halving(send: Send, *, closes: bool) -> Send:
         await send(start)
         await send({**message, "body": half, "more_body": closes})
         if closes:
-            raise Dropped
+            raise ConnectionDropped
 
     return send_half
 
 
-def _adding(headers: Mapping[str, str], send: Send) -> Send:
+def _with_headers(headers: Mapping[str, str], send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).update(headers)

@@ -1,0 +1,87 @@
+"""Endpoints of contacts."""
+
+from dataclasses import replace
+
+from starlette.datastructures import URL
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..people import Contact
+from ..search import ApiError, MatchRange, Page, Searches, SearchRequest, read_cursor, read_request, segment_ids
+from ..world import WorkspaceState
+from .parameters import LIST_PER_PAGE, encoded_response, json_response, per_page_of, version_of
+
+MERGED = "This contact has been merged. See the 'Link' header for the canonical contact."
+
+
+class ContactEndpoints:
+    """One method per endpoint; each counts its calls."""
+
+    def __init__(self, workspace: WorkspaceState) -> None:
+        self._workspace = workspace
+        self._searches = Searches(workspace)
+
+    async def contacts(self, request: Request) -> Response:
+        """A page of all contacts, newest first. Intercom does not document its order."""
+        self._workspace.calls["contacts"] += 1
+        listing = SearchRequest(
+            query=None,
+            version=version_of(request),
+            field="created_at",
+            per_page=per_page_of(request, LIST_PER_PAGE),
+            cursor=read_cursor(request.query_params.get("starting_after")),
+        )
+        return self._page(self._searches.matches(listing).page(listing), listing)
+
+    async def search(self, request: Request) -> Response:
+        """A page of the contacts that match a query, with the page faults."""
+        self._workspace.calls["search"] += 1
+        search = read_request(await request.body(), version_of(request))
+        matches = self._searches.matches(search)
+        page = self._with_faults(matches.page(search), matches, search)
+        return self._page(page, search, url=request.url)
+
+    async def contact(self, request: Request) -> Response:
+        """One contact, also an archived or blocked one."""
+        self._workspace.calls["contact"] += 1
+        self._refuse_merged(request)
+        return encoded_response(self._workspace.encoder(version_of(request)).encode(self._contact(request)))
+
+    async def contact_segments(self, request: Request) -> Response:
+        """The segments of a contact; an archived or blocked contact is in none."""
+        self._workspace.calls["contact_segments"] += 1
+        contact = self._contact(request)
+        segments, memberships = list(self._workspace.segments.values()), self._workspace.memberships
+        joined = [segment for segment in segments if contact.id in memberships.current(segment).ids]
+        return json_response({"type": "list", "data": [segment.json() for segment in joined]})
+
+    def _contact(self, request: Request) -> Contact:
+        contact_id = request.path_params["contact_id"]
+        contact = self._workspace.contacts.get(contact_id)
+        removal = self._workspace.records.removals.get(contact_id)
+        if contact is None and removal:
+            contact = removal.contact_by_id
+        if contact is None:
+            raise ApiError(404, "not_found", "User Not Found")
+        return contact
+
+    def _refuse_merged(self, request: Request) -> None:
+        """Intercom documents this answer for a contact itself, not for its segments."""
+        survivor = self._workspace.records.survivor(request.path_params["contact_id"])
+        if survivor and version_of(request).reports_merges:
+            headers = {"Link": f'</contacts/{survivor}>; rel="canonical"'}
+            raise ApiError(410, "contact_merged", MERGED, headers)
+
+    def _page(self, page: Page, search: SearchRequest, *, url: URL | None = None) -> Response:
+        workspace = self._workspace
+        return encoded_response(page.json(workspace.encoder(search.version), workspace.next_page_style, url=url))
+
+    def _with_faults(self, page: Page, matches: MatchRange, search: SearchRequest) -> Page:
+        searched = segment_ids(search.query)
+        fault = self._workspace.faults.pages.take(lambda fault: fault.hits(searched, page.number))
+        if fault is None:
+            return page
+        if fault.how == "repeat":
+            return replace(page, contacts=matches.previous_page(search))
+        kept = page.contacts[: len(page.contacts) // 2] if fault.how == "half" else []
+        return replace(page, contacts=kept, next=page.next if fault.keeps_next else None)
