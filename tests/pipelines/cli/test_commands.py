@@ -162,7 +162,7 @@ def test_a_read_only_data_folder_is_told_in_one_paragraph(terminal: Terminal) ->
     terminal.folder.mkdir()
     terminal.folder.chmod(0o500)
 
-    ended = terminal.run("sync", wrapped_by=tuple(word for word in powerless if word))
+    ended = terminal.run_installed("sync", wrapped_by=tuple(word for word in powerless if word))
 
     assert ended.exit_code == 2
     assert ended.is_one_paragraph, ended.errors
