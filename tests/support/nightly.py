@@ -1,4 +1,4 @@
-"""Which values of a parameter `make test` tries."""
+"""Marks parameters that `make test` skips and `make test-all` runs."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,16 +6,24 @@ from typing import Any
 import pytest
 
 
-def nightly_except(values: Iterable[Any], *daily: Any) -> list[Any]:
-    """All values as parameters; those that are not named are marked `nightly`.
-
-    A tuple of several arguments is named by the tuple.
-    """
+def nightly(values: Iterable[Any], *named: Any) -> list[Any]:
+    """All values, of which the named ones are marked `nightly`. A tuple holds the values of several parameters."""
     values = list(values)
-    assert all(value in values for value in daily), "a value is named that is not there"
-    return [value if value in daily else _at_night(value) for value in values]
+    _check(values, named)
+    return [_marked(value) if value in named else value for value in values]
 
 
-def _at_night(value: Any) -> Any:
-    arguments = value if isinstance(value, tuple) else (value,)
-    return pytest.param(*arguments, marks=pytest.mark.nightly)
+def nightly_except(values: Iterable[Any], *named: Any) -> list[Any]:
+    """All values, of which the named ones are not marked `nightly`."""
+    values = list(values)
+    _check(values, named)
+    return [value if value in named else _marked(value) for value in values]
+
+
+def _check(values: list[Any], named: tuple[Any, ...]) -> None:
+    unknown = [value for value in named if value not in values]
+    assert unknown == [], "these are named, but no parameter has such a value"
+
+
+def _marked(value: Any) -> Any:
+    return pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.nightly)

@@ -17,6 +17,7 @@ def copied(name: str, make: Callable[[Path], object], folder: Path) -> Path:
     """
     if name not in _made:
         original = _root() / str(len(_made)) / "data"
+        original.parent.mkdir()
         make(original)
         _made[name] = original
     return shutil.copytree(_made[name], folder)
