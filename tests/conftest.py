@@ -1,20 +1,24 @@
 """A warehouse in a temporary folder, fed by a sandbox in this process: real dlt, real DuckDB, real HTTP objects."""
 
 import gc
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from pipelines.settings import use_project_config
-from sandbox.world import Workspace
 
-from .support.deployments import START, Deployment, Settled, lively_workspace, settled_workspace, standing_still
+from .support.deployments import Deployment, Settled, lively_workspace, settled_workspace
+from .support.snapshots import copied
 from .support.terminal import Terminal, a_terminal
 
 collect_ignore = ["airflow"]  # needs an environment of its own: make test-airflow
+
+hypothesis.settings.register_profile("daily", max_examples=25, deadline=None)
+hypothesis.settings.register_profile("nightly", max_examples=250, deadline=None)
+hypothesis.settings.load_profile("daily")
 
 
 def pytest_unconfigure() -> None:
@@ -33,43 +37,43 @@ def deployment(tmp_path: Path) -> Deployment:
     return Deployment(tmp_path / "data", lively_workspace())
 
 
-@pytest.fixture(scope="session")
-def _synced_folder(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> Path:
-    deployment = Deployment(tmp_path_factory.mktemp("synced") / "data", lively_workspace())
-    deployment.sync()
-    return deployment.folder
-
-
-@pytest.fixture
-def synced(tmp_path: Path, _synced_folder: Path) -> Deployment:
-    """The same house after its first run: copied, since a run for each test would take a second."""
-    deployment = Deployment(shutil.copytree(_synced_folder, tmp_path / "data"), lively_workspace())
-    deployment.workspace.advance(seconds=1)
-    return deployment
-
-
 @pytest.fixture
 def make_deployment(tmp_path: Path) -> Callable[..., Deployment]:
-    """Makes houses; all share one data folder."""
+    """Makes deployments that share one data folder."""
 
     def make(name: str = "intercom", **options: Any) -> Deployment:
-        defaults: dict[str, Any] = {"contacts": 300, "segments": 10, "start": START, "monotonic": standing_still}
-        return Deployment(tmp_path / "data", Workspace(**(defaults | options)), name)
+        return Deployment(tmp_path / "data", lively_workspace(**options), name)
 
     return make
 
 
-@pytest.fixture(scope="session")
-def _settled_folder(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> Path:
-    deployment = Settled(tmp_path_factory.mktemp("settled") / "data", settled_workspace())
-    deployment.sync()
-    return deployment.folder
+@pytest.fixture
+def make_synced(tmp_path: Path) -> Callable[..., Deployment]:
+    """Makes a deployment after its first run; the options are those of its workspace."""
+
+    def make(**options: Any) -> Deployment:
+        def run_once(folder: Path) -> None:
+            Deployment(folder, lively_workspace(**options)).sync()
+
+        folder = copied(f"synced {options}", run_once, tmp_path / "data")
+        deployment = Deployment(folder, lively_workspace(**options))
+        deployment.workspace.advance(seconds=1)
+        return deployment
+
+    return make
 
 
 @pytest.fixture
-def settled(tmp_path: Path, _settled_folder: Path) -> Settled:
+def synced(make_synced: Callable[..., Deployment]) -> Deployment:
+    """The lively workspace after its first run."""
+    return make_synced()
+
+
+@pytest.fixture
+def settled(tmp_path: Path) -> Settled:
     """The same warehouse for every test, copied: a run for each would take a second."""
-    deployment = Settled(shutil.copytree(_settled_folder, tmp_path / "settled"), settled_workspace())
+    folder = copied("settled", lambda folder: Settled(folder, settled_workspace()).sync(), tmp_path / "settled")
+    deployment = Settled(folder, settled_workspace())
     deployment.settle_down()
     return deployment
 

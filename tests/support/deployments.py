@@ -73,9 +73,10 @@ class Deployment:
         return value
 
 
-def lively_workspace() -> Workspace:
-    """300 contacts in 10 segments."""
-    return Workspace(contacts=300, segments=10, start=START, monotonic=standing_still)
+def lively_workspace(**options: Any) -> Workspace:
+    """300 contacts in 10 segments, unless the options say otherwise."""
+    defaults: dict[str, Any] = {"contacts": 300, "segments": 10, "start": START, "monotonic": standing_still}
+    return Workspace(**(defaults | options))
 
 
 SETTLED_SEGMENTS: dict[str, Rule] = {

@@ -1,20 +1,26 @@
-"""The command as a process of its own, in an environment as bare as cron's."""
+"""A shell from which the command is run, in an environment as bare as cron's."""
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sandbox.api import create_app, serving
 from sandbox.world import Workspace
 
+from .command_server import TIMEOUT_SECONDS, command_server
 from .deployments import NO_QUOTA
+from .snapshots import copied
 
 COMMAND = Path(sys.executable).parent / "intercom-warehouse"
 TOKEN = "token-canary-5f3a"
+BEGAN, BEGAN_MONOTONIC = datetime.now(UTC), time.monotonic()
+"""The same for all tests of a process, so that their workspaces are the same."""
 
 
 @dataclass
@@ -26,12 +32,24 @@ class Terminal:
     url: str
     held: ExitStack = field(default_factory=ExitStack)
 
-    def run(self, *arguments: str, wrapped_by: tuple[str, ...] = (), **variables: Any) -> "Ended":
+    def run(self, *arguments: str, **variables: Any) -> "Ended":
+        """In a process that is forked from one which has imported the command."""
+        output, errors = (self.folder.with_name(name) for name in ("output", "errors"))
+        exit_code = command_server().run(arguments, self.environment(**variables), output, errors)
+        return Ended(exit_code, output.read_text(), errors.read_text())
+
+    def run_installed(self, *arguments: str, wrapped_by: tuple[str, ...] = (), **variables: Any) -> "Ended":
+        """The installed command, started as a shell starts it. It takes a second longer than `run`."""
+        command = [*wrapped_by, COMMAND, *arguments]
         environment = self.environment(**variables)
         done = subprocess.run(
-            [*wrapped_by, COMMAND, *arguments], cwd="/", env=environment, capture_output=True, text=True, timeout=120
+            command, cwd="/", env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS
         )
         return Ended(done.returncode, done.stdout, done.stderr)
+
+    def copy_first_sync(self) -> None:
+        """Leaves the data folder as `sync` leaves it in a terminal of `a_terminal`."""
+        copied("terminal", sync_once, self.folder)
 
     def environment(self, **variables: Any) -> dict[str, str]:
         given = {
@@ -59,10 +77,17 @@ class Ended:
 
 @contextmanager
 def a_terminal(folder: Path) -> Iterator[Terminal]:
-    """One from which a workspace of 120 contacts can be synced."""
-    workspace = Workspace(contacts=120, segments=6, token=TOKEN)
+    """A shell from which a workspace of 120 contacts can be synced; its clock tells the real time."""
+    workspace = Workspace(contacts=120, segments=6, token=TOKEN, start=BEGAN)
+    workspace.advance(seconds=time.monotonic() - BEGAN_MONOTONIC)
     with serving(create_app(workspace, limit=NO_QUOTA)) as url:
         yield Terminal(folder, workspace, url)
+
+
+def sync_once(folder: Path) -> None:
+    with a_terminal(folder) as terminal:
+        ended = terminal.run("sync")
+        assert ended.exit_code == 0, ended.errors
 
 
 CANARY = "canary-b81d"

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,16 @@ from filelock import FileLock
 from pipelines.errors import ExitCode
 from pipelines.settings import ROOT
 
+from ...support.nightly import nightly
 from ...support.terminal import CANARY, COMMAND, LOGGING_ALL, TOKEN, Terminal
 
 
 def test_a_sync_works_from_any_folder_with_a_bare_environment(terminal: Terminal) -> None:
-    ended = terminal.run("sync")
+    ended = terminal.run_installed("sync")
+    status = terminal.run_installed("status")
 
     assert ended.exit_code == 0, ended.errors
+    assert status.exit_code == 0, status.errors
     assert "120 contacts read" in ended.output
     with duckdb.connect(str(terminal.folder / "published.duckdb"), read_only=True) as connection:
         members = connection.execute("select segment_id, contact_id from intercom.current_segment_members").fetchall()
@@ -85,8 +89,9 @@ REFUSALS: dict[str, tuple[dict[str, Any], int, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", REFUSALS)
-@pytest.mark.parametrize("command", ["sync", "check"])
+@pytest.mark.parametrize(
+    ("command", "what"), nightly(product(["sync", "check"], REFUSALS), ("check", "an unreachable host"))
+)
 def test_what_is_wrong_is_told_in_one_paragraph_with_the_next_step(terminal: Terminal, command: str, what: str) -> None:
     variables, exit_code, next_step = REFUSALS[what]
 
@@ -162,7 +167,7 @@ def test_a_read_only_data_folder_is_told_in_one_paragraph(terminal: Terminal) ->
     terminal.folder.mkdir()
     terminal.folder.chmod(0o500)
 
-    ended = terminal.run("sync", wrapped_by=tuple(word for word in powerless if word))
+    ended = terminal.run_installed("sync", wrapped_by=tuple(word for word in powerless if word))
 
     assert ended.exit_code == 2
     assert ended.is_one_paragraph, ended.errors
@@ -182,7 +187,7 @@ def test_a_file_that_is_no_warehouse_is_told_and_left_alone(terminal: Terminal) 
 
 
 def test_check_tells_a_line_for_each_thing_a_sync_needs(terminal: Terminal) -> None:
-    ended = terminal.run("check")
+    ended = terminal.run_installed("check")
 
     assert ended.exit_code == 0, ended.errors
     told = [line.split()[1] for line in ended.output.splitlines()]
@@ -190,7 +195,7 @@ def test_check_tells_a_line_for_each_thing_a_sync_needs(terminal: Terminal) -> N
 
 
 def test_a_sync_that_does_not_wait_says_who_has_the_warehouse_open(terminal: Terminal) -> None:
-    terminal.run("sync")
+    terminal.copy_first_sync()
 
     with duckdb.connect(str(terminal.folder / "warehouse.duckdb"), read_only=True):
         ended = terminal.run("sync", WAREHOUSE__WAIT_FOR_READERS="0")
@@ -201,7 +206,7 @@ def test_a_sync_that_does_not_wait_says_who_has_the_warehouse_open(terminal: Ter
 
 
 def test_an_analyst_reading_the_published_copy_blocks_no_sync(terminal: Terminal) -> None:
-    terminal.run("sync")
+    terminal.copy_first_sync()
 
     with duckdb.connect(str(terminal.folder / "published.duckdb"), read_only=True):
         assert terminal.run("sync").exit_code == 0
@@ -227,7 +232,7 @@ def test_a_real_sync_does_not_write_into_the_demo(terminal: Terminal) -> None:
 
 
 def test_the_demo_does_not_touch_a_real_warehouse(terminal: Terminal) -> None:
-    terminal.run("sync")
+    terminal.copy_first_sync()
 
     ended = terminal.run("demo", "--contacts", "60", "--days", "2")
 
@@ -244,7 +249,7 @@ def test_the_demo_prints_a_query_that_works_as_pasted(terminal: Terminal) -> Non
 
 
 def test_models_rebuilds_the_marts_without_asking_intercom(terminal: Terminal) -> None:
-    terminal.run("sync")
+    terminal.copy_first_sync()
     asked = terminal.workspace.calls.total()
 
     ended = terminal.run("--log-format", "json", "models")
@@ -264,7 +269,7 @@ def test_models_without_a_warehouse_says_to_sync_first(terminal: Terminal) -> No
 
 
 def test_a_run_refused_for_a_busy_warehouse_is_journaled_too(terminal: Terminal) -> None:
-    terminal.run("sync")
+    terminal.copy_first_sync()
 
     with FileLock(terminal.folder / "lock"):
         ended = terminal.run("sync")
@@ -282,7 +287,7 @@ def nothing(_: Terminal) -> None:
 
 
 def synced(terminal: Terminal) -> None:
-    terminal.run("sync")
+    terminal.copy_first_sync()
 
 
 def a_journal_that_is_a_folder(terminal: Terminal) -> None:
@@ -319,6 +324,7 @@ def a_stranger_in_a_segment(terminal: Terminal) -> None:
         connection.execute("delete from intercom_raw.membership_changes")
 
 
+UNREACHABLE = (ExitCode.UNAVAILABLE, "sync", nothing, {"SOURCES__INTERCOM__BASE_URL": "http://127.0.0.1:9"})
 EXIT_CODES: list[tuple[ExitCode, str, Prepare, dict[str, Any]]] = [
     (ExitCode.DONE, "sync", nothing, {}),
     (ExitCode.DONE, "status --max-age 1h", synced, {"SOURCES__INTERCOM__ACCESS_TOKEN": None}),
@@ -327,7 +333,7 @@ EXIT_CODES: list[tuple[ExitCode, str, Prepare, dict[str, Any]]] = [
     (ExitCode.USAGE, "sync", nothing, {"SOURCES__INTERCOM__ACCESS_TOKEN": None}),
     (ExitCode.USAGE, "status", nothing, {}),
     (ExitCode.REFUSED, "sync", nothing, {"SOURCES__INTERCOM__ACCESS_TOKEN": "wrong"}),
-    (ExitCode.UNAVAILABLE, "sync", nothing, {"SOURCES__INTERCOM__BASE_URL": "http://127.0.0.1:9"}),
+    UNREACHABLE,
     (ExitCode.BUSY, "sync", a_warehouse_in_use, {}),
     (ExitCode.INCOMPLETE, "sync", a_day_of_half_pages, {}),
     (ExitCode.INCOMPLETE, "verify", a_stranger_in_a_segment, {}),
@@ -338,7 +344,7 @@ EXIT_CODES: list[tuple[ExitCode, str, Prepare, dict[str, Any]]] = [
 """Each is reached, 130 by test_ctrl_c_ends_a_run_with_one_line_and_the_next_run_works."""
 
 
-@pytest.mark.parametrize(("exit_code", "command", "prepare", "variables"), EXIT_CODES)
+@pytest.mark.parametrize(("exit_code", "command", "prepare", "variables"), nightly(EXIT_CODES, UNREACHABLE))
 def test_a_command_ends_with_the_exit_code_of_what_happened(
     terminal: Terminal, exit_code: ExitCode, command: str, prepare: Prepare, variables: dict[str, Any]
 ) -> None:
@@ -356,7 +362,7 @@ def test_every_exit_code_is_reached() -> None:
     assert {exit_code for exit_code, *_ in EXIT_CODES} | {ExitCode.INTERRUPTED} == set(ExitCode)
 
 
-@pytest.mark.parametrize("spoil", ["nothing", "a refusal in the middle", "a value of another kind"])
+@pytest.mark.parametrize("spoil", nightly(["nothing", "a refusal in the middle", "a value of another kind"], "nothing"))
 def test_no_secret_and_no_personal_data_in_any_log_state_or_error(terminal: Terminal, spoil: str) -> None:
     for contact_id in list(terminal.workspace.contacts)[:40]:
         attributes = {"name": f"{CANARY} name", "email": f"{CANARY}@example.com", "phone": CANARY}

@@ -16,6 +16,7 @@ import pytest
 from pipelines.display import json_lines as logs
 from sources.intercom.search import Progress
 
+from ...support.nightly import nightly
 from ...support.terminal import CANARY, TOKEN, Terminal, a_terminal
 
 
@@ -68,8 +69,9 @@ def test_a_sync_is_told_in_objects_from_its_first_step_to_how_it_ended(terminal:
     }
 
 
-def test_a_retry_tells_how_long_it_waits_and_which_request_failed(terminal: Terminal) -> None:
-    terminal.workspace.faults.status(429, path_prefix="/segments", headers={"retry-after": "1"})
+@pytest.mark.parametrize("status", nightly([500, 429], 429))  # a 429 takes 10 s: a run waits for the next window
+def test_a_retry_tells_how_long_it_waits_and_which_request_failed(terminal: Terminal, status: int) -> None:
+    terminal.workspace.faults.status(status, path_prefix="/segments", headers={"retry-after": "1"})
 
     retry = of_event(told(terminal.run("--log-format", "json", "sync").errors), "retry")
 
@@ -115,7 +117,7 @@ def test_a_command_line_that_cannot_be_is_told_in_objects_too(terminal: Terminal
 
 
 def test_quiet_leaves_warnings_and_errors(terminal: Terminal) -> None:
-    terminal.run("sync")
+    terminal.copy_first_sync()
 
     assert terminal.run("--quiet", "--log-format", "json", "models").errors == ""
 
@@ -159,7 +161,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("spoil", ["nothing", "a refusal in the middle", "a value of another kind"])
+@pytest.mark.parametrize("spoil", nightly(["nothing", "a refusal in the middle", "a value of another kind"], "nothing"))
 def test_with_every_logger_at_its_lowest_level_all_lines_are_objects_without_secrets(
     terminal: Terminal, spoil: str
 ) -> None:

@@ -1,0 +1,95 @@
+"""Runs command lines in processes that are forked from one which has imported the command: each saves a second.
+
+Such a process is like any other: its exit code, signals, umask, locks and open files are its own, its environment holds
+what the test gives it, and it ends as the command does. Its imports are the only thing that it does not do itself.
+"""
+
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).parent.parent.parent
+TIMEOUT_SECONDS = 120
+IMPORTED = (
+    "pipelines.cli",
+    # What it imports once it runs, through dlt and httpx:
+    "anyio._backends._asyncio",
+    "dlt.common.libs.pyarrow",
+    "dlt.destinations.impl.duckdb.duck",
+    "dlt.sources.helpers.requests",
+    "httpcore",
+    "pydantic",
+)
+
+
+class CommandServer:
+    """One for each process of the tests; runs one command line at a time."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", __name__]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._process = subprocess.Popen(command, cwd=ROOT, env={}, text=True, process_group=0, **pipes)
+        atexit.register(self._close)
+
+    def run(self, arguments: Sequence[str], environment: Mapping[str, str], output: Path, errors: Path) -> int:
+        """The exit code, which is negative after a signal; `output` and `errors` are overwritten."""
+        call = {"arguments": arguments, "environment": environment, "output": str(output), "errors": str(errors)}
+        requests, answers = self._pipes()
+        requests.write(json.dumps(call) + "\n")
+        requests.flush()
+        return int(answers.readline())
+
+    def _pipes(self) -> tuple[IO[str], IO[str]]:
+        assert self._process.stdin
+        assert self._process.stdout
+        return self._process.stdin, self._process.stdout
+
+    def _close(self) -> None:
+        for pipe in self._pipes():
+            pipe.close()
+        self._process.wait()
+
+
+@cache
+def command_server() -> CommandServer:
+    return CommandServer()
+
+
+def serve() -> None:
+    """Reads a call from each line, and answers with its exit code."""
+    for name in IMPORTED:
+        import_module(name)
+    from pipelines.__main__ import main
+
+    for line in sys.stdin:
+        process = os.fork()
+        if process == 0:
+            become(**json.loads(line))
+            main()
+        _, status = os.waitpid(process, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201  # the answer
+
+
+def become(arguments: list[str], environment: dict[str, str], output: str, errors: str) -> None:
+    """Makes this process the one that the caller described."""
+    signal.alarm(TIMEOUT_SECONDS)
+    for number, path in enumerate((os.devnull, output, errors)):
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, number)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir("/")
+    sys.argv[:] = ["intercom-warehouse", *arguments]
+
+
+if __name__ == "__main__":
+    serve()
