@@ -21,10 +21,10 @@ survivors as (
 
 ),
 
--- Merging and deleting are final, so each one before the leave counts. Archiving, blocking and vanishing are not final,
--- so they count only within the window of the leave. happened_at is in whole seconds, so the window's start is truncated
--- to the second. A run looks up the contacts that left after it has read all segments, so its findings belong to the
--- leaves of the same run.
+-- Merging and deleting are final, so each one before the leave counts. Archiving, blocking and disappearing are not
+-- final, so they count only within the window of the leave. happened_at is in whole seconds, so the window's start is
+-- truncated to the second. A run looks up the contacts that left after it has read all segments, so its findings belong
+-- to the leaves of the same run.
 removals_of_spells as (
 
     select

@@ -1088,7 +1088,7 @@ DAYS = {
     "daily_counts_equal_the_snapshots_of_the_last_30_days",
     "member_count_is_the_day_before_plus_baseline_plus_joins_minus_leaves",
 }
-COUNTS = {"members_after_a_scan_equal_the_log", "members_at_a_complete_sweep_equal_what_was_fetched"}
+COUNTS = {"members_after_a_scan_equal_the_log", "members_after_a_complete_scan_equal_the_fetched_contacts"}
 
 # Damages to the raw tables, and all the checks that find them.
 DAMAGE: dict[str, tuple[str, set[str]]] = {
@@ -1108,7 +1108,7 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
         _doubled("membership_changes", "contact_id = 'cyd'"),
         {
             "a_spell_ends_after_it_begins",
-            "changes_of_a_contact_in_a_segment_alternate",
+            "joins_and_leaves_of_a_contact_alternate",
             "spells_of_a_contact_in_a_segment_never_overlap_or_touch",
         }
         | DAYS
@@ -1117,7 +1117,7 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
     "a join is there twice, at two times": (
         _change("cyd", "03-03 04:00", is_member=True, seen_by="cursor"),
         {
-            "changes_of_a_contact_in_a_segment_alternate",
+            "joins_and_leaves_of_a_contact_alternate",
             "confirmed_members_agree_with_intercoms_count",
             "members_after_a_scan_equal_the_log",
             "spells_of_a_contact_in_a_segment_never_overlap_or_touch",
@@ -1126,23 +1126,23 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
     ),
     "a leave is there twice, at two times": (
         _change("dan", "03-03 10:01", segment="s2", seen_by="removal"),
-        {"changes_of_a_contact_in_a_segment_alternate"} | DAYS | COUNTS,
+        {"joins_and_leaves_of_a_contact_alternate"} | DAYS | COUNTS,
     ),
     "an entry is shifted to a time without a scan": (
         _shift("cyd", True, "03-02 10:00", "03-02 10:03"),
-        {"every_boundary_of_a_spell_is_in_the_scan_log"} | DAYS | COUNTS,
+        {"every_entry_and_exit_has_its_scan"} | DAYS | COUNTS,
     ),
     "an exit is shifted to a time without a scan": (
         _shift("bob", False, "03-02 10:00", "03-02 10:03"),
-        {"every_boundary_of_a_spell_is_in_the_scan_log"} | DAYS | COUNTS,
+        {"every_entry_and_exit_has_its_scan"} | DAYS | COUNTS,
     ),
     "an entry is shifted to before its scan began": (
         _shift("cyd", True, "03-02 10:00", "03-02 09:40"),
-        {"every_boundary_of_a_spell_is_in_the_scan_log"} | DAYS | COUNTS,
+        {"every_entry_and_exit_has_its_scan"} | DAYS | COUNTS,
     ),
     "an entry is shifted to the scan before": (
         _shift("cyd", True, "03-02 10:00", "03-01 10:00"),
-        {"a_scan_saw_whom_it_lets_in"} | COUNTS,
+        {"every_join_has_a_sighting"} | COUNTS,
     ),
     "an exit is shifted to the scan after": (
         _shift("dan", False, "03-02 10:01", "03-03 04:01"),
@@ -1154,13 +1154,13 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
     ),
     "a leave lies before its join": (
         _change("cyd", "03-01 10:00"),
-        {"changes_of_a_contact_in_a_segment_alternate"} | DAYS | COUNTS,
+        {"joins_and_leaves_of_a_contact_alternate"} | DAYS | COUNTS,
     ),
     "a member leaves and joins at the same time": (
         _change("m1", "03-02 10:00") + _change("m1", "03-02 10:00", is_member=True),
         {
             "a_spell_ends_after_it_begins",
-            "changes_of_a_contact_in_a_segment_alternate",
+            "joins_and_leaves_of_a_contact_alternate",
             "members_equal_intercoms_count",
             "spells_of_a_contact_in_a_segment_never_overlap_or_touch",
         }
@@ -1168,39 +1168,39 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
     ),
     "an incomplete scan ends a membership": (
         _change("ann", "03-02 10:01", segment="s2") + _recount("s2", "03-02 10:01", -1),
-        {"no_scan_without_evidence_closes_a_membership"},
+        {"every_leave_has_evidence"},
     ),
     "a scan that read nothing ends a membership": (
         _change("ann", "03-03 04:01", segment="s2", seen_by="none") + _recount("s2", "03-03 04:01", -1),
-        {"no_scan_without_evidence_closes_a_membership"},
+        {"every_leave_has_evidence"},
     ),
     "a scan that read nothing begins a membership": (
         _change("cyd", "03-03 04:01", segment="s2", is_member=True, seen_by="none") + _recount("s2", "03-03 04:01", 1),
-        {"a_scan_saw_whom_it_lets_in"},
+        {"every_join_has_a_sighting"},
     ),
-    "a cursor lets in more than it saw": (_scans("fetched = 0", "how = 'cursor'"), {"a_scan_saw_whom_it_lets_in"}),
+    "a cursor lets in more than it saw": (_scans("fetched = 0", "how = 'cursor'"), {"every_join_has_a_sighting"}),
     "a contact leaves by a removal that is in no log": (
         "delete from intercom_raw.contact_removals where contact_id = 'eve'",
         {"every_leave_by_removal_has_its_removal"},
     ),
     "a sweep fetched another number": (
         _scans("fetched = fetched + 1", "segment_id = 's1' and observed_at = '2026-03-02 10:00:00+00'"),
-        {"members_at_a_complete_sweep_equal_what_was_fetched"},
+        {"members_after_a_complete_scan_equal_the_fetched_contacts"},
     ),
     "a scan counted other members than are in the log": (MISCOUNTED, {"members_after_a_scan_equal_the_log"}),
     "a cursor's reading is called complete": (
         _scans("status = 'complete'", "how = 'cursor'"),
-        {"members_at_a_complete_sweep_equal_what_was_fetched"},
+        {"members_after_a_complete_scan_equal_the_fetched_contacts"},
     ),
     "a scan that read nothing is called complete": (
         _scans("status = 'complete'", NEWEST),
-        {"members_at_a_complete_sweep_equal_what_was_fetched"},
+        {"members_after_a_complete_scan_equal_the_fetched_contacts"},
     ),
     "a scan is lost, and its change is not": (
         "delete from intercom_raw.segment_scans where how = 'cursor'",
         {
             "confirmed_members_agree_with_intercoms_count",
-            "every_boundary_of_a_spell_is_in_the_scan_log",
+            "every_entry_and_exit_has_its_scan",
             "members_after_a_scan_equal_the_log",
         }
         | DAYS,
@@ -1215,17 +1215,17 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
             "confirmed_members_agree_with_intercoms_count",
             "members_after_a_scan_equal_the_log",
             "members_equal_intercoms_count",
-            "observations_of_a_segment_only_grow",
+            "each_scan_of_a_segment_is_later_than_the_one_before",
             "spells_of_a_contact_in_a_segment_never_overlap_or_touch",
         },
     ),
     "a scan ended before it began": (
         _scans("started_at = '2026-03-05 10:00:00+00'", FIRST_INCOMPLETE),
-        {"observations_of_a_segment_only_grow"},
+        {"each_scan_of_a_segment_is_later_than_the_one_before"},
     ),
     "a scan ended after the one that follows": (
         _scans("started_at = '2026-02-01 10:00:00+00'", FIRST_INCOMPLETE),
-        {"observations_of_a_segment_only_grow"},
+        {"each_scan_of_a_segment_is_later_than_the_one_before"},
     ),
     "a deletion is not applied": (_removal("ann", "deleted"), {"no_removed_contact_is_a_current_member"}),
     "a merge is not applied": (_removal("ann", "merged", into="bob"), {"no_removed_contact_is_a_current_member"}),
@@ -1241,14 +1241,17 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
     "contacts lag behind": (UNMET, {"every_current_member_has_its_contact"}),
     "a contact is there twice": (
         _doubled("contacts", "id = 'ann' and workspace_id = 'w'"),
-        {"every_row_is_there_once"},
+        {"no_mart_has_duplicate_rows"},
     ),
-    "a version of a segment is there twice": (_doubled("segments", "segment_id = 's2'"), {"every_row_is_there_once"}),
-    "a run is there twice": (_doubled("runs", "workspace_id = 'w'"), {"every_row_is_there_once"}),
+    "a version of a segment is there twice": (
+        _doubled("segments", "segment_id = 's2'"),
+        {"no_mart_has_duplicate_rows"},
+    ),
+    "a run is there twice": (_doubled("runs", "workspace_id = 'w'"), {"no_mart_has_duplicate_rows"}),
     "a change leaks into another workspace": (
         "update intercom_raw.membership_changes set workspace_id = 'v' where contact_id = 'm3'",
         {
-            "every_boundary_of_a_spell_is_in_the_scan_log",
+            "every_entry_and_exit_has_its_scan",
             "every_current_member_has_its_contact",
             "members_equal_intercoms_count",
         }
@@ -1843,7 +1846,7 @@ def test_a_check_that_reads_what_is_due_stops_what_does_not_add_up(warehouse: Wa
     warehouse.refresh()
     warehouse.meet("ann")
 
-    with pytest.raises(ModelsFailed, match="every_row_is_there_once"):
+    with pytest.raises(ModelsFailed, match="no_mart_has_duplicate_rows"):
         warehouse.refresh()
 
 
