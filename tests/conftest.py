@@ -11,6 +11,7 @@ import pytest
 from pipelines.settings import use_project_config
 
 from .support.deployments import Deployment, Settled, lively_workspace, settled_workspace
+from .support.postgres import Server, started
 from .support.snapshots import copied
 from .support.terminal import Terminal, a_terminal
 
@@ -82,3 +83,17 @@ def settled(tmp_path: Path) -> Settled:
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
     with a_terminal(tmp_path / "data") as terminal:
         yield terminal
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with started() as server:
+        yield server
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[str]:
+    """The address of an empty one."""
+    address = server.database()
+    yield address
+    server.drop(address)

@@ -22,8 +22,9 @@ from pipelines.settings import ROOT, warehouse_settings
 from sandbox.world import Workspace
 
 from ...support.deployments import START, Deployment, standing_still
+from ...support.postgres import NEEDS_POSTGRES
 from ...support.terminal import Terminal
-from .postgres_server import NEEDS_POSTGRES, PostgresDeployment
+from .postgres_deployment import PostgresDeployment
 
 Make = Callable[[Path, Workspace], Deployment]
 ENGINES = ("duckdb", "postgres")

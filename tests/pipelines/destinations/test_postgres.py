@@ -38,8 +38,9 @@ from ...soak.kills import PROCESSES, Death, reporting_steps
 from ...support.deployments import START, Deployment, standing_still
 from ...support.interference import Stop
 from ...support.personal_data import CANARY, found_in, personal
+from ...support.postgres import NEEDS_POSTGRES, PASSWORD, Row, Server, connected, run
 from ..commands.test_backfill import DAY, LONG_AGO, backfill
-from .postgres_server import NEEDS_POSTGRES, PASSWORD, PostgresDeployment, Row, Server, connected, credentials, run
+from .postgres_deployment import PostgresDeployment, credentials
 
 MODELS = load_models()
 MARTS = [model.name for model in MODELS if model.path.parent.name == "marts"]

@@ -1,5 +1,6 @@
 """The dlt source in a plain dlt pipeline, without the command."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from sandbox import Workspace, create_app, serving
 from sandbox.segments.rules import Tagged
 from sources.intercom import intercom
+
+from ...support.postgres import NO_POSTGRES, PROGRAMS
 
 TOKEN = "source-token"
 MEMBERS = """
@@ -31,7 +34,7 @@ class Script:
     """What a dlt user writes: a pipeline, and runs of the source."""
 
     def __init__(self, folder: Path, destination: Destination[Any, Any]) -> None:
-        self.workspace = Workspace(contacts=300, segments=8, token=TOKEN)
+        self.workspace = Workspace(contacts=900, segments=8, token=TOKEN)
         self.folder, self.destination = folder, destination
         self.url = ""
 
@@ -189,34 +192,70 @@ def test_a_destination_that_cannot_merge_is_refused(tmp_path: Path) -> None:
     assert not list((tmp_path / "bucket").rglob("*contacts*"))
 
 
-def test_a_script_in_an_empty_folder_loads_a_workspace(script: Script, tmp_path: Path) -> None:
+def test_a_script_in_an_empty_folder_loads_duckdb(script: Script, tmp_path: Path) -> None:
+    check_script(script, tmp_path, "duckdb")
+
+
+@pytest.mark.skipif(PROGRAMS is None, reason=NO_POSTGRES)
+@pytest.mark.xdist_group("postgres")
+def test_a_script_in_an_empty_folder_loads_postgres(script: Script, tmp_path: Path, database: str) -> None:
+    check_script(script, tmp_path, "postgres", DESTINATION__POSTGRES__CREDENTIALS=database)
+
+
+def check_script(script: Script, tmp_path: Path, destination: str, **variables: str) -> None:
+    """Runs SCRIPT twice, with a change in between, and compares what it has loaded with the workspace."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     (folder / "load.py").write_text(SCRIPT)
     environment = {
         "SOURCES__INTERCOM__ACCESS_TOKEN": TOKEN,
         "SOURCES__INTERCOM__BASE_URL": script.url,
+        "SOURCES__INTERCOM__SWEEP_BUDGET": "0",
         "RUNTIME__DLTHUB_TELEMETRY": "false",
         "HOME": str(tmp_path),
+    } | variables
+
+    first = run_script(folder, destination, environment)
+    calls = script.calls()
+    assert first == truth(script.workspace)
+
+    script.workspace.advance(hours=1)
+    script.workspace.sign_up(name="New", custom_attributes={"plan": "enterprise"})
+    assert run_script(folder, destination, environment) == truth(script.workspace) != first
+    assert sum(script.calls().values()) < sum(calls.values())
+
+
+def run_script(folder: Path, destination: str, environment: dict[str, str]) -> dict[str, Any]:
+    command = [sys.executable, "load.py", destination]
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    loaded: dict[str, Any] = json.loads(ended.stdout)
+    return loaded
+
+
+def truth(workspace: Workspace) -> dict[str, Any]:
+    return {
+        "contacts": sorted(workspace.contacts),
+        "segments": sorted(workspace.segments),
+        "members": sorted(map(list, workspace.pairs())),
+        "imports_pipelines": False,
     }
 
-    ended = subprocess.run(
-        [sys.executable, "load.py"], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
-    )
 
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.splitlines() == [f"{len(script.workspace.contacts)} contacts", "pipelines imported: False"]
-
-
-SCRIPT = """
-import sys
-
+SCRIPT = f"""
+import json, sys
 import dlt
-
 from sources.intercom import intercom
 
-pipeline = dlt.pipeline("script", destination="duckdb", dataset_name="crm", pipelines_dir="state")
+pipeline = dlt.pipeline("script", destination=sys.argv[1], dataset_name="crm", pipelines_dir="state")
 pipeline.run(intercom())
-print(len(pipeline.dataset()["contacts"].fetchall()), "contacts")
-print("pipelines imported:", "pipelines" in sys.modules)
+
+dataset = pipeline.dataset()
+contacts = dataset["contacts"].select("id").fetchall()
+segments = dataset("select distinct segment_id from segments").fetchall()
+with pipeline.sql_client() as client:
+    table = client.make_qualified_table_name("membership_changes")
+    members = client.execute_sql({MEMBERS!r}.format(table))
+print(json.dumps({{"contacts": sorted(row[0] for row in contacts), "segments": sorted(row[0] for row in segments),
+    "members": sorted(map(list, members)), "imports_pipelines": "pipelines" in sys.modules}}))
 """

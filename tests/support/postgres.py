@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, in a temporary folder, and deployments into its databases."""
+"""A PostgreSQL server of the tests' own, in a temporary folder."""
 
 import os
 import shutil
@@ -15,19 +15,11 @@ from typing import Any
 import psycopg2
 import pytest
 
-from pipelines.destinations import Warehouse
-from pipelines.destinations.postgres import Postgres, configured_credentials
-from pipelines.models import build
-from pipelines.models.files import SQL
-
-from ...support.deployments import Deployment
-
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
 PASSWORD = "password-canary-81c0"
+NO_POSTGRES = "no PostgreSQL in /usr/lib/postgresql: apt-get install postgresql brings it"
 NEEDS_POSTGRES = [
-    pytest.mark.skipif(
-        PROGRAMS is None, reason="no PostgreSQL in /usr/lib/postgresql: apt-get install postgresql brings it"
-    ),
+    pytest.mark.skipif(PROGRAMS is None, reason=NO_POSTGRES),
     pytest.mark.xdist_group("postgres"),  # one server for all of them
 ]
 
@@ -56,24 +48,6 @@ class Server:
         run(self.address(), f"drop database {address.rpartition('/')[2]} with (force)")
 
 
-@dataclass
-class PostgresDeployment(Deployment):
-    """A data folder and a database, and the workspace that is synced into them."""
-
-    address: str = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.warehouse = Warehouse(self.folder, Postgres(credentials(self.address)))
-
-    def query(self, sql: str, *values: object) -> list[Row]:
-        return run(self.address, sql.replace("?", "%s"), *values)
-
-    def rebuild(self, folder: Path = SQL) -> None:
-        with self.warehouse.pipeline(self.name).sql_client() as client:
-            build(client, self.warehouse.dialect, raw="intercom_raw", marts="intercom", folder=folder)
-
-
 def run(address: str, sql: str, *values: object) -> list[Row]:
     with connected(address) as cursor:
         cursor.execute(sql, values or None)
@@ -89,12 +63,6 @@ def connected(address: str) -> Iterator[Any]:
             yield cursor
     finally:
         connection.close()
-
-
-def credentials(address: str) -> Any:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
-        return configured_credentials()
 
 
 @contextmanager
