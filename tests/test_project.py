@@ -37,9 +37,7 @@ def test_one_process_runs_a_group_of_tests(request: pytest.FixtureRequest) -> No
     if not getattr(request.config.option, "loadgroup", False):
         pytest.skip("needs --dist loadgroup, which make test has")
 
-    assert request.node.nodeid.endswith("@proof"), (
-        "pytest-xdist does not group tests with this release of pytest"
-    )
+    assert request.node.nodeid.endswith("@proof"), "pytest-xdist does not group tests with this release of pytest"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -202,9 +202,7 @@ def test_the_files_of_an_image_are_enough_for_a_sync(variables: dict[str, str], 
         copy(ROOT / name, app / name)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", app / ".venv"], check=True)
     (site,) = (app / ".venv" / "lib").glob("python*/site-packages")
-    packages = sysconfig.get_path(
-        "purelib"
-    )  # the locked packages; the project's own .pth is not read there
+    packages = sysconfig.get_path("purelib")  # the locked packages; the project's own .pth is not read there
     (site / "found.pth").write_text(f"{app}\n{packages}\n")
 
     called = "import pipelines.cli as cli; print(cli.__file__); cli.main()"
