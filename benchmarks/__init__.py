@@ -1,1 +1,1 @@
-"""What `make bench` measures: time, calls and memory, beside what nobody can beat."""
+"""What `make bench` measures: time, calls and memory, compared with lower bounds and with other tools."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 def excluded_from_garbage_collection() -> Iterator[None]:
     """Excludes all objects that exist at the end of the block from the search for cycles.
 
-    Searching 100,000 contacts takes as long as twenty searches over them. Objects outside of cycles are still freed
+    Among 100,000 contacts that takes as long as twenty searches for contacts. Objects outside of cycles are still freed
     when they are unused; cycles that exist by then stay until the process ends. Meant for a few large objects.
     """
     was_enabled = gc.isenabled()

@@ -1,4 +1,4 @@
-"""The least that reading takes: a bare loop over HTTP that receives pages and does nothing with them."""
+"""Repeats searches with a plain loop over HTTP that discards the answers: a lower bound for reading."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from .children import Failed
+from .processes import ScenarioFailed
 from .served import TOKEN
 
-LANES = 24
+CONNECTIONS = 24
 BUFFER_BYTES = 2**20
 HEADERS = (
     "POST /contacts/search HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nIntercom-Version: Preview\r\n"
@@ -17,33 +17,33 @@ HEADERS = (
 )
 
 
-async def received(url: str, bodies: Iterable[str], *, lanes: int = LANES) -> int:
-    """Asks all these searches over so many connections at once; the bytes of their answers.
+async def replay(url: str, bodies: Iterable[str], *, connections: int = CONNECTIONS) -> int:
+    """Sends all searches over several connections at once; returns the bytes of the answers.
 
     Raises:
-        Failed: one was not answered with 200.
+        ScenarioFailed: an answer is not 200.
     """
-    waiting = deque(body.encode() for body in bodies)
-    return sum(await asyncio.gather(*(_lane(url, waiting) for _ in range(lanes))))
+    pending = deque(body.encode() for body in bodies)
+    return sum(await asyncio.gather(*(_send_over_one_connection(url, pending) for _ in range(connections))))
 
 
-async def _lane(url: str, waiting: deque[bytes]) -> int:
+async def _send_over_one_connection(url: str, pending: deque[bytes]) -> int:
     address, total = urlsplit(url), 0
     reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=BUFFER_BYTES)
     try:
-        while waiting:
-            total += await _answer(reader, writer, address.netloc, waiting.popleft())
+        while pending:
+            total += await _send(reader, writer, address.netloc, pending.popleft())
     finally:
         writer.close()
         await writer.wait_closed()
     return total
 
 
-async def _answer(reader: StreamReader, writer: StreamWriter, host: str, body: bytes) -> int:
+async def _send(reader: StreamReader, writer: StreamWriter, host: str, body: bytes) -> int:
     writer.write(HEADERS.format(host=host, token=TOKEN, length=len(body)).encode() + body)
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     if b" 200 " not in head.partition(b"\r\n")[0]:
-        raise Failed(f"The sandbox answered {head.splitlines()[0].decode()} to a search that it had answered before.")
+        raise ScenarioFailed(f"The sandbox answered {head.splitlines()[0].decode()} to a search that it has answered.")
     length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
     await reader.readexactly(length)
     return length

@@ -1,4 +1,4 @@
-"""How long all marts and checks take, and how much memory: `python -m benchmarks.models [100k 1m 5m]`."""
+"""The time and memory of building all marts and checks from a generated history."""
 
 import json
 import os
@@ -14,15 +14,13 @@ import duckdb
 
 from pipelines.destinations import MARTS, Warehouse
 from pipelines.models import load_checks
-from pipelines.runs import build_models
-from pipelines.settings import use_project_config
 
-from .history import Size, write
+from .tables import HistorySize
 
-SIZES = {
-    "100k": Size(spells=100_000, segments=40, days=400),
-    "1m": Size(spells=1_000_000, segments=100, days=400),
-    "5m": Size(spells=5_000_000, segments=200, days=400),
+SIZES: Mapping[str, HistorySize] = {
+    "100k": HistorySize(spells=100_000, segments=40, days=400),
+    "1m": HistorySize(spells=1_000_000, segments=100, days=400),
+    "5m": HistorySize(spells=5_000_000, segments=200, days=400),
 }
 SLOWEST = 5
 ONE_DAY = (
@@ -30,13 +28,13 @@ ONE_DAY = (
     f"where observed_on = (select max(observed_on) from {MARTS}.segment_daily)"
 )
 CONTACTS = f"select count(*) from {MARTS}.contacts"  # noqa: S608 (a constant)
-RSS_UNITS_A_MEGABYTE = 1_000_000 if sys.platform == "darwin" else 1_000_000 / 1024
-"""macOS tells a process's peak in bytes, Linux in KiB."""
+RSS_UNITS_PER_MEGABYTE = 1_000_000 if sys.platform == "darwin" else 1_000_000 / 1024
+"""macOS reports the peak of a process in bytes, Linux in KiB."""
 
 
 @dataclass(frozen=True)
-class ModelFigures:
-    """What a build of everything over a made-up history took. Megabytes are the whole process's, Python included."""
+class BuildCost:
+    """The cost of one build. The peak is that of the whole process, with Python."""
 
     spells: int
     seconds: float
@@ -61,30 +59,30 @@ class ModelFigures:
 
 
 @dataclass(frozen=True)
-class Spent:
-    """Seconds of a build, in all and by file."""
+class BuildTimes:
+    """Seconds of a build, in total and by file."""
 
     seconds: float
     seconds_by_file: Mapping[str, float]
 
 
-def measure(size: Size) -> ModelFigures:
-    """Writes a history of that size into a temporary folder, builds everything from it, and asks two questions."""
+def measure_build(size: HistorySize) -> BuildCost:
+    """Writes a history into a temporary folder, builds all marts from it, and runs two queries."""
     with TemporaryDirectory() as folder:
         warehouse = Warehouse(Path(folder))
-        _apart("write", folder, json.dumps(asdict(size)))
-        told, peak = _apart("build", folder)
-        spent = Spent(**json.loads(told))
-        checks = sum(spent.seconds_by_file[check.name] for check in load_checks())
+        _in_a_child("write", folder, json.dumps(asdict(size)))
+        output, peak = _in_a_child("build", folder)
+        times = BuildTimes(**json.loads(output))
+        checks = sum(times.seconds_by_file[check.name] for check in load_checks())
         spells, _ = _count(warehouse, f"select count(*) from {MARTS}.segment_memberships")  # noqa: S608 (a constant)
         snapshot_rows, snapshot_seconds = _count(warehouse, ONE_DAY)
-        return ModelFigures(
+        return BuildCost(
             spells=spells,
-            seconds=spent.seconds,
-            model_seconds=sum(spent.seconds_by_file.values()) - checks,
+            seconds=times.seconds,
+            model_seconds=sum(times.seconds_by_file.values()) - checks,
             check_seconds=checks,
             peak_megabytes=peak,
-            slowest=dict(sorted(spent.seconds_by_file.items(), key=lambda file: -file[1])[:SLOWEST]),
+            slowest=dict(sorted(times.seconds_by_file.items(), key=lambda file: -file[1])[:SLOWEST]),
             file_megabytes=warehouse.file.stat().st_size / 1e6,
             snapshot_seconds=snapshot_seconds,
             snapshot_rows=snapshot_rows,
@@ -92,27 +90,20 @@ def measure(size: Size) -> ModelFigures:
         )
 
 
-def _apart(*arguments: str) -> tuple[str, float]:
-    """What a process of its own prints, and its peak in megabytes.
+def _in_a_child(*arguments: str) -> tuple[str, float]:
+    """The output of a child process, and its peak in megabytes.
 
-    Writing is done apart as well: a child's peak counts from the size of the process that started it.
+    A child writes the history, too: the peak of a child starts from the size of its parent.
     """
-    command = [sys.executable, "-m", "benchmarks.models", *arguments]
+    command = [sys.executable, "-m", "benchmarks.history", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None  # noqa: S101 (a pipe was asked for)
-        told = process.stdout.read()
+        assert process.stdout is not None  # noqa: S101 (stdout is a pipe)
+        output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return told, usage.ru_maxrss / RSS_UNITS_A_MEGABYTE
-
-
-def _build(folder: str) -> None:
-    """Without publishing: that is a copy of the file."""
-    use_project_config()
-    built = build_models(Warehouse(Path(folder)).pipeline("benchmark"))
-    print(json.dumps(asdict(Spent(built.seconds, built.seconds_by_file))))  # noqa: T201 (for the process that waits)
+    return output, usage.ru_maxrss / RSS_UNITS_PER_MEGABYTE
 
 
 def _count(warehouse: Warehouse, query: str) -> tuple[int, float]:
@@ -120,19 +111,3 @@ def _count(warehouse: Warehouse, query: str) -> tuple[int, float]:
     with duckdb.connect(str(warehouse.file), read_only=True) as connection:
         rows = connection.execute(query).fetchall()
     return int(rows[0][0]), time.monotonic() - started
-
-
-def main(arguments: list[str]) -> None:
-    """Measures the named sizes, by default all; or does one step of a measurement in this process."""
-    match arguments:
-        case ["write", folder, size]:
-            write(Warehouse(Path(folder)), Size(**json.loads(size)))
-        case ["build", folder]:
-            _build(folder)
-        case _:
-            for name in arguments or SIZES:
-                print(measure(SIZES[name]))  # noqa: T201 (a command)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

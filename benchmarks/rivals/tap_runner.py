@@ -1,7 +1,7 @@
 """Runs tap-intercom against another host than Intercom's: `tap_runner.py BASE_URL TOKEN`, messages to standard output.
 
-For the interpreter of the environment that has the tap in it. Two things are set that the tap has no option for, not at
-its expense: the host, and no look at /tags to try the token, since the sandbox has none.
+Run it with the interpreter of the tap's environment. It sets two things for which the tap has no option, neither to
+the tap's disadvantage: the host, and no request to /tags to verify the token, because the sandbox has no tags.
 """
 
 import sys
@@ -14,11 +14,11 @@ from tap_intercom.discover import discover
 
 CONFIG = {"start_date": "1970-01-02T00:00:00Z", "user_agent": "intercom-warehouse benchmarks"}
 UNSELECTED = (("properties", "tags"), ("properties", "companies"))
-"""Lists that the tap completes with calls for each contact that has many: left out, the contact alone is read."""
+"""Lists that the tap completes with further calls for each contact with many. Without them it reads only contacts."""
 
 
 def contacts_catalog() -> Catalog:
-    """The tap's own catalog with contacts alone selected."""
+    """The tap's own catalog, with only contacts selected."""
     catalog = discover()
     contacts = catalog.get_stream("contacts")
     for entry in contacts.metadata:
@@ -27,7 +27,7 @@ def contacts_catalog() -> Catalog:
 
 
 def client_at(base_url: str) -> Any:
-    """What makes the tap's client, for that host."""
+    """A factory of the tap's clients for that host."""
 
     def client(*arguments: Any) -> IntercomClient:
         made = IntercomClient(*arguments)

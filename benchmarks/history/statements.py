@@ -1,24 +1,4 @@
-"""A made-up past at any size: the raw tables as years of runs would have left them, made by DuckDB without Intercom.
-
-Everything follows from hashes of numbers, so that a size is the same history every time.
-"""
-
-from dataclasses import dataclass
-
-import duckdb
-import pyarrow as pa
-
-from pipelines.destinations import RAW, Warehouse
-from sources.intercom.tables import CONTACT_REMOVALS, CONTACTS, MEMBERSHIP_CHANGES, RUNS, SEGMENT_SCANS, SEGMENTS
-
-SCHEMAS: dict[str, pa.Schema] = {
-    "segments": SEGMENTS,
-    "contacts": CONTACTS,
-    "membership_changes": MEMBERSHIP_CHANGES,
-    "segment_scans": SEGMENT_SCANS,
-    "contact_removals": CONTACT_REMOVALS,
-    "runs": RUNS,
-}
+"""The SQL that generates the raw tables of a history. All random values are hashes of numbers."""
 
 MACROS = """
 create temp macro chance(what, about, other) as hash(what, about, other) / 18446744073709551616.0;
@@ -27,10 +7,10 @@ create temp macro morning_of(day) as timestamptz '2025-01-01 06:00:00+00' + day 
 create temp macro run_of(day) as 'run-' || lpad(cast(day as text), 5, '0');
 create temp macro load_of(day) as cast(1735711200 + 86400 * day as text) || '.123456';
 """
-"""Ids are as long as Intercom's, load ids look like dlt's."""
+"""Ids have the length of Intercom's, load ids the format of dlt's."""
 
 SCANS = """
--- a scan a day and segment; of forty days one is absent, of fifty one does not add up, a quarter are read by cursor
+-- one scan per day and segment: 1 in 40 is absent, 1 in 50 is incomplete, a quarter are read by cursor
 create temp table scans as
 select
     segment,
@@ -44,7 +24,7 @@ select
 from range(getvariable('segments')) as segments (segment), range(getvariable('days')) as days (day)
 where day in (0, getvariable('days') - 1) or chance('absent', segment, day) > 0.025;
 
--- only a whole scan moves anybody here, so a move is told by the number of its scan in the segment
+-- only a whole scan changes members here, so a change is identified by the number of its scan in the segment
 create temp table whole_scans as
 select *, row_number() over (partition by segment order by day) as number
 from scans
@@ -73,7 +53,7 @@ group by removals.contact, whole_scans.segment;
 """
 
 MOVES = """
--- the first segments are the largest; a fifth of the memberships were there from the beginning
+-- the first segments are the largest; a fifth of the memberships exist from the start
 create temp table entries as
 select distinct on (contact, segment)
     contact,
@@ -98,7 +78,7 @@ from (
     from entries
 ) as entries;
 
-create temp table willing as
+create temp table planned_moves as
 select contact, segment, last, entry as number, true as is_member from spans
 union all
 select contact, segment, last, exit, false from spans where chance('leaves', contact, segment) < 0.7
@@ -108,11 +88,11 @@ where chance('leaves', contact, segment) < 0.7 and chance('returns', contact, se
 
 create temp table moves as
 with possible as (
-    select willing.*, removals.number as removed
-    from willing
+    select planned_moves.*, removals.number as removed
+    from planned_moves
     left join removals_by_segment as removals
-        on willing.contact = removals.contact and willing.segment = removals.segment
-    where willing.number <= last and (removals.number is null or willing.number < removals.number)
+        on planned_moves.contact = removals.contact and planned_moves.segment = removals.segment
+    where planned_moves.number <= last and (removals.number is null or planned_moves.number < removals.number)
 )
 select contact, segment, number, is_member, false as is_removal from possible
 union all
@@ -155,10 +135,10 @@ from (
     select
         scans.*,
         coalesce(counts.joined, 0) as joined,
-        sum(coalesce(counts.joined - counts.gone, 0)) over (partition by segment order by day) as members
+        sum(coalesce(counts.joined - counts.removed, 0)) over (partition by segment order by day) as members
     from scans
     left join (
-        select segment, day, count_if(is_member) as joined, count_if(not is_member) as gone
+        select segment, day, count_if(is_member) as joined, count_if(not is_member) as removed
         from moves
         inner join whole_scans using (segment, number)
         group by segment, day
@@ -250,37 +230,7 @@ from (
     from range(getvariable('contacts')) as contacts (contact)
 ) as dated;
 """
-"""About as wide as contacts are: half of their columns say something, a tenth is JSON."""
+"""About as wide as real contacts: half of their columns have values, a tenth is JSON."""
 
-
-@dataclass(frozen=True)
-class Size:
-    """How long a past: about so many spells of a fifth as many contacts, and a scan a day of every segment."""
-
-    spells: int
-    segments: int
-    days: int
-
-    @property
-    def contacts(self) -> int:
-        """Every contact has five spells, more or less."""
-        return self.spells // 5
-
-
-def write(warehouse: Warehouse, size: Size) -> None:
-    """Writes the raw tables into a new warehouse."""
-    with warehouse.held(), duckdb.connect(str(warehouse.file)) as connection:
-        connection.execute(f"create schema {RAW}")
-        connection.execute(f"use {RAW}")
-        for name, schema in SCHEMAS.items():
-            _create(connection, name, schema)
-        for name in ("contacts", "segments", "days"):
-            connection.execute(f"set variable {name} = {getattr(size, name)}")
-        for statements in (MACROS, SCANS, REMOVALS, MOVES, TABLES, CONTACTS):
-            connection.execute(statements)
-
-
-def _create(connection: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema) -> None:
-    connection.register("no_rows", schema.empty_table())
-    connection.execute(f"create table {name} as select *, null::text as _dlt_load_id from no_rows")  # noqa: S608
-    connection.unregister("no_rows")
+ALL = (MACROS, SCANS, REMOVALS, MOVES, TABLES, CONTACTS)
+"""In the order of execution."""

@@ -1,4 +1,4 @@
-"""The table, for a terminal and for the README."""
+"""The table of results."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,24 +6,25 @@ from rich.table import Table
 
 from .rows import Missing, Row, quantity
 
-COLUMNS = ("row", "figure", "measured", "target", "holds", "seen")
+COLUMNS = ("scenario", "metric", "measured", "target", "met", "details")
 FULL = 1.0
+"""The scale of workspaces of full size."""
 
 
 def cells(rows: Iterable[Row | Missing], scale: float) -> Iterator[tuple[str, ...]]:
-    """A line each; targets are told for workspaces of full size only."""
+    """The cells of each row. Targets hold only for workspaces of full size."""
     for row in rows:
         if isinstance(row, Missing):
-            yield (row.scenario, "not measured", "", "", "", row.why)
+            yield (row.scenario, "not measured", "", "", "", row.reason)
             continue
         target = row.target if scale == FULL else None
         wanted = f"{target.sign} {quantity(target.bound, row.unit)}" if target else ""
-        holds = ("yes" if target.is_met(row.value) else "no") if target else ""
-        yield (row.scenario, row.figure, quantity(row.value, row.unit), wanted, holds, row.seen)
+        is_met = ("yes" if target.is_met(row.value) else "no") if target else ""
+        yield (row.scenario, row.metric, quantity(row.value, row.unit), wanted, is_met, row.details)
 
 
 def on_screen(rows: Iterable[Row | Missing], scale: float) -> Table:
-    """A table of rich."""
+    """The table for a terminal."""
     table = Table(*COLUMNS, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for line in cells(rows, scale):
         table.add_row(*line)
@@ -31,7 +32,6 @@ def on_screen(rows: Iterable[Row | Missing], scale: float) -> Table:
 
 
 def as_markdown(rows: Iterable[Row | Missing], scale: float) -> str:
-    """A table of Markdown."""
     lines = [COLUMNS, ("---",) * len(COLUMNS), *cells(rows, scale)]
     return "\n".join(f"| {' | '.join(_escaped(cell) for cell in line)} |" for line in lines)
 

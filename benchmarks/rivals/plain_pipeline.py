@@ -1,4 +1,4 @@
-"""The plain way to a warehouse: dlt's own REST source, contacts page by page, each one's segments one by one."""
+"""Loads a workspace with dlt's own REST source: contacts page by page, and the segments of each contact."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,6 @@ import typer
 from dlt.sources.rest_api import rest_api_source
 from dlt.sources.rest_api.typing import RESTAPIConfig
 
-from .floors import PAGE_SIZE
-
 TABLES = ("contacts", "contact_segments")
 
 
@@ -18,10 +16,11 @@ def plain(
     base_url: str,
     token: str,
     folder: Path,
-    seconds: Annotated[float, typer.Option(help="Asks for no further page of contacts after so long.")],
+    seconds: Annotated[float, typer.Option(help="Read no further page of contacts after this time.")],
+    per_page: Annotated[int, typer.Option(help="Contacts per page.")],
 ) -> None:
-    """Loads a workspace into DuckDB with default settings, and tells how many rows came."""
-    source = rest_api_source(configuration(base_url, token))
+    """Loads a workspace into DuckDB with default settings, and prints the number of rows by table."""
+    source = rest_api_source(configuration(base_url, token, per_page))
     source.contacts.add_limit(max_time=seconds)
     pipeline = dlt.pipeline(
         "plain",
@@ -34,8 +33,8 @@ def plain(
     typer.echo(json.dumps(dict(counts)))
 
 
-def configuration(base_url: str, token: str) -> RESTAPIConfig:
-    """Contacts and their segments, as the source's documentation shows parents and children."""
+def configuration(base_url: str, token: str, per_page: int) -> RESTAPIConfig:
+    """Contacts and their segments, configured like parents and children in dlt's documentation."""
     return {
         "client": {
             "base_url": base_url,
@@ -48,7 +47,7 @@ def configuration(base_url: str, token: str) -> RESTAPIConfig:
                 "primary_key": "id",
                 "endpoint": {
                     "path": "contacts",
-                    "params": {"per_page": PAGE_SIZE},
+                    "params": {"per_page": per_page},
                     "data_selector": "data",
                     "paginator": {
                         "type": "cursor",

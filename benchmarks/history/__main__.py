@@ -1,0 +1,37 @@
+"""Measures builds: `python -m benchmarks.history [100k 1m 5m]`, by default of all sizes."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from pipelines.destinations import Warehouse
+from pipelines.runs import build_models
+from pipelines.settings import use_project_config
+
+from .builds import SIZES, BuildTimes, measure_build
+from .tables import HistorySize, write
+
+
+def main(arguments: list[str]) -> None:
+    """Measures the sizes, or performs one step of a measurement in this process."""
+    match arguments:
+        case ["write", folder, size]:
+            write(Warehouse(Path(folder)), HistorySize(**json.loads(size)))
+        case ["build", folder]:
+            build(folder)
+        case _:
+            for name in arguments or SIZES:
+                print(measure_build(SIZES[name]))  # noqa: T201 (a command)
+
+
+def build(folder: str) -> None:
+    """Builds without publishing, which would only copy the file."""
+    use_project_config()
+    built = build_models(Warehouse(Path(folder)).pipeline("benchmark"))
+    times = BuildTimes(built.seconds, built.seconds_by_file)
+    print(json.dumps(asdict(times)))  # noqa: T201 (for the parent process)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
