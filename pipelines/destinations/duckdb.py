@@ -17,7 +17,7 @@ from dlt.common.normalizers.naming import NamingConvention
 
 from ..errors import Busy, Misconfigured, NothingToRead, WarehouseError, first_line, plain_errors
 from ..folder import AT_ONCE, Lock, LockRequest, narrow, owner_only
-from ..steps import Step
+from ..messages import Step
 from .format import refuse_newer
 from .published_copy import (
     PublishedMart,

@@ -2,16 +2,16 @@
 
 from .file_modes import narrow, owner_only
 from .journal import Run, _runs, append_run, newest_run, read_journal, replace_in_journal, start_run
-from .lock import AT_ONCE, Lock, LockRequest, is_alive
+from .lock import AT_ONCE, Holder, Lock, LockRequest
 
 __all__ = [
     "AT_ONCE",
+    "Holder",
     "Lock",
     "LockRequest",
     "Run",
     "_runs",
     "append_run",
-    "is_alive",
     "narrow",
     "newest_run",
     "owner_only",

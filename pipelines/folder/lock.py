@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import pendulum
 from filelock import FileLock, Timeout
 
 from ..errors import Busy
+from ..messages import duration_text, utc_text
 
 AT_ONCE = timedelta()
 POLL_SECONDS = 0.5
@@ -63,18 +63,22 @@ class LockRequest:
                 if (left := until - self._monotonic()) <= 0:
                     raise
                 if not is_told:
-                    self._say(f"Waiting {in_words(left)} at most: {busy.who}")
+                    self._say(f"Waiting {duration_text(left)} at most: {busy.who}")
                 is_told = True
             self._sleep(min(POLL_SECONDS, left))
 
 
 class Holder(msgspec.Struct):
-    """Who holds the lock, in its own words; `since` is ISO 8601 in UTC."""
+    """The process that holds the lock, as it described itself. If it is not alive, it was killed."""
 
     pid: int
     command: str | None
     workspace: str | None
     since: datetime
+    is_alive: bool = True
+
+    def __post_init__(self) -> None:
+        self.is_alive = is_alive(self.pid)  # checked again each time the description is read
 
     def __str__(self) -> str:
         run = f"A run of {self.command}" if self.command else "Another run"
@@ -108,13 +112,8 @@ class Lock:
             self._words.unlink(missing_ok=True)
             lock.release()
 
-    def holder(self) -> Holder | None:
-        """Who holds the lock, if anybody does; null where whoever said so is no more."""
-        holder = self.words()
-        return holder if holder and is_alive(holder.pid) else None
-
-    def words(self) -> Holder | None:
-        """What the last one who held the lock has written, and not taken away; null where there is nothing."""
+    def last_holder(self) -> Holder | None:
+        """The holder, or the last one if that was killed; null where neither has left a description."""
         try:
             return msgspec.json.decode(self._words.read_bytes(), type=Holder)
         except (OSError, msgspec.MsgspecError):
@@ -130,8 +129,9 @@ class Lock:
 
     def _told(self) -> str:
         """Who holds the lock, as a sentence."""
-        if holder := self.holder():
-            return f"{holder} has held the warehouse in {self._folder} since {holder.since:%Y-%m-%d %H:%M:%S} UTC."
+        holder = self.last_holder()
+        if holder and holder.is_alive:
+            return f"{holder} has held the warehouse in {self._folder} since {utc_text(holder.since)} UTC."
         return f"Another run holds the warehouse in {self._folder}."
 
     def _write(self, holder: Holder) -> None:
@@ -152,8 +152,3 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def in_words(seconds: float) -> str:
-    """A length of time as people say it."""
-    return pendulum.duration(seconds=max(1, round(seconds))).in_words()
