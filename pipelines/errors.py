@@ -1,4 +1,4 @@
-"""What can end a run early, one class per thing the person in front of it can do about it, and its exit code."""
+"""Errors that end a command: one class for each reaction of the caller, and the exit codes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,37 +10,45 @@ from sources.intercom.api import IntercomError, Refused, SetupError, Unavailable
 
 
 class ExitCode(IntEnum):
-    """How a command ended, as cron and Airflow see it."""
+    """How a command ended, for cron and Airflow."""
 
-    DONE = 0
-    UNEXPECTED = 1
-    USAGE = 2
-    REFUSED = 3
-    UNAVAILABLE = 4
-    BUSY = 5
-    INCOMPLETE = 6
-    MODELS_FAILED = 7
-    INTERRUPTED = 130  # what shells expect after Ctrl+C
+    description: str
+    """One line for `--help` and docs/commands.md."""
+
+    DONE = 0, "done"
+    UNEXPECTED = 1, "unexpected error: run again with --debug"
+    USAGE = 2, "wrong usage or configuration: fix it, then run again"
+    REFUSED = 3, "Intercom refused the token, its scopes, the plan or the API version"
+    UNAVAILABLE = 4, "Intercom, the network or the database server is unavailable: retry later"
+    BUSY = 5, "another run holds the warehouse: retry later, or use --wait"
+    INCOMPLETE = 6, "done, but incomplete or stale, or verify found an unexplained difference"
+    MODELS_FAILED = 7, "loaded, but a model or a check failed, so the marts did not change"
+    INTERRUPTED = 130, "interrupted with Ctrl+C: run again to continue"
+
+    def __new__(cls, value: int, description: str = "") -> Self:
+        code = int.__new__(cls, value)
+        code._value_, code.description = value, description
+        return code
 
 
 class WarehouseError(Exception):
-    """Base of what this package raises; the message is one readable paragraph that ends with the next step."""
+    """Base of this package's errors. The message is one readable paragraph that ends with the next step."""
 
     exit_code = ExitCode.UNEXPECTED
 
 
 class Misconfigured(WarehouseError):
-    """Configuration or usage has to be mended first: trying again unchanged will not help."""
+    """Configuration or usage must be fixed first: trying again unchanged does not help."""
 
     exit_code = ExitCode.USAGE
 
 
 class Busy(WarehouseError):
-    """Another process holds the warehouse: try again when it is done.
+    """Another process holds the warehouse: try again when it has ended.
 
     Args:
-        who: a sentence that says who holds what.
-        next_step: what to do about it.
+        who: a sentence that names the process and what it holds.
+        next_step: a sentence that says what to do.
     """
 
     exit_code = ExitCode.BUSY
@@ -51,31 +59,30 @@ class Busy(WarehouseError):
 
 
 class NothingToRead(WarehouseError):
-    """There are no marts yet that can be read, or others than this release knows."""
+    """The marts do not exist yet, or another release built them."""
 
     exit_code = ExitCode.USAGE
 
 
 class Unreachable(WarehouseError):
-    """The warehouse's server is not there, or not ready: try again later."""
+    """The database server does not answer, or is not ready: try again later."""
 
     exit_code = ExitCode.UNAVAILABLE
 
 
 class ModelsFailed(WarehouseError):
-    """Raw tables are loaded, but a model or an error-level check failed: the marts stayed as they were."""
+    """The raw tables are loaded, but a model or an error-level check failed: the marts did not change."""
 
     exit_code = ExitCode.MODELS_FAILED
 
 
 class Interrupted(WarehouseError):
-    """Somebody pressed Ctrl+C."""
+    """The user pressed Ctrl+C."""
 
     exit_code = ExitCode.INTERRUPTED
 
 
 def exit_code_of(error: BaseException) -> ExitCode:
-    """The exit code that an error leads to."""
     if isinstance(error, WarehouseError):
         return error.exit_code
     if isinstance(error, SetupError):
@@ -86,34 +93,34 @@ def exit_code_of(error: BaseException) -> ExitCode:
 
 
 def is_ours(error: BaseException) -> bool:
-    """Whether an error's words are ours: readable, and free of secrets and personal data."""
+    """Whether this project wrote the message: it is then readable, and free of secrets and personal data."""
     return isinstance(error, WarehouseError | IntercomError)
 
 
 @contextmanager
 def plain_errors(explain: Callable[[BaseException], WarehouseError | None]) -> Iterator[None]:
-    """Raises the error a person can act on in place of the layers that dlt and asyncio wrap around it.
+    """Replaces the layers that dlt and asyncio wrap around an error by the one error that a person can act on.
 
     Args:
-        explain: what an error of the warehouse's database means; None where it says nothing to a person.
+        explain: turns an error of the warehouse's database into one of ours; null if it has no explanation.
     """
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
         if is_ours(error):
-            raise  # with what it was raised from: --debug shows it
+            raise  # keeps its cause, which --debug shows
         for cause in causes(error):
             if is_ours(cause):
                 raise cause from None
             if isinstance(cause, KeyboardInterrupt):
-                raise Interrupted("Interrupted. Nothing is lost: run the command again to go on.") from None
+                raise Interrupted("Interrupted. Nothing is lost: run the command again to continue.") from None
             if explained := explain(cause):
                 raise explained from None
         raise
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error, what it was raised from, and the members of groups, outermost first."""
+    """An error, its causes and the members of exception groups, outermost first."""
     yield error
     if isinstance(error, BaseExceptionGroup):
         for member in error.exceptions:
@@ -123,14 +130,14 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's words, ending in a full stop."""
+    """The first line of an error's message, ending in a full stop."""
     line = str(error).strip().partition("\n")[0].rstrip(".")
     return f"{line}."
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a command ended early. `request_id` is Intercom's, for the call that failed, where it gave one."""
+    """Why a command ended early. `request_id` is Intercom's id of the failed call; null if it gave none."""
 
     exit_code: ExitCode
     outcome: str
@@ -138,7 +145,6 @@ class Problem:
     request_id: str | None
 
     @classmethod
-    def of(cls, error: Exception, words: str) -> Self:
-        """The problem that an error is."""
+    def of(cls, error: Exception, message: str) -> Self:
         code = exit_code_of(error)
-        return cls(code, code.name.lower(), words, getattr(error, "request_id", None))
+        return cls(code, code.name.lower(), message, getattr(error, "request_id", None))

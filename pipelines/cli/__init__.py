@@ -1,5 +1,5 @@
 """The command line."""
 
-from .commands import main
+from .process import main
 
 __all__ = ["main"]

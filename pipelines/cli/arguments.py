@@ -1,42 +1,134 @@
-"""Durations and times on the command line: 90s, 10m, 26h, 7d, 2w; 2026-01-31, 2026-01-31T15:30+01:00."""
+"""Options and arguments of the commands: what they are called, what they mean, and how their text is parsed."""
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
 import typer
 
+from sources.intercom.readings import By
+
+from ..commands import DEFAULT_CHUNK, LATEST_ONLY
+from ..errors import Misconfigured
+from ..settings import DEMO_WORKSPACE
+from .output import session
+
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-MOST_DAYS = 36_525
+LONGEST_DAYS = 36_525
+EARLIEST_YEAR = 1900
+"""An earlier year is a typing error. Timezone calculations also need some room before it."""
+
+NO_WAIT: Any = "0s"
+CHUNK: Any = f"{DEFAULT_CHUNK.days}d"
+"""Texts, since the options' parsers read defaults, too."""
 
 
 def duration(text: str) -> timedelta:
-    """A length of time from a number and a unit: seconds, minutes, hours, days or weeks.
+    """A number and a unit: seconds, minutes, hours, days or weeks. At most a century.
 
     Raises:
-        typer.BadParameter: it is none, or longer than a century.
+        typer.BadParameter: not a duration.
     """
-    written = re.fullmatch(r"(\d{1,8})([smhdw])", text.strip())
-    length = timedelta(**{UNITS[written[2]]: int(written[1])}) if written else None
-    if length is None or length > timedelta(days=MOST_DAYS):
-        raise typer.BadParameter(f"{text!r} is no length of time: write 90s, 10m, 26h, 7d or 2w.")
+    match = re.fullmatch(r"(\d{1,8})([smhdw])", text.strip())
+    length = timedelta(**{UNITS[match[2]]: int(match[1])}) if match else None
+    if length is None or length > timedelta(days=LONGEST_DAYS):
+        raise typer.BadParameter(f"{text!r} is not a duration. Use 90s, 10m, 26h, 7d or 2w.")
     return length
 
 
-EARLIEST_YEAR = 1900
-"""Whoever means an earlier one has mistyped it; calendars of other timezones need some room before it, too."""
-
-
-def moment(text: str) -> datetime:
-    """A date, which is its first moment, or a date and time, in ISO 8601; in UTC where it tells no timezone.
+def utc_time(text: str) -> datetime:
+    """A date, meaning its start, or a date and time, in ISO 8601. Without a timezone it is in UTC.
 
     Raises:
-        typer.BadParameter: it is none, or before 1900.
+        typer.BadParameter: not a date, or before 1900.
     """
     try:
-        told = datetime.fromisoformat(text.strip())
-        found = told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
+        parsed = datetime.fromisoformat(text.strip())
+        at = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     except (ValueError, OverflowError):
-        found = None
-    if found is None or found.year < EARLIEST_YEAR:
-        raise typer.BadParameter(f"{text!r} is no date: write 2026-01-31, 2026-01-31T15:30 or 2026-01-31T15:30+01:00.")
-    return found
+        at = None
+    if at is None or at.year < EARLIEST_YEAR:
+        raise typer.BadParameter(f"{text!r} is not a date. Use 2026-01-31, 2026-01-31T15:30 or 2026-01-31T15:30+01:00.")
+    return at
+
+
+def workspace_name(text: str) -> str:
+    """The name is also that of a dlt pipeline, and a part of environment variables.
+
+    Raises:
+        Misconfigured: not a name, or the demo's.
+    """
+    if not text.isidentifier() or not text.islower() or text == DEMO_WORKSPACE:
+        raise Misconfigured(
+            f"{text!r} cannot be the name of a workspace. Use lower-case letters, digits and underscores for "
+            f"--workspace, and not {DEMO_WORKSPACE!r}."
+        )
+    return text
+
+
+Full = Annotated[
+    bool,
+    typer.Option(
+        "--full", metavar="", help="Read all contacts and sweep all segments, not only what changed or is due."
+    ),
+]
+OnlyPlan = Annotated[
+    bool, typer.Option("--plan", metavar="", help="Print what a sync would read, why, and its cost. Then stop.")
+]
+AcceptShrink = Annotated[
+    bool, typer.Option("--accept-shrink", metavar="", help="Accept at once that a segment lost most of its members.")
+]
+Select = Annotated[
+    list[str] | None, typer.Option(metavar="MODEL", help="Build only this model and those that depend on it.")
+]
+From = Annotated[
+    datetime,
+    typer.Option("--from", parser=utc_time, metavar="TIME", help="Start of the window: a date or a time (UTC)."),
+]
+To = Annotated[datetime, typer.Option("--to", parser=utc_time, metavar="TIME", help="End of the window, not included.")]
+WindowOf = Annotated[By, typer.Option("--by", help=f"Which time of a contact is in the window. {LATEST_ONLY}")]
+Chunk = Annotated[
+    timedelta,
+    typer.Option(parser=duration, metavar="DURATION", help="Load this much of the window at a time."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Print the chunks and their cost. Then stop.")]
+Sample = Annotated[int, typer.Option(min=1, metavar="N", help="Compare this many random contacts.")]
+Seed = Annotated[
+    int | None, typer.Option(metavar="SEED", help="Compare the same contacts as an earlier run that printed this seed.")
+]
+MaxAge = Annotated[
+    timedelta | None,
+    typer.Option(
+        parser=duration, metavar="DURATION", help="Exit with code 6 if the last good sync is older, for example 26h."
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", metavar="", help="Drop without asking for confirmation.")]
+ContactId = Annotated[str, typer.Argument(metavar="CONTACT_ID", help="The contact's id in Intercom.")]
+Contacts = Annotated[int, typer.Option(min=50, help="Contacts in the simulated workspace.")]
+Days = Annotated[int, typer.Option(min=2, max=90, help="Days to simulate. Each ends with a sync.")]
+Wait = Annotated[
+    timedelta,
+    typer.Option(parser=duration, metavar="DURATION", help="Wait this long for another run to end, for example 10m."),
+]
+WorkspaceName = Annotated[
+    str,
+    typer.Option(
+        "--workspace",
+        metavar="NAME",
+        callback=workspace_name,
+        help="Use another workspace. It has its own pipeline, and its own token: in the section NAME.sources.intercom "
+        "of .dlt/, or in NAME__SOURCES__INTERCOM__ACCESS_TOKEN.",
+    ),
+]
+OneWorkspace = Annotated[str | None, typer.Option("--workspace", metavar="NAME", help="Show only this workspace.")]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        metavar="",
+        is_eager=True,
+        callback=session.choose_json,
+        help="Print the result or error as one JSON object.",
+    ),
+]
+"""The callback keeps the choice, so that an error is printed as JSON, too."""

@@ -1,20 +1,63 @@
-"""What `--json` prints where that is not simply what a command came to: typed, so that its schema can be told."""
+"""Results of commands: as text for people, or as one JSON object with `--json`."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
+import typer
 
 from sources.intercom.readings import Preview
 
 from ..commands import BackfillPreview
+from ..errors import ExitCode
 from ..models import Build
+
+Record = TypeVar("Record", bound=msgspec.Struct)
+
+
+@dataclass
+class Session:
+    """Options that are needed when a command has ended, with a result or an error."""
+
+    debug: bool = False
+    as_json: bool = False
+
+    def choose_json(self, value: bool) -> bool:
+        """The callback of `--json`."""
+        self.as_json = value
+        return value
+
+
+session = Session()
 
 
 @dataclass(frozen=True)
-class PlannedSweep:
-    """A segment that a sync would read whole, why, and in how many calls."""
+class Result:
+    """The result of a command: `record` is for `--json`, `show` prints it for people."""
+
+    record: Any
+    show: Callable[[], None]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return getattr(self.record, "exit_code", ExitCode.DONE)
+
+    def print(self) -> None:
+        if session.as_json:
+            print_json(self.record)
+        else:
+            self.show()
+
+
+def print_json(record: Any) -> None:
+    """Prints a record as one JSON object, in ASCII, since the encoding of standard output is unknown."""
+    typer.echo(json.dumps(msgspec.to_builtins(record)))
+
+
+class PlannedSweep(msgspec.Struct, frozen=True):
+    """A segment that a sync would sweep, why, and in how many calls."""
 
     segment_id: str
     why: str
@@ -22,9 +65,8 @@ class PlannedSweep:
     calls: int
 
 
-@dataclass(frozen=True)
-class PlannedSync:
-    """What a sync would read, and at what cost; `calls_if_drifted` may come on top of `calls`."""
+class PlannedSync(msgspec.Struct, frozen=True):
+    """What a sync would read, and its cost. If segments have drifted, `calls_if_drifted` are added to `calls`."""
 
     contacts: int
     sweeps: tuple[PlannedSweep, ...]
@@ -38,35 +80,28 @@ class PlannedSync:
 
     @classmethod
     def of(cls, preview: Preview) -> Self:
-        """The plan that was asked for."""
         plan = preview.plan
-        return cls(
-            contacts=preview.contacts,
-            sweeps=tuple(
-                PlannedSweep(one.segment.id, str(one.why), one.members, one.sweep_calls) for one in plan.sweeps
-            ),
-            cursor_reads=tuple(one.segment.id for one in plan.rest),
-            calls=preview.calls,
+        return _record(
+            cls,
+            preview,
+            sweeps=[PlannedSweep(one.segment.id, str(one.why), one.members, one.sweep_calls) for one in plan.sweeps],
+            cursor_reads=[one.segment.id for one in plan.rest],
             contacts_asked_one_by_one=preview.asked,
             calls_if_drifted=plan.drift_calls,
-            megabytes=preview.megabytes,
             segments_excluded=preview.excluded,
-            notes=preview.notes,
         )
 
 
-@dataclass(frozen=True)
-class PlannedChunk:
-    """A chunk that a backfill would load; its window tells `from` and `to`."""
+class PlannedChunk(msgspec.Struct, frozen=True):
+    """A chunk that a backfill would load. `window` has `from` and `to`."""
 
     window: dict[str, str]
     contacts: int
     calls: int
 
 
-@dataclass(frozen=True)
-class PlannedBackfill:
-    """What a backfill would read: `chunks` are those that no earlier attempt has loaded."""
+class PlannedBackfill(msgspec.Struct, frozen=True):
+    """What a backfill would read. `chunks` are those that no earlier attempt has loaded."""
 
     window: dict[str, str]
     by: str
@@ -79,32 +114,22 @@ class PlannedBackfill:
 
     @classmethod
     def of(cls, preview: BackfillPreview) -> Self:
-        """The backfill that was asked for."""
-        return cls(
-            window=preview.window,
-            by=preview.by,
-            chunks=tuple(PlannedChunk(one.chunk.window, one.contacts, one.calls) for one in preview.estimates),
-            chunks_done_before=preview.chunks_done_before,
-            contacts=preview.contacts,
-            calls=preview.calls,
-            megabytes=preview.megabytes,
-            notes=preview.notes,
-        )
+        chunks = [_record(PlannedChunk, estimate, window=estimate.chunk.window) for estimate in preview.estimates]
+        return _record(cls, preview, chunks=chunks)
 
 
-@dataclass(frozen=True)
-class BuiltModels:
-    """The models that were built, in order, and the checks that are no errors but worth a look."""
+class BuiltModels(msgspec.Struct, frozen=True):
+    """The models that were built, in order, and the faults that checks of severity `warn` found."""
 
     models: tuple[str, ...]
     warnings: tuple[str, ...]
 
     @classmethod
     def of(cls, built: Build) -> Self:
-        """What a build came to."""
-        return cls(built.models, tuple(str(fault) for fault in built.faults))
+        return cls(built.models, tuple(map(str, built.faults)))
 
 
-def json_of(record: Any) -> str:
-    """A record as one JSON object, in ASCII: standard output may be of any encoding."""
-    return json.dumps(msgspec.to_builtins(record))
+def _record(kind: type[Record], source: object, **others: Any) -> Record:
+    """A record with these values; all other fields are attributes of `source` with the same names."""
+    names = set(kind.__struct_fields__) - others.keys()
+    return kind(**{name: getattr(source, name) for name in names}, **others)

@@ -1,4 +1,4 @@
-"""The schema of what `--json` prints, one definition a command. `python -m pipelines.cli.schema` writes it."""
+"""The JSON schema of what `--json` prints. `python -m pipelines.cli.schema` writes it to docs/output.schema.json."""
 
 import json
 from inspect import cleandoc
@@ -26,16 +26,17 @@ OBJECTS = {
     "forget": Forgotten,
     "error": Problem,
 }
-"""What each command prints, `sync_plan` being `sync --plan` and so on; `error`: any of them that ends early."""
+"""The type that each command prints. `sync_plan` is `sync --plan`; `error` is any command that ends early."""
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema, made from the types: `$defs` has each command by its name, and what its object is made of."""
+    """`$defs` has one definition for each command, and those of the types in it. All keys are always printed."""
     references, parts = msgspec.json.schema_components(OBJECTS.values(), ref_template="#/$defs/{name}")
     commands = dict(zip(OBJECTS, references, strict=True))
     for part in parts.values():
-        if "description" in part:
-            part["description"] = cleandoc(part["description"])
+        part["description"] = cleandoc(part.get("description", ""))
+        if "properties" in part:
+            _require_all(part)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "What intercom-warehouse prints with --json",
@@ -44,8 +45,14 @@ def schema() -> dict[str, Any]:
     }
 
 
+def _require_all(part: dict[str, Any]) -> None:
+    """A default of a type says nothing about what is printed."""
+    part["required"] = list(part["properties"])
+    for schema_of_key in part["properties"].values():
+        schema_of_key.pop("default", None)
+
+
 def text() -> str:
-    """The schema as it is kept."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 

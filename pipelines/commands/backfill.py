@@ -32,9 +32,9 @@ from sources.intercom.tables import Fields
 from ..errors import ExitCode, Misconfigured, causes, plain_errors
 from ..folder import Run
 from ..loading import known_fields, load_package, part_store_of, source_state
+from ..messages import Step
 from ..models import Fault
 from ..runs import IntercomJob, check_purpose, refresh_models
-from ..steps import Step
 
 DEFAULT_CHUNK = timedelta(days=7)
 """Short enough that a kill costs little, long enough that there are few loads, each of which takes half a second."""

@@ -40,9 +40,9 @@ from ..loading import (
     part_store_of,
     source_state,
 )
+from ..messages import Step
 from ..models import Build, load_checks
 from ..runs import IntercomJob, check_purpose, refresh_models
-from ..steps import Step
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dlt.common.destination import Destination as DltDestination
 
 from ..errors import Busy, Misconfigured, NothingToRead, WarehouseError, first_line, plain_errors
 from ..folder import AT_ONCE, LockRequest
-from ..steps import Step
+from ..messages import Step
 from .format import refuse_newer
 from .interface import MARTS, Ask, Destination, Dialect, Options, PublishedMart
 from .published_copy import check_closed, drop_successor, log_of, publish_all, publish_marts, replaced, rewrite_file

@@ -1,9 +1,8 @@
-"""What people see, and JSON lines for programs."""
+"""Output: results and progress for people, and JSON lines for programs."""
 
-from pipelines.display import json_lines, results, terminal
-
-from .demo import show_demo, track_days
-from .reporter import Reporter
+from . import reporting, results, terminal
+from .demo import show_demo
 from .status import show_status
+from .verification import show_verification
 
-__all__ = ["Reporter", "json_lines", "results", "show_demo", "show_status", "terminal", "track_days"]
+__all__ = ["reporting", "results", "show_demo", "show_status", "show_verification", "terminal"]

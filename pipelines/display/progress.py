@@ -1,4 +1,4 @@
-"""How fast a run reads, and how long it will take: figures of a moment, from tallies that only grow."""
+"""Metrics of a reading in progress: counts, speeds and the time left, from counters that only grow."""
 
 import time
 from collections import deque
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from sources.intercom.api import PAGE_SIZE, WINDOW_SECONDS
 from sources.intercom.search import Progress, Tally
 
-RECENT_SECONDS = WINDOW_SECONDS
-"""What speeds are taken from. A whole window of the quota, lest a burst at its begin look like a speed."""
-ENOUGH_SECONDS = 3
-"""Before there is so much to tell from, no speed is told, and no time left."""
-LOOK_SECONDS = 1
-"""Speeds change this often, however often they are shown: digits that flicker cannot be read."""
+SPEED_SECONDS = WINDOW_SECONDS
+"""Speeds are averages over a whole window of the quota, since calls may come in a burst at its start."""
+SHORTEST_SPEED_SECONDS = 3
+"""Speeds and the time left are unknown before that."""
+SAMPLE_SECONDS = 1
+"""Speeds change this often, no matter how often they are shown: people cannot read digits that flicker."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One resource. `expected` is null while nobody knows, and never less than `rows`; `per_second` counts rows."""
+class ResourceMetrics:
+    """`expected` is null while unknown, and never less than `rows`. `per_second` counts rows."""
 
     name: str
     rows: int
@@ -28,15 +28,15 @@ class Row:
 
     @property
     def percent(self) -> int | None:
-        """How much is read, rounded down: 100 is all."""
+        """Rounded down, so that 100 means all."""
         return 100 * self.rows // self.expected if self.expected else None
 
 
 @dataclass(frozen=True)
-class ProgressFigures:
-    """All that is shown. Nulls are not known, or not yet; `calls_per_window` and `quota` count calls in 10 seconds."""
+class ProgressMetrics:
+    """Nulls are unknown. `calls_per_window` and `quota` count calls in 10 seconds."""
 
-    rows: tuple[Row, ...]
+    resources: tuple[ResourceMetrics, ...]
     calls: int
     megabytes: float
     seconds: float
@@ -46,7 +46,6 @@ class ProgressFigures:
 
     @property
     def percent_of_quota(self) -> int | None:
-        """How much of what the workspace may spend is being spent."""
         if self.quota is None or self.calls_per_window is None:
             return None
         return round(100 * self.calls_per_window / self.quota)
@@ -54,7 +53,7 @@ class ProgressFigures:
 
 @dataclass(frozen=True)
 class Sample:
-    """What was counted at a moment: rows and calls of each resource, and all calls."""
+    """Counts at one time: rows and calls of each resource, and all calls."""
 
     at: float
     rows: dict[str, int]
@@ -63,7 +62,7 @@ class Sample:
 
 
 class ProgressMeter:
-    """Reads figures off a run's progress, as often as it is asked, and remembers enough to tell speeds.
+    """Measures a reading each time it is asked, and keeps enough samples for the speeds.
 
     Args:
         clock: seconds that only grow.
@@ -72,36 +71,36 @@ class ProgressMeter:
     def __init__(self, progress: Progress, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._progress = progress
         self._now = clock
-        self._began = clock()
-        self._looks = deque([self._look()])
+        self._started = clock()
+        self._samples = deque([self._sample()])
 
-    def figures(self) -> ProgressFigures:
-        """The figures of now; speeds are as of the last look."""
-        self._look_again()
-        rows = tuple(self._rows())
-        calls_per_second = self._per_second(lambda look: look.all_calls)
-        return ProgressFigures(
-            rows,
+    def metrics(self) -> ProgressMetrics:
+        """The current metrics; speeds are those of the last sample."""
+        self._update_samples()
+        resources = tuple(self._resources())
+        calls_per_second = self._per_second(lambda sample: sample.all_calls)
+        return ProgressMetrics(
+            resources,
             calls=self._progress.usage.calls.total(),
             megabytes=self._progress.usage.bytes_received / 1e6,
-            seconds=self._now() - self._began,
+            seconds=self._now() - self._started,
             calls_per_window=None if calls_per_second is None else calls_per_second * WINDOW_SECONDS,
             quota=self._progress.pacer.limit,
-            seconds_left=self._seconds_left(rows),
+            seconds_left=self._seconds_left(resources),
         )
 
     def _tallies(self) -> dict[str, Tally]:
-        seen = self._progress
-        return {"contacts": seen.contacts, "memberships": seen.memberships, "segments": seen.segments}
+        progress = self._progress
+        return {"contacts": progress.contacts, "memberships": progress.memberships, "segments": progress.segments}
 
-    def _look_again(self) -> None:
-        """Adds a look where the last is old, and drops those that are no longer needed to look back far enough."""
-        if self._now() - self._looks[-1].at >= LOOK_SECONDS:
-            self._looks.append(self._look())
-        while len(self._looks) > 1 and self._looks[-1].at - self._looks[1].at >= RECENT_SECONDS:
-            self._looks.popleft()
+    def _update_samples(self) -> None:
+        """Adds a sample if the last one is old, and drops those that are older than speeds need."""
+        if self._now() - self._samples[-1].at >= SAMPLE_SECONDS:
+            self._samples.append(self._sample())
+        while len(self._samples) > 1 and self._samples[-1].at - self._samples[1].at >= SPEED_SECONDS:
+            self._samples.popleft()
 
-    def _look(self) -> Sample:
+    def _sample(self) -> Sample:
         tallies = self._tallies()
         return Sample(
             self._now(),
@@ -110,32 +109,31 @@ class ProgressMeter:
             all_calls=self._progress.usage.calls.total(),
         )
 
-    def _rows(self) -> Iterator[Row]:
+    def _resources(self) -> Iterator[ResourceMetrics]:
         for name, tally in self._tallies().items():
             rows = tally.rows
             expected = None if tally.expected is None else max(tally.expected, rows)
-            yield Row(name, rows, tally.calls, expected, self._per_second(_rows_of(name)))
+            yield ResourceMetrics(name, rows, tally.calls, expected, self._per_second(_rows_of(name)))
 
     def _per_second(self, count: Callable[[Sample], int]) -> float | None:
-        """The speed of late; null before there is enough to tell from."""
-        first, last = self._looks[0], self._looks[-1]
+        first, last = self._samples[0], self._samples[-1]
         seconds = last.at - first.at
-        return (count(last) - count(first)) / seconds if seconds >= ENOUGH_SECONDS else None
+        return (count(last) - count(first)) / seconds if seconds >= SHORTEST_SPEED_SECONDS else None
 
-    def _seconds_left(self, rows: Iterable[Row]) -> float | None:
-        """Told by calls, since contacts and memberships share a quota: the one goes faster when the other is done."""
-        paged = [row for row in rows if row.name != "segments"]
-        if any(row.expected is None for row in paged):
+    def _seconds_left(self, resources: Iterable[ResourceMetrics]) -> float | None:
+        """Estimated by calls: contacts and memberships share a quota, so one is faster once the other is complete."""
+        paged = [resource for resource in resources if resource.name != "segments"]
+        if any(resource.expected is None for resource in paged):
             return None
-        left = sum(_calls_left(row) for row in paged)
-        speed = self._per_second(lambda look: sum(look.calls[row.name] for row in paged))
+        left = sum(_calls_left(resource) for resource in paged)
+        speed = self._per_second(lambda sample: sum(sample.calls[resource.name] for resource in paged))
         return left / speed if left and speed else None
 
 
 def _rows_of(name: str) -> Callable[[Sample], int]:
-    return lambda look: look.rows[name]
+    return lambda sample: sample.rows[name]
 
 
-def _calls_left(row: Row) -> float:
-    rows_a_call = row.rows / row.calls if row.rows and row.calls else PAGE_SIZE
-    return ((row.expected or 0) - row.rows) / rows_a_call
+def _calls_left(resource: ResourceMetrics) -> float:
+    rows_a_call = resource.rows / resource.calls if resource.rows and resource.calls else PAGE_SIZE
+    return ((resource.expected or 0) - resource.rows) / rows_a_call

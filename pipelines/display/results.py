@@ -1,8 +1,6 @@
-"""What a person sees: progress on standard error, results on standard output."""
+"""Results of the commands that write, for people."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
@@ -11,235 +9,172 @@ from rich.table import Table
 from sources.intercom.readings import Preview, moment_of
 
 from ..commands import Aborted, Backfilled, BackfillPreview, Forgotten, Outcome, Waiting
-from ..commands.verify import Difference, Verification
 from ..destinations import Warehouse
 from ..models import Build
-from .terminal import PROBLEMS, stdout, tell
+from .terminal import SCAN_PROBLEMS, print_notes, print_row, print_rows, stdout
 
 
-def show(outcome: Outcome, warehouse: Warehouse) -> None:
-    """The result of a sync, for people."""
-    rows = {
-        "workspace": f"{outcome.workspace_id}: {outcome.segments} segments, {outcome.members:,} memberships",
-        "changed": f"{outcome.joins:,} joined, {outcome.leaves:,} left, {outcome.contacts_read:,} contacts read, "
-        f"{outcome.contacts_gone:,} gone",
-        "swept": f"{outcome.swept} of {outcome.segments} segments",
-        "cost": f"{outcome.api_calls:,} calls, {outcome.megabytes:,.1f} MB, {outcome.seconds:.1f} s",
-        "query": warehouse.address,
-    }
-    for name, value in rows.items():
-        tell(name, value)
+def show_sync(outcome: Outcome, warehouse: Warehouse) -> None:
+    print_rows(
+        {
+            "workspace": f"{outcome.workspace_id}: {outcome.segments} segments, {outcome.members:,} memberships",
+            "changed": f"{outcome.joins:,} joined, {outcome.leaves:,} left, {outcome.contacts_read:,} contacts read, "
+            f"{outcome.contacts_gone:,} removed",
+            "swept": f"{outcome.swept} of {outcome.segments} segments",
+            "cost": _cost(outcome),
+            "query": warehouse.address,
+        }
+    )
+    print_notes(_incomplete(outcome))
+    print_notes(outcome.notes)
+    _print_fields(outcome.drift)
+    _print_checks(outcome.warnings)
+
+
+def _incomplete(outcome: Outcome) -> Iterator[str]:
     for segment_id, problem in outcome.incomplete.items():
-        words = f"incomplete: segment {segment_id} {PROBLEMS.get(problem, problem)}. Nobody left it in this run."
-        stdout.print(escape(words), style="yellow", highlight=False, soft_wrap=True)
-    for note in outcome.notes:
-        stdout.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
-    for news in outcome.drift:
-        stdout.print(escape(f"fields: {news}"), style="yellow", highlight=False, soft_wrap=True)
-    show_warnings(outcome.warnings)
+        meaning = SCAN_PROBLEMS.get(problem, problem)
+        yield f"incomplete: segment {segment_id} {meaning}. This run recorded no leaves for it."
 
 
-def show_waiting(waiting: Waiting) -> None:
-    """What waits to be loaded, for people."""
-    for package in waiting.packages:
-        runs = f", run {', '.join(package.run_ids)}" if package.run_ids else ""
-        tell("package", f"{package.load_id}, made at {package.made_at}{runs}")
-        tell("rows", _by_table({table: _rows(count) for table, count in package.rows.items()}))
-        if package.failures:
-            tell("failed", _by_table(package.failures))
-    if waiting.shelved_parts:
-        tell("shelf", f"{waiting.shelved_parts:,} parts of a first load, {waiting.shelved_rows:,} rows")
-    if waiting.arrived:
-        tell("arrived", _by_table({table: _rows(count) for table, count in waiting.arrived.items()}))
-
-
-def show_aborted(aborted: Aborted) -> None:
-    """What became of what waited to be loaded, for people."""
-    if aborted.waiting.is_nothing:
-        tell("pending", "nothing waits to be loaded")
-    elif not aborted.is_dropped:
-        tell("kept", "all of it; the next sync tries to load it")
-    else:
-        deleted = _by_table({table: _rows(count) for table, count in aborted.deleted.items()})
-        tell("dropped", f"deleted from the warehouse: {deleted or 'nothing'}; the next sync reads all of it again")
-
-
-def _by_table(values: Mapping[str, str]) -> str:
-    return ", ".join(f"{table} {value}" for table, value in values.items())
-
-
-def _rows(count: int | None) -> str:
-    return "cannot be read" if count is None else f"{count:,}"
-
-
-def show_preview(preview: Preview) -> None:
-    """The plan of a sync, for people."""
-    todo = preview.plan
-    table = Table("segment", "swept because", box=SIMPLE_HEAD)
-    for heading in ("members", "calls"):
-        table.add_column(heading, justify="right")
-    for one in sorted(todo.sweeps, key=lambda planned: -planned.members):
-        table.add_row(escape(one.segment.name), one.why, f"{one.members:,}", f"{one.sweep_calls:,}")
-    if todo.sweeps:
+def show_plan(preview: Preview) -> None:
+    """The plan of a sync; the largest segments come first."""
+    plan = preview.plan
+    if plan.sweeps:
+        table = _table("segment", "swept because", numbers=("members", "calls"))
+        for sweep in sorted(plan.sweeps, key=lambda sweep: -sweep.members):
+            table.add_row(escape(sweep.segment.name), sweep.why, f"{sweep.members:,}", f"{sweep.sweep_calls:,}")
         stdout.print(table)
-    rows = {
-        "contacts": f"{preview.contacts:,} to read",
-        "segments": f"{len(todo.sweeps)} swept, {len(todo.rest)} asked only about contacts that changed",
-        "cost": f"about {preview.calls:,} calls and {preview.megabytes:,.1f} MB",
-    }
-    if preview.excluded:
-        rows["excluded"] = f"{preview.excluded} segments: not read"
+    print_rows(dict(_plan_rows(preview)))
+    print_notes(preview.notes)
+
+
+def _plan_rows(preview: Preview) -> Iterator[tuple[str, str]]:
+    plan = preview.plan
+    yield "contacts", f"{preview.contacts:,} to read"
     if preview.asked:
-        rows["segments"] = f"{preview.asked:,} contacts asked for theirs one by one: search cannot be asked by segment"
-    if todo.rest:
-        rows["drift"] = f"up to {todo.drift_calls:,} calls more, for segments that turn out to have drifted"
-    for name, value in rows.items():
-        tell(name, value)
-    for note in preview.notes:
-        stdout.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
+        yield "segments", f"read from {preview.asked:,} contacts, one call each: search refuses to find by segment"
+    else:
+        yield "segments", f"{len(plan.sweeps)} swept, {len(plan.rest)} read only for contacts that changed"
+    yield "cost", f"about {preview.calls:,} calls and {preview.megabytes:,.1f} MB"
+    if preview.excluded:
+        yield "excluded", f"{preview.excluded} segments: not read"
+    if plan.rest:
+        yield "drift", f"up to {plan.drift_calls:,} more calls, for segments whose counts turn out to have drifted"
 
 
 def show_backfill(outcome: Backfilled, warehouse: Warehouse) -> None:
-    """The result of a backfill, for people."""
-    rows = {
-        "workspace": f"{outcome.workspace_id}: contacts from {outcome.window['from']} to {outcome.window['to']}, by "
-        f"{outcome.by}",
-        "loaded": f"{outcome.contacts_loaded:,} contacts, {outcome.left_to_sync:,} left to the next sync",
-        "chunks": f"{outcome.chunks_done:,} of {outcome.chunks:,}, {outcome.chunks_done_before:,} by earlier runs",
-        "cost": f"{outcome.api_calls:,} calls, {outcome.megabytes:,.1f} MB, {outcome.seconds:.1f} s",
-        "query": warehouse.address,
-    }
-    _show_rows(rows)
-    for news in outcome.drift:
-        stdout.print(escape(f"fields: {news}"), style="yellow", highlight=False, soft_wrap=True)
-    _show_notes(outcome.notes)
-    show_warnings(outcome.warnings)
+    window = outcome.window
+    print_rows(
+        {
+            "workspace": f"{outcome.workspace_id}: contacts from {window['from']} to {window['to']}, by {outcome.by}",
+            "loaded": f"{outcome.contacts_loaded:,} contacts, {outcome.left_to_sync:,} left to the next sync",
+            "chunks": f"{outcome.chunks_done:,} of {outcome.chunks:,}, {outcome.chunks_done_before:,} by earlier runs",
+            "cost": _cost(outcome),
+            "query": warehouse.address,
+        }
+    )
+    _print_fields(outcome.drift)
+    print_notes(outcome.notes)
+    _print_checks(outcome.warnings)
 
 
-def show_backfill_preview(preview: BackfillPreview) -> None:
-    """What a backfill would read, for people."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in ("from", "to"):
-        table.add_column(heading)
-    for heading in ("contacts", "calls"):
-        table.add_column(heading, justify="right")
-    for one in preview.estimates:
-        edges = (moment_of(one.chunk.since), moment_of(one.chunk.until))
-        table.add_row(*edges, f"{one.contacts:,}", f"{one.calls:,}")
+def show_backfill_plan(preview: BackfillPreview) -> None:
+    table = _table("from", "to", numbers=("contacts", "calls"))
+    table.show_edge = table.pad_edge = False
+    for estimate in preview.estimates:
+        edges = (moment_of(estimate.chunk.since), moment_of(estimate.chunk.until))
+        table.add_row(*edges, f"{estimate.contacts:,}", f"{estimate.calls:,}")
     stdout.print(table)
-    _show_rows(
+    print_rows(
         {
             "chunks": f"{len(preview.estimates):,} to load, {preview.chunks_done_before:,} loaded before",
             "contacts": f"{preview.contacts:,} to read, by {preview.by}",
             "cost": f"about {preview.calls:,} calls and {preview.megabytes:,.1f} MB",
         }
     )
-    _show_notes(preview.notes)
-
-
-def _show_rows(rows: Mapping[str, str]) -> None:
-    for name, value in rows.items():
-        stdout.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
-
-
-def _show_notes(notes: Iterable[str]) -> None:
-    for note in notes:
-        stdout.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
+    print_notes(preview.notes)
 
 
 def show_build(built: Build) -> None:
-    """The result of a build, for people."""
     stdout.print(f"{len(built.models)} models built in {built.seconds:.1f} s, all checks done", highlight=False)
-    show_warnings(str(fault) for fault in built.faults)
+    _print_checks(map(str, built.faults))
 
 
-def show_check(name: str, found: str) -> None:
-    """One thing that is as it has to be."""
-    stdout.print(f"[green]ok[/green] [bold]{name:<10}[/bold] {escape(found)}", highlight=False, soft_wrap=True)
+def show_check(name: str, finding: str) -> None:
+    """One line of `check`: a requirement that is met."""
+    print_row(name, finding, mark="[green]ok[/green] ")
 
 
-def show_warnings(warnings: Iterable[str]) -> None:
-    """Checks that are no errors, but worth a look."""
-    for warning in warnings:
-        stdout.print(escape(f"check: {warning}"), style="yellow", highlight=False, soft_wrap=True)
+def show_pending(pending: Waiting) -> None:
+    """Packages that are read and not loaded, and their rows by table."""
+    for package in pending.packages:
+        runs = f", run {', '.join(package.run_ids)}" if package.run_ids else ""
+        print_row("package", f"{package.load_id}, made at {package.made_at}{runs}")
+        print_row("rows", _by_table(package.rows))
+        if package.failures:
+            print_row("failed", ", ".join(f"{table} {failure}" for table, failure in package.failures.items()))
+    if pending.shelved_parts:
+        print_row("parts", f"{pending.shelved_parts:,} of a first load, {pending.shelved_rows:,} rows")
+    if pending.arrived:
+        print_row("arrived", _by_table(pending.arrived))
 
 
-def show_forgotten(found: Forgotten) -> None:
-    """What was removed, for people; nothing of the person."""
-    named = ", ".join(f"{count:,} of {table}" for table, count in found.rows.items())
-    rows = {
-        "workspace": found.workspace_id,
-        "forgotten": f"rows that named the contact: {named}" if named else "no row names such a contact",
-        "cost": f"{found.seconds:.1f} s",
-    }
-    for name, value in rows.items():
-        stdout.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
-    for note in _notes(found):
-        stdout.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
+def show_aborted(aborted: Aborted) -> None:
+    if aborted.waiting.is_nothing:
+        print_row("pending", "no packages")
+    elif not aborted.is_dropped:
+        print_row("kept", "all packages; the next sync tries to load them")
+    else:
+        deleted = _by_table(aborted.deleted) or "nothing"
+        print_row("dropped", f"deleted from the warehouse: {deleted}; the next sync reads all of it again")
 
 
-def _notes(found: Forgotten) -> Iterator[str]:
-    if found.was_interrupted:
-        yield "An earlier forget had been interrupted: what it had begun is done now."
-    if found.merged_with:
-        yield f"Merged with it, and rows of their own: {', '.join(found.merged_with)}. Forget them, too."
-    if found.rows:
+def show_forgotten(forgotten: Forgotten) -> None:
+    """What was removed. Nothing here identifies the person."""
+    rows = ", ".join(f"{count:,} of {table}" for table, count in forgotten.rows.items())
+    print_rows(
+        {
+            "workspace": forgotten.workspace_id,
+            "forgotten": f"rows that named the contact: {rows}" if rows else "no row names this contact",
+            "cost": f"{forgotten.seconds:.1f} s",
+        }
+    )
+    print_notes(_forget_notes(forgotten))
+
+
+def _forget_notes(forgotten: Forgotten) -> Iterator[str]:
+    if forgotten.was_interrupted:
+        yield "This run also finished an earlier forget that was interrupted."
+    if forgotten.merged_with:
+        merged = ", ".join(forgotten.merged_with)
+        yield f"Contacts merged with this one have rows of their own: {merged}. Forget them, too."
+    if forgotten.rows:
         yield (
-            "Delete the contact in Intercom, too: else the next sync brings it back. Backups, and copies that others "
-            "made of the warehouse, are as they were."
+            "Delete the contact in Intercom, too: otherwise the next sync loads it again. Backups and other copies of "
+            "the warehouse still hold it."
         )
 
 
-MOST_GROUPS = 20
-"""Groups of differences that are told: enough to see what they have in common."""
+def _cost(outcome: Outcome | Backfilled) -> str:
+    return f"{outcome.api_calls:,} calls, {outcome.megabytes:,.1f} MB, {outcome.seconds:.1f} s"
 
 
-def show_verification(found: Verification) -> None:
-    """The result of a verification, for people: what nothing explains comes first."""
-    explained = len(found.differences) - found.unexplained
-    rows = {
-        "workspace": f"{found.workspace_id}: {found.contacts:,} of {found.contacts_known:,} contacts asked about "
-        f"(seed {found.seed}), {found.contacts_gone:,} of them gone",
-        "agree": f"{found.agreeing:,} of {found.compared:,} memberships",
-        "differ": f"{explained:,} for a reason, {found.unexplained:,} for none",
-        "cost": f"{found.api_calls:,} calls, {found.seconds:.1f} s",
-    }
-    for name, value in rows.items():
-        stdout.print(f"[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
-    groups = _alike(found.differences)
-    for group in groups[:MOST_GROUPS]:
-        _show_differences(group)
-    if hidden := sum(len(group) for group in groups[MOST_GROUPS:]):
-        stdout.print(f"and {hidden:,} more: --json tells all of them", highlight=False)
-    if advice := _advice(found):
-        stdout.print(escape(advice), style="yellow", highlight=False, soft_wrap=True)
+def _table(*texts: str, numbers: Iterable[str]) -> Table:
+    table = Table(*texts, box=SIMPLE_HEAD)
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    return table
 
 
-def _alike(differences: Iterable[Difference]) -> list[list[Difference]]:
-    """Differences of one segment that have one explanation together; those without any alone, and first."""
-    groups = defaultdict[Any, list[Difference]](list)
-    for one in sorted(differences, key=lambda one: one.explanation is not None):
-        groups[one.segment_id, one.in_intercom, one.explanation or one.contact_id].append(one)
-    return list(groups.values())
+def _by_table(rows: Mapping[str, int | None]) -> str:
+    counts = {table: "cannot be read" if count is None else f"{count:,}" for table, count in rows.items()}
+    return ", ".join(f"{table} {count}" for table, count in counts.items())
 
 
-def _show_differences(alike: list[Difference]) -> None:
-    first, *others = alike
-    sides = "in Intercom, not in the warehouse" if first.in_intercom else "in the warehouse, not in Intercom"
-    who = f"{len(alike):,} contacts" if others else f"contact {first.contact_id}"
-    why, style = (first.explanation.words, "") if first.explanation else ("nothing explains it", "red")
-    words = f"segment {first.segment_id}, {who}: {sides}\n  {why}"
-    stdout.print(escape(words), style=style, highlight=False, soft_wrap=True)
+def _print_fields(changes: Iterable[str]) -> None:
+    print_notes(f"fields: {change}" for change in changes)
 
 
-def _advice(found: Verification) -> str | None:
-    """The next step, where there is one to take."""
-    if not found.contacts:
-        return "The warehouse holds no contacts, so nothing was compared. If there are some, run sync --full."
-    if not found.unexplained:
-        return None
-    return (
-        f"{found.unexplained:,} of the differences should not be. Run intercom-warehouse sync --full, then "
-        f"intercom-warehouse verify --sample {found.contacts} --seed {found.seed}. What is still told then, report "
-        "with its ids."
-    )
+def _print_checks(warnings: Iterable[str]) -> None:
+    print_notes(f"check: {warning}" for warning in warnings)

@@ -1,4 +1,8 @@
-"""A run's figures, as people see them: a screen that moves, a line in a log, a summary. Nothing here prints."""
+"""Progress as people see it: a live display, a line of a log, and a summary. Nothing here prints.
+
+`rich.progress` does not fit: below 80 columns it wraps or cuts numbers, it has no line for the cost of all tasks, and
+it estimates the time left of each task alone, although contacts and memberships share a quota.
+"""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -11,18 +15,18 @@ from rich.table import Table
 
 from sources.intercom.api import WINDOW_SECONDS
 
-from .progress import ProgressFigures, Row
+from .progress import ProgressMetrics, ResourceMetrics
 
 WIDEST = 100
-"""Columns: further apart, a row's figures are hard to follow to its name."""
+"""Columns. In a wider table, the eye loses the row between a name and its numbers."""
 NARROW = 64
-"""Columns below which not everything fits."""
+"""Columns. Calls and speeds of each resource do not fit into less."""
 
 
-def screen(figures: ProgressFigures, *, width: int) -> RenderableType:
-    """Four lines for a terminal of so many columns; a narrow one is not told calls and speeds of each resource."""
-    cells = _read if width < NARROW else _read_and_pace
-    block = Group(_table(map(cells, figures.rows)), _footer(figures))
+def live_display(metrics: ProgressMetrics, *, width: int) -> RenderableType:
+    """Four lines for a terminal of `width` columns."""
+    cells = _narrow_cells if width < NARROW else _cells
+    block = Group(_table(map(cells, metrics.resources)), _footer(metrics))
     return Constrain(Padding(block, (0, 1, 0, 2)), WIDEST)
 
 
@@ -35,75 +39,76 @@ def _table(rows: Iterable[Iterable[RenderableType]]) -> Table:
     return table
 
 
-def _read_and_pace(row: Row) -> Iterator[RenderableType]:
-    """Cells are padded, so that columns stay where they are while numbers grow."""
-    yield from _read(row)
-    yield f"[dim]{_calls(row.calls):>12}[/dim]"
-    yield f"[dim]{_speed(row):>9}[/dim]"
+def _cells(resource: ResourceMetrics) -> Iterator[RenderableType]:
+    """Padded, so that columns do not move while numbers grow."""
+    yield from _narrow_cells(resource)
+    yield f"[dim]{_calls(resource.calls):>12}[/dim]"
+    yield f"[dim]{_speed(resource):>9}[/dim]"
 
 
-def _read(row: Row) -> Iterator[RenderableType]:
-    yield f"{row.name:<11}"
-    yield f"{row.rows:>9,}"
-    yield f"{_of(row):<13}"
-    yield "" if row.percent is None else ProgressBar(total=100, completed=row.percent, complete_style="cyan")
-    yield f"{'' if row.percent is None else f'{row.percent}%':>4}"
+def _narrow_cells(resource: ResourceMetrics) -> Iterator[RenderableType]:
+    percent = resource.percent
+    yield f"{resource.name:<11}"
+    yield f"{resource.rows:>9,}"
+    yield f"{_of_expected(resource):<13}"
+    yield "" if percent is None else ProgressBar(total=100, completed=percent, complete_style="cyan")
+    yield f"{'' if percent is None else f'{percent}%':>4}"
 
 
-def _of(row: Row) -> str:
-    return "" if row.expected is None else f"of {row.expected:,}"
+def _of_expected(resource: ResourceMetrics) -> str:
+    return "" if resource.expected is None else f"of {resource.expected:,}"
 
 
-def _footer(figures: ProgressFigures) -> Table:
-    """What it costs on the left, in places that stay; time on the right."""
+def _footer(metrics: ProgressMetrics) -> Table:
+    """Costs on the left, times on the right."""
     footer = Table.grid(padding=(0, 1), expand=True)
     footer.add_column(no_wrap=True, ratio=1, style="dim")
     footer.add_column(no_wrap=True, justify="right")
-    time_left = _rounded(figures.seconds_left)
-    footer.add_row(" · ".join(_costs(figures)), " · ".join(filter(None, (_elapsed(figures.seconds), time_left))))
+    times = (_elapsed(metrics.seconds), _time_left(metrics.seconds_left))
+    footer.add_row(" · ".join(_costs(metrics)), " · ".join(filter(None, times)))
     return footer
 
 
-def _costs(figures: ProgressFigures) -> Iterator[str]:
-    yield _calls(figures.calls)
-    if figures.calls_per_window is not None:
-        yield f"{figures.calls_per_window:,.0f} per {WINDOW_SECONDS} s"
-    if figures.percent_of_quota is not None:
-        yield f"{figures.percent_of_quota}% of quota"
-    yield _size(figures.megabytes)
+def _costs(metrics: ProgressMetrics) -> Iterator[str]:
+    yield _calls(metrics.calls)
+    if metrics.calls_per_window is not None:
+        yield f"{metrics.calls_per_window:,.0f} per {WINDOW_SECONDS} s"
+    if metrics.percent_of_quota is not None:
+        yield f"{metrics.percent_of_quota}% of quota"
+    yield _size(metrics.megabytes)
 
 
-def line(figures: ProgressFigures) -> str:
-    """The same in a line of words, for a log."""
-    parts = [*(", ".join(_words(row)) for row in figures.rows), ", ".join(_costs(figures))]
-    time_left = _rounded(figures.seconds_left)
-    return "; ".join([*parts, f"{_elapsed(figures.seconds)} elapsed" + (f", {time_left}" if time_left else "")])
+def log_line(metrics: ProgressMetrics) -> str:
+    """All metrics in one line."""
+    parts = [*(", ".join(_parts(resource)) for resource in metrics.resources), ", ".join(_costs(metrics))]
+    time_left = _time_left(metrics.seconds_left)
+    return "; ".join([*parts, f"{_elapsed(metrics.seconds)} elapsed" + (f", {time_left}" if time_left else "")])
 
 
-def _words(row: Row) -> Iterator[str]:
-    yield " ".join(filter(None, [f"{row.rows:,}", _of(row), row.name]))
-    if row.percent is not None:
-        yield f"{row.percent}%"
-    yield _calls(row.calls)
-    if speed := _speed(row):
+def _parts(resource: ResourceMetrics) -> Iterator[str]:
+    yield " ".join(filter(None, [f"{resource.rows:,}", _of_expected(resource), resource.name]))
+    if resource.percent is not None:
+        yield f"{resource.percent}%"
+    yield _calls(resource.calls)
+    if speed := _speed(resource):
         yield speed
 
 
-def summary(figures: ProgressFigures) -> str:
-    """What was read in the end, in a line of words."""
-    read = ", ".join(f"{row.rows:,} {row.name}" for row in figures.rows)
-    return f"Read {read}: {_calls(figures.calls)}, {_elapsed(figures.seconds)}"
+def summary(metrics: ProgressMetrics) -> str:
+    """What was read, in one line."""
+    rows = ", ".join(f"{resource.rows:,} {resource.name}" for resource in metrics.resources)
+    return f"Read {rows}: {_calls(metrics.calls)}, {_elapsed(metrics.seconds)}"
 
 
 def _calls(calls: int) -> str:
     return f"{calls:,} call" if calls == 1 else f"{calls:,} calls"
 
 
-def _speed(row: Row) -> str:
-    """Empty where it is not known, or stands still."""
-    if not row.per_second:
+def _speed(resource: ResourceMetrics) -> str:
+    """Empty if unknown, or zero."""
+    if not resource.per_second:
         return ""
-    return f"{row.per_second:,.0f}/s" if row.per_second >= 10 else f"{row.per_second:.1f}/s"
+    return f"{resource.per_second:,.0f}/s" if resource.per_second >= 10 else f"{resource.per_second:.1f}/s"
 
 
 def _size(megabytes: float) -> str:
@@ -116,11 +121,11 @@ def _elapsed(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
-def _rounded(seconds_left: float | None) -> str:
-    """Time left, rounded up so far that it stands still between two looks; empty where it is not known."""
-    if seconds_left is None:
+def _time_left(seconds: float | None) -> str:
+    """Rounded up, so that it does not flicker. Empty if unknown."""
+    if seconds is None:
         return ""
-    if seconds_left <= 50:
-        return f"{10 * math.ceil(seconds_left / 10)} s left"
-    minutes = math.ceil(seconds_left / 60)
+    if seconds <= 50:
+        return f"{10 * math.ceil(seconds / 10)} s left"
+    minutes = math.ceil(seconds / 60)
     return f"{minutes} min left" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min left"

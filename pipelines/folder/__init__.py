@@ -3,16 +3,16 @@
 from .data_folder import DataFolder
 from .file_modes import owner_only
 from .journal import Run, append_run, newest_run, read_journal, replace_in_journal, start_run
-from .lock import AT_ONCE, Lock, LockRequest, is_alive
+from .lock import AT_ONCE, Holder, Lock, LockRequest
 
 __all__ = [
     "AT_ONCE",
     "DataFolder",
+    "Holder",
     "Lock",
     "LockRequest",
     "Run",
     "append_run",
-    "is_alive",
     "newest_run",
     "owner_only",
     "read_journal",

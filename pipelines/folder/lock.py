@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import pendulum
 from filelock import FileLock, Timeout
 
 from ..errors import Busy
+from ..messages import duration_text, utc_text
 
 AT_ONCE = timedelta()
 POLL_SECONDS = 0.5
@@ -64,19 +64,22 @@ class LockRequest:
                 if (left := deadline - self._monotonic()) <= 0:
                     raise
                 if not has_reported:
-                    duration = pendulum.duration(seconds=max(1, round(left))).in_words()
-                    self._say(f"Waiting {duration} at most: {busy.who}")
+                    self._say(f"Waiting {duration_text(left)} at most: {busy.who}")
                 has_reported = True
             self._sleep(min(POLL_SECONDS, left))
 
 
 class Holder(msgspec.Struct):
-    """The process that holds the lock, as it described itself; `since` is ISO 8601 in UTC."""
+    """The process that holds the lock, as it described itself. If it is not alive, it was killed."""
 
     pid: int
     command: str | None
     workspace: str | None
     since: datetime
+    is_alive: bool = True
+
+    def __post_init__(self) -> None:
+        self.is_alive = is_alive(self.pid)  # checked again each time the description is read
 
     def __str__(self) -> str:
         run = f"A run of {self.command}" if self.command else "Another run"
@@ -127,8 +130,8 @@ class Lock:
 
     def _busy_message(self) -> str:
         holder = self.last_holder()
-        if holder and is_alive(holder.pid):
-            return f"{holder} has held the warehouse in {self._folder} since {holder.since:%Y-%m-%d %H:%M:%S} UTC."
+        if holder and holder.is_alive:
+            return f"{holder} has held the warehouse in {self._folder} since {utc_text(holder.since)} UTC."
         return f"Another run holds the warehouse in {self._folder}."
 
     def _describe(self, holder: Holder) -> None:

@@ -19,9 +19,9 @@ from sources.intercom.settings import IntercomSettings
 from ..destinations import MARTS, RAW, Warehouse, dialect_of
 from ..folder import AT_ONCE, LockRequest, Run
 from ..loading import load_package, repair_packages
+from ..messages import Step
 from ..models import Build, build, published_marts, refresh
 from ..settings import DEFAULT_WORKSPACE
-from ..steps import Step
 from .identity import check_identity, check_purpose
 from .recording import recorded
 

@@ -35,8 +35,9 @@ class CommandServer:
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", __name__]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._process = subprocess.Popen(command, cwd=ROOT, env={}, text=True, process_group=0, **pipes)
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env={}, text=True, process_group=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         atexit.register(self._close)
 
     def run(self, arguments: Sequence[str], environment: Mapping[str, str], output: Path, errors: Path) -> int:
@@ -67,7 +68,7 @@ def serve() -> None:
     """Reads a call from each line, and answers with its exit code."""
     for name in IMPORTED:
         import_module(name)
-    from pipelines.__main__ import main
+    from pipelines.cli import main
 
     for line in sys.stdin:
         process = os.fork()

@@ -40,7 +40,7 @@ class Terminal:
 
     def run_installed(self, *arguments: str, wrapped_by: tuple[str, ...] = (), **variables: Any) -> "Ended":
         """The installed command, started as a shell starts it. It takes a second longer than `run`."""
-        command = [*wrapped_by, COMMAND, *arguments]
+        command = [*wrapped_by, str(COMMAND), *arguments]
         environment = self.environment(**variables)
         done = subprocess.run(
             command, cwd="/", env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS

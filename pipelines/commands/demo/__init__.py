@@ -1,4 +1,4 @@
-"""`demo`: a sandbox synced day by day. A package of its own, since only this command imports the sandbox."""
+"""`demo`: a sandbox, synced day by day. It is a package so that no other command imports the sandbox."""
 
 from .demo import demo
 

@@ -1,6 +1,6 @@
-"""`status`: the last runs, freshness, and what the warehouse does not know."""
+"""`status`: the last runs, freshness, and gaps."""
 
 from .segments import Days, SegmentStatus
-from .status import EndedRun, Holder, Status, StatusQuery, WorkspaceStatus
+from .status import RunSummary, Status, StatusQuery, WorkspaceStatus
 
-__all__ = ["Days", "EndedRun", "Holder", "SegmentStatus", "Status", "StatusQuery", "WorkspaceStatus"]
+__all__ = ["Days", "RunSummary", "SegmentStatus", "Status", "StatusQuery", "WorkspaceStatus"]

@@ -1,4 +1,4 @@
-"""What readers see of the segments: their counts, and the days on which nobody looked at them completely."""
+"""The published state of the segments: their counts, and the days without a complete observation."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -39,12 +39,12 @@ left join {MARTS}.segment_daily as daily
 where daily.segment_id is null
 order by 1, 2, 3
 """  # noqa: S608
-"""Days on which other segments were observed: those on which none was are the workspace's."""
+"""Days on which other segments were observed. Days without any observation are missing for the whole workspace."""
 
 
 @dataclass(frozen=True)
 class Days:
-    """Days in a row, the last one included."""
+    """Consecutive days, the last one included."""
 
     first: date
     last: date
@@ -55,10 +55,10 @@ class Days:
 
 @dataclass(frozen=True)
 class SegmentStatus:
-    """A segment as readers see it, and what is not known of it.
+    """The published state of a segment, and its gaps.
 
-    `problem` says why its newest scan was incomplete, null if it was not. `days_missing` are days since its first
-    complete observation that have none, though other segments have; a deleted one misses none after its end.
+    `problem`: why its newest scan is incomplete; null if it is complete. `days_missing`: days without a complete
+    observation of it, since its first one and until it was deleted, on which other segments have one.
     """
 
     segment_id: str
@@ -72,18 +72,17 @@ class SegmentStatus:
 
     @property
     def has_drifted(self) -> bool:
-        """Whether Intercom counts other members than are known; its count can lag."""
+        """Whether Intercom's count differs from the known members. Its count can lag."""
         return not self.is_deleted and self.reported_count not in (None, self.member_count)
 
     @property
-    def is_worth_a_look(self) -> bool:
-        """Whether there is anything to tell of it."""
+    def needs_attention(self) -> bool:
         return self.has_drifted or self.problem is not None or bool(self.days_missing)
 
 
 @dataclass(frozen=True)
 class Published:
-    """What readers see, each by workspace id: all segments, and the days on which at least one was observed."""
+    """By workspace id: all segments, and the days on which at least one was observed."""
 
     segments: Mapping[str, list[SegmentStatus]]
     days: Mapping[str, list[date]]
@@ -93,7 +92,6 @@ NOTHING = Published({}, {})
 
 
 def published(ask: Ask) -> Published:
-    """What readers see now."""
     missing = defaultdict[tuple[str, str], list[date]](list)
     for workspace_id, segment_id, day in ask(MISSING_DAYS):
         missing[workspace_id, segment_id].append(day)
@@ -108,7 +106,7 @@ def published(ask: Ask) -> Published:
 
 
 def ranges(days: Iterable[date]) -> tuple[Days, ...]:
-    """Days in order, those in a row folded."""
+    """Sorted days, as ranges."""
     folded: list[Days] = []
     for day in days:
         if folded and folded[-1].last + DAY == day:
@@ -119,6 +117,6 @@ def ranges(days: Iterable[date]) -> tuple[Days, ...]:
 
 
 def gaps(observed: Iterable[date], until: date) -> tuple[Days, ...]:
-    """The days between those observed, which are in order, and on to the day before `until`."""
+    """The missing days between sorted observed days, and from the last one to the day before `until`."""
     edges = [*observed, until]
     return tuple(Days(before + DAY, after - DAY) for before, after in pairwise(edges) if after - before > DAY)

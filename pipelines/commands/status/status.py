@@ -1,32 +1,31 @@
-"""`status`: how the runs went, how fresh the warehouse is, and what it does not know.
+"""`status`: the last runs, the age of the last good sync, and gaps in what the warehouse knows.
 
-It reads the run journal, what readers see, and what dlt left in its working folder. It needs no token, takes no lock
-and writes nothing, so it can be asked at any time, also while a sync runs.
+It reads the run journal, the published tables and dlt's working folder. It needs no token, takes no lock and writes
+nothing, so it can run at any time, even during a sync.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
-from msgspec import structs
 
 from ...destinations import Warehouse
 from ...errors import ExitCode, Misconfigured, NothingToRead
-from ...folder import Lock, Run, is_alive, read_journal
+from ...folder import Holder, Lock, Run, read_journal
 from ...loading import pending_folders
 from .segments import NOTHING, Days, Published, SegmentStatus, gaps, published
 
 LAST_RUNS = 5
 GOOD = (ExitCode.DONE, ExitCode.INCOMPLETE)
-"""A sync that ended so has loaded and published."""
+"""Exit codes of a sync that loaded and published."""
 
 
 @dataclass(frozen=True)
-class EndedRun:
-    """A run, as the journal has it; `seconds` from its begin to its end."""
+class RunSummary:
+    """A run in the journal. `outcome`, `exit_code` and `seconds` are null if it has not ended."""
 
     run_id: str
     command: str
@@ -39,10 +38,20 @@ class EndedRun:
     seconds: float | None
     problem: str | None
 
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        return msgspec.convert(asdict(run) | {"seconds": _seconds(run)}, cls)
+
+
+def _seconds(run: Run) -> float | None:
+    if run.ended_at is None:
+        return None
+    return (datetime.fromisoformat(run.ended_at) - datetime.fromisoformat(run.started_at)).total_seconds()
+
 
 @dataclass(frozen=True)
 class UnfinishedBackfill:
-    """A backfill that is not finished: `key` tells it from others, `words` tell it to people."""
+    """A backfill that is not finished: `key` identifies it, `words` describe it for people."""
 
     key: str
     words: str
@@ -50,7 +59,7 @@ class UnfinishedBackfill:
 
 @dataclass(frozen=True)
 class Unloaded:
-    """What waits in dlt's working folder for the next sync: packages read, or in part, and not loaded."""
+    """What dlt's working folder holds for the next sync: pending packages, and unfinished first loads or backfills."""
 
     packages: int
     is_first_load_unfinished: bool
@@ -59,16 +68,16 @@ class Unloaded:
 
 @dataclass(frozen=True)
 class WorkspaceStatus:
-    """What is known of one workspace; `workspace` is its name here, `workspace_id` Intercom's.
+    """The state of one workspace: `workspace` is its name here, `workspace_id` its id in Intercom.
 
-    `runs` are the last ones, newest first. The last good sync is one that published; `is_stale` is null where no age
-    was asked for. `segments_worth_a_look` have drifted, or were not observed completely in the last run or on some day;
-    `days_missing` are days since the first observation, until yesterday (UTC), on which no segment at all was.
+    `runs`: the last ones, newest first. `last_good_sync_at`: the end of the last sync that published. `is_stale`: null
+    without a maximum age. `segments_worth_a_look`: segments that have drifted, or were not observed completely in the
+    last run or on some day. `days_missing`: days from the first observation until yesterday (UTC) without any.
     """
 
     workspace: str
     workspace_id: str | None
-    runs: tuple[EndedRun, ...]
+    runs: tuple[RunSummary, ...]
     last_good_sync_at: datetime | None
     age_seconds: int | None
     is_stale: bool | None
@@ -80,19 +89,8 @@ class WorkspaceStatus:
 
 
 @dataclass(frozen=True)
-class Holder:
-    """Who holds the lock of the data folder; one who is not alive any more was killed, and has told no end."""
-
-    pid: int
-    command: str | None
-    workspace: str | None
-    since: datetime
-    is_alive: bool
-
-
-@dataclass(frozen=True)
 class Status:
-    """All workspaces of a warehouse. `unread` says why nothing of what readers see could be read, if that is so."""
+    """All workspaces of a warehouse. `unread`: why the published tables cannot be read; null if they can."""
 
     exit_code: ExitCode
     warehouse: str
@@ -106,11 +104,11 @@ class Status:
 
 @dataclass
 class StatusQuery:
-    """A question for the status of a warehouse; `answer` gives it.
+    """Finds the status of a warehouse.
 
     Args:
-        now: told from outside, so that ages can be known.
-        max_age: of the last good sync; an older one is stale. Nothing is judged without.
+        now: the time from which ages count.
+        max_age: of the last good sync; an older one is stale. Without it, age is not judged.
         workspace: only this one.
     """
 
@@ -121,18 +119,18 @@ class StatusQuery:
     _runs: list[Run] = field(init=False)
 
     def answer(self) -> Status:
-        """The status of now.
+        """The current status.
 
         Raises:
-            Misconfigured: there is no such warehouse or workspace.
-            Unreachable: the warehouse's server is not there.
+            Misconfigured: the warehouse or the workspace does not exist.
+            Unreachable: the database server does not answer.
         """
         self._runs = list(read_journal(self.warehouse.journal))
-        seen, unread = what_readers_see(self.warehouse)
-        holder = read_holder(self.warehouse.folder)
-        workspaces = tuple(self._workspace(*one, seen) for one in self._chosen(seen, holder).items())
+        tables, unread = read_published(self.warehouse)
+        holder = Lock(self.warehouse.folder).last_holder()
+        workspaces = tuple(self._workspace(*names, tables) for names in self._chosen(tables, holder).items())
         return Status(
-            exit_code=ExitCode.INCOMPLETE if any(one.is_stale for one in workspaces) else ExitCode.DONE,
+            exit_code=ExitCode.INCOMPLETE if any(workspace.is_stale for workspace in workspaces) else ExitCode.DONE,
             warehouse=self.warehouse.place,
             asked_at=self.now,
             published_at=self.warehouse.published_at,
@@ -142,12 +140,12 @@ class StatusQuery:
             workspaces=workspaces,
         )
 
-    def _chosen(self, seen: Published, holder: Holder | None) -> dict[str, str | None]:
-        """Intercom's ids of the workspaces asked about, by name; one without a name goes by its id."""
+    def _chosen(self, tables: Published, holder: Holder | None) -> dict[str, str | None]:
+        """Intercom's ids of the chosen workspaces, by name. A workspace without a name is named by its id."""
         ids: dict[str, str | None] = {holder.workspace: None} if holder and holder.workspace else {}
         for run in self._runs:
             ids[run.pipeline_name] = run.workspace_id or ids.get(run.pipeline_name)
-        ids |= {unnamed: unnamed for unnamed in seen.segments.keys() - ids.values()}
+        ids |= {unnamed: unnamed for unnamed in tables.segments.keys() - ids.values()}
         if not ids:
             raise Misconfigured(
                 f"There is no warehouse in {self.warehouse.folder} yet. Run intercom-warehouse sync first."
@@ -156,33 +154,33 @@ class StatusQuery:
             return dict(sorted(ids.items()))
         if self.workspace not in ids:
             raise Misconfigured(
-                f"No run of a workspace called {self.workspace} is known. There are: {', '.join(sorted(ids))}. Name "
-                "one of them, or sync it first."
+                f"Workspace {self.workspace} was never synced. Choose one of: {', '.join(sorted(ids))}. Or sync it "
+                f"first: intercom-warehouse sync --workspace {self.workspace}."
             )
         return {self.workspace: ids[self.workspace]}
 
-    def _workspace(self, name: str, workspace_id: str | None, seen: Published) -> WorkspaceStatus:
+    def _workspace(self, name: str, workspace_id: str | None, tables: Published) -> WorkspaceStatus:
         runs = [run for run in self._runs if run.pipeline_name == name]
-        segments, days = seen.segments.get(workspace_id or "", []), seen.days.get(workspace_id or "", [])
-        fresh_at = last_good_sync(runs)
-        age = None if fresh_at is None else self.now - fresh_at
+        segments, days = tables.segments.get(workspace_id or "", []), tables.days.get(workspace_id or "", [])
+        synced_at = last_good_sync(runs)
+        age = None if synced_at is None else self.now - synced_at
         return WorkspaceStatus(
             workspace=name,
             workspace_id=workspace_id,
-            runs=tuple(ended(run) for run in reversed(runs[-LAST_RUNS:])),
-            last_good_sync_at=fresh_at,
+            runs=tuple(RunSummary.of(run) for run in reversed(runs[-LAST_RUNS:])),
+            last_good_sync_at=synced_at,
             age_seconds=None if age is None else round(age.total_seconds()),
             is_stale=None if self.max_age is None else age is None or age > self.max_age,
             segments=sum(not segment.is_deleted for segment in segments),
             members=sum(segment.member_count for segment in segments),
-            segments_worth_a_look=tuple(segment for segment in segments if segment.is_worth_a_look),
+            segments_worth_a_look=tuple(segment for segment in segments if segment.needs_attention),
             days_missing=gaps(days, self.now.astimezone(UTC).date()),
             unloaded=unloaded(self.warehouse.working_folder(name)),
         )
 
 
-def what_readers_see(warehouse: Warehouse) -> tuple[Published, str | None]:
-    """What was published and, where that cannot be read, why not."""
+def read_published(warehouse: Warehouse) -> tuple[Published, str | None]:
+    """The published tables; if they cannot be read, nothing, and why."""
     try:
         with warehouse.reading() as ask:
             return published(ask), None
@@ -191,31 +189,12 @@ def what_readers_see(warehouse: Warehouse) -> tuple[Published, str | None]:
 
 
 def last_good_sync(runs: Iterable[Run]) -> datetime | None:
-    """When the last sync that published ended; null if there was none."""
+    """The end of the last sync that published; null if none has."""
     ends = [run.ended_at for run in runs if f"{run.command} ".startswith("sync ") and run.exit_code in GOOD]
     return max((datetime.fromisoformat(end) for end in ends if end), default=None)
 
 
-def ended(run: Run) -> EndedRun:
-    """A line of the journal with its times understood."""
-    began = datetime.fromisoformat(run.started_at)
-    seconds = (datetime.fromisoformat(run.ended_at) - began).total_seconds() if run.ended_at else None
-    return EndedRun(
-        run_id=run.run_id,
-        command=run.command,
-        started_at=began,
-        outcome=run.outcome,
-        exit_code=run.exit_code,
-        api_calls=run.api_calls,
-        contacts_read=run.contacts_read,
-        memberships_changed=run.memberships_changed,
-        seconds=seconds,
-        problem=run.problem,
-    )
-
-
 def unloaded(folder: Path) -> Unloaded:
-    """What a pipeline's working folder holds."""
     state, store = source_state(folder), folder / "first_load"
     return Unloaded(
         packages=len(pending_folders(folder)),
@@ -225,7 +204,7 @@ def unloaded(folder: Path) -> Unloaded:
 
 
 def source_state(folder: Path) -> dict[str, Any]:
-    """The source's state, as dlt left it in a pipeline's working folder; empty where there is none that is whole."""
+    """The source's state in a pipeline's working folder; empty if that is missing or cut off."""
     try:
         state = msgspec.json.decode((folder / "state.json").read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.DecodeError):
@@ -235,7 +214,7 @@ def source_state(folder: Path) -> dict[str, Any]:
 
 
 def backfill(key: str, done: Any) -> UnfinishedBackfill:
-    """An unfinished backfill; its key is what it goes by, and from and until which second, in chunks of how many."""
+    """An unfinished backfill. Its key holds the time it goes by, the window and the chunk, both in seconds."""
     match key.split():
         case [by, since, until, seconds] if f"{since}{until}{seconds}".isdecimal():
             chunks = -(-(int(until) - int(since)) // int(seconds))
@@ -243,9 +222,3 @@ def backfill(key: str, done: Any) -> UnfinishedBackfill:
             return UnfinishedBackfill(key, f"contacts by {by} from {first} to {last}: {done} of {chunks} chunks loaded")
         case _:
             return UnfinishedBackfill(key, f"{key}: {done}")
-
-
-def read_holder(folder: Path) -> Holder | None:
-    """Who holds the lock of a data folder, or held it when killed; null where nobody said so."""
-    holder = Lock(folder).last_holder()
-    return Holder(**structs.asdict(holder), is_alive=is_alive(holder.pid)) if holder else None

@@ -1,5 +1,5 @@
-"""`verify`: compares random contacts' segments in Intercom with the warehouse."""
+"""`verify`: compares the segments of random contacts in Intercom with the warehouse."""
 
-from .verify import DEFAULT_SAMPLE, Difference, Verification, Verify, a_seed
+from .verify import DEFAULT_SAMPLE, Difference, Verification, Verify, random_seed
 
-__all__ = ["DEFAULT_SAMPLE", "Difference", "Verification", "Verify", "a_seed"]
+__all__ = ["DEFAULT_SAMPLE", "Difference", "Verification", "Verify", "random_seed"]

@@ -12,23 +12,25 @@ from sources.intercom.memberships import RememberedSegment
 from sources.intercom.readings import LoadedTables
 from sources.intercom.search import count, look_up, members_of
 
+from ...messages import utc_text
+
 Pair = tuple[str, str]
-"""A segment's id and a contact's."""
+"""A segment id and a contact id."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why two answers differ though neither is wrong: a `reason` that programs can compare, and the same in words."""
+    """Why the two sides differ although neither is wrong: `reason` is for programs, `words` are for people."""
 
     reason: str
     words: str
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the warehouse says of the sample: its contacts, each with the loaded `updated_at`, and their memberships.
+class KnownSample:
+    """The sample in the warehouse: its contacts, each with its loaded `updated_at`, and their memberships.
 
-    But for those in segments that the last sync left out, which are not compared.
+    Segments that the last sync excluded are not compared.
     """
 
     contacts_known: int
@@ -37,142 +39,140 @@ class Known:
     segments: dict[str, RememberedSegment]
 
     def comparable(self, pairs: Iterable[Pair]) -> set[Pair]:
-        """Those in segments that the last sync did not leave out."""
+        """The pairs of segments that the last sync did not exclude."""
         excluded = {key for key, segment in self.segments.items() if segment.status == "excluded"}
         return {pair for pair in pairs if pair[0] not in excluded}
 
 
-def known(tables: LoadedTables, *, sample: int, seed: int) -> Known:
-    """What the raw tables say of a sample of a workspace's contacts."""
+def read_sample(tables: LoadedTables, *, sample: int, seed: int) -> KnownSample:
     contacts = tables.contacts()
-    drawn = draw(contacts, sample, seed)
-    if not drawn:
-        return Known(0, {}, set(), {})
-    found = Known(
+    chosen = choose(contacts, sample, seed)
+    if not chosen:
+        return KnownSample(0, {}, set(), {})
+    known = KnownSample(
         contacts_known=len(contacts),
-        contacts=tables.loaded(drawn),
-        pairs=tables.memberships(drawn),
+        contacts=tables.loaded(chosen),
+        pairs=tables.memberships(chosen),
         segments=tables.segments(),
     )
-    return replace(found, pairs=found.comparable(found.pairs))
+    return replace(known, pairs=known.comparable(known.pairs))
 
 
-def draw(contact_ids: Iterable[str], size: int, seed: int) -> list[str]:
-    """Random contacts, for the same seed the same ones: those that came or went since change no other's chance."""
+def choose(contact_ids: Iterable[str], size: int, seed: int) -> list[str]:
+    """Random contacts. The same seed chooses the same ones; a new contact replaces one at most."""
 
-    def lot(contact_id: str) -> bytes:
+    def rank(contact_id: str) -> bytes:
         return blake2b(f"{seed} {contact_id}".encode()).digest()
 
-    return nsmallest(size, contact_ids, key=lot)
+    return nsmallest(size, contact_ids, key=rank)
 
 
 @dataclass(frozen=True)
 class DifferenceExplainer:
-    """Looks for what explains a difference: one clue after the other, each asked only about what is still open.
+    """Searches for explanations: one kind after the other, each only for the differences that are still unexplained.
 
-    `agreeing` are pairs that both sides tell: they show that a question about their segment is answered at all.
+    `agreeing` are pairs that both sides have. A search that finds one of them is evidence for the others it returns.
     """
 
     client: Intercom
-    known: Known
+    known: KnownSample
     agreeing: set[Pair]
 
     async def explain(self, differing: set[Pair]) -> dict[Pair, Explanation]:
-        """The explanations there are. The segment list comes first: one call may explain thousands of pairs."""
-        found: dict[Pair, Explanation] = {}
-        for clue in (self._segments, self._contacts, self._search, self._sizes):
-            if still_open := differing - found.keys():
+        """The segment list comes first: one call may explain thousands of pairs."""
+        explained: dict[Pair, Explanation] = {}
+        for kind in (self._segments, self._contacts, self._search, self._sizes):
+            if unexplained := differing - explained.keys():
                 try:
-                    found |= await clue(still_open)
-                except* QueryRefused:  # a search that knows no segments can explain nothing
+                    explained |= await kind(unexplained)
+                except* QueryRefused:  # a search without segment_id explains nothing
                     pass
-        return found
+        return explained
 
     async def _contacts(self, pairs: set[Pair]) -> dict[Pair, Explanation]:
-        """Contacts that went, or were updated, since they were loaded."""
-        places = await each({contact_id for _, contact_id in pairs}, self.client.contact_status)
-        explained = {contact_id: self._contact(contact_id, place) for contact_id, place in places.items()}
-        return {pair: why for pair in pairs if (why := explained[pair[1]])}
+        """Contacts that were removed or updated since they were loaded."""
+        statuses = await each({contact_id for _, contact_id in pairs}, self.client.contact_status)
+        reasons = {contact_id: self._contact(contact_id, status) for contact_id, status in statuses.items()}
+        return {pair: reason for pair in pairs if (reason := reasons[pair[1]])}
 
-    def _contact(self, contact_id: str, place: ContactStatus) -> Explanation | None:
-        if place.status != "present":
-            into = f" into {place.merged_into}" if place.merged_into else ""
-            return Explanation("contact_gone", f"the contact was {place.status}{into} since the last sync")
-        if (place.updated_at or 0) > (self.known.contacts[contact_id] or 0):
-            at = moment(datetime.fromtimestamp(place.updated_at or 0, UTC))
+    def _contact(self, contact_id: str, now: ContactStatus) -> Explanation | None:
+        if now.status != "present":
+            into = f" into {now.merged_into}" if now.merged_into else ""
+            return Explanation("contact_gone", f"the contact was {now.status}{into} since the last sync")
+        if (now.updated_at or 0) > (self.known.contacts[contact_id] or 0):
+            at = _second(now.updated_at or 0)
             return Explanation("contact_updated", f"the contact was updated at {at}, after it was loaded")
         return None
 
     async def _segments(self, pairs: set[Pair]) -> dict[Pair, Explanation]:
-        """Segments that were made, edited or deleted since the last sync, or that it could not read."""
+        """Segments that were created, edited or deleted since the last sync, or that it could not read."""
         listed = {segment.id: segment.updated_at for segment in await self.client.segments()}
-        asked = {segment_id for segment_id, _ in pairs}
-        exists = await each(asked - listed.keys(), self.client.segment_exists)
-        explained = {one: self._segment(one, listed.get(one), exists.get(one)) for one in asked}
-        return {pair: why for pair in pairs if (why := explained[pair[0]])}
+        segment_ids = {segment_id for segment_id, _ in pairs}
+        exists = await each(segment_ids - listed.keys(), self.client.segment_exists)
+        reasons = {one: self._segment(one, listed.get(one), exists.get(one)) for one in segment_ids}
+        return {pair: reason for pair in pairs if (reason := reasons[pair[0]])}
 
     def _segment(self, segment_id: str, listed: int | None, exists: bool | None) -> Explanation | None:
-        """`listed` is the version in Intercom's list; `exists` what Intercom says of a segment that is not in it."""
+        """`listed`: its `updated_at` in Intercom's list. `exists`: for a segment that is not in the list."""
         before = self.known.segments.get(segment_id)
         if exists is False:
             return Explanation("segment_deleted", "the segment was deleted since the last sync")
         if before is None:
-            return (
-                Explanation("segment_made", "the segment was made since the last sync") if listed is not None else None
-            )
+            if listed is None:
+                return None
+            return Explanation("segment_made", "the segment was created since the last sync")
         if listed is not None and listed != before.updated_at:
-            at = moment(datetime.fromtimestamp(listed, UTC))
+            at = _second(listed)
             return Explanation("segment_edited", f"the segment was edited at {at}, after it was read")
         if before.status == "incomplete" or before.swept is None:
-            return Explanation("segment_unread", "the last sync could not read the segment completely, and said so")
+            return Explanation("segment_unread", "the last sync did not read the segment completely, and reported that")
         return None
 
     async def _search(self, pairs: set[Pair]) -> dict[Pair, Explanation]:
-        """Where Intercom's search says what the warehouse says, and so contradicts Intercom's own list."""
-        asked = defaultdict[str, set[str]](set)
+        """Pairs for which Intercom's search agrees with the warehouse and contradicts the contact's segment list."""
+        contacts = defaultdict[str, set[str]](set)
         for segment_id, contact_id in pairs:
-            asked[segment_id].add(contact_id)
-        confirmed = await each(asked, lambda segment_id: self._confirmed(segment_id, asked[segment_id]))
-        why = Explanation(
-            "search_agrees", "Intercom's search agrees with the warehouse: Intercom's own two answers differ"
+            contacts[segment_id].add(contact_id)
+        confirmed = await each(contacts, lambda segment_id: self._confirmed(segment_id, contacts[segment_id]))
+        reason = Explanation(
+            "search_agrees", "Intercom's search agrees with the warehouse, and contradicts the contact's segment list"
         )
-        return {pair: why for pair in pairs if pair[1] in confirmed[pair[0]]}
+        return {pair: reason for pair in pairs if pair[1] in confirmed[pair[0]]}
 
     async def _confirmed(self, segment_id: str, contact_ids: Collection[str]) -> set[str]:
-        """Contacts of whom search says what the warehouse says about the segment."""
+        """Contacts for which search and warehouse agree about the segment."""
         control = min(members_in(self.agreeing, segment_id), default=None)
         answer = await look_up(self.client, contact_ids, control=control, segment_id=segment_id)
         members = members_in(self.known.pairs, segment_id)
         absent = set(contact_ids) - members - answer.found if answer.is_evidence else set()
-        if absent and control is None:  # then only those are missed whom search finds elsewhere
+        if absent and control is None:  # absence from the segment counts only for contacts that search finds without it
             absent = (await look_up(self.client, absent, control=None)).found
         return answer.found & members | absent
 
     async def _sizes(self, pairs: set[Pair]) -> dict[Pair, Explanation]:
-        """Segments whose size moved, as by time alone, which no `updated_at` tells of: the weakest clue, so the last.
+        """Segments whose size changed: members can change with time alone, and then no `updated_at` changes.
 
-        New contacts move it, too, so one pair that is wrong may hide behind them until the next sweep.
+        This is the weakest kind, so it comes last: a size that changed for another reason can hide a wrong pair until
+        the next sweep.
         """
-        asked = {segment_id for segment_id, _ in pairs} & self.known.segments.keys()
-        totals = await each(asked, lambda segment_id: count(self.client, members_of(segment_id)))
-        explained = {one: self._size(self.known.segments[one], total) for one, total in totals.items()}
-        return {pair: why for pair in pairs if (why := explained.get(pair[0]))}
+        segment_ids = {segment_id for segment_id, _ in pairs} & self.known.segments.keys()
+        totals = await each(segment_ids, lambda segment_id: count(self.client, members_of(segment_id)))
+        reasons = {one: self._size(self.known.segments[one], total) for one, total in totals.items()}
+        return {pair: reason for pair in pairs if (reason := reasons.get(pair[0]))}
 
     def _size(self, before: RememberedSegment, total: int) -> Explanation | None:
         if before.swept is None or total == before.members:
             return None
         return Explanation(
             "size_moved",
-            f"people came or went since the last look at {moment(before.observed_at)}: {before.members:,} "
-            f"members then, {total:,} now; the next sweep takes them in",
+            f"the segment's size changed since the last scan at {utc_text(before.observed_at)} UTC: {before.members:,} "
+            f"members then, {total:,} now; the next sweep records the change",
         )
 
 
 def members_in(pairs: Iterable[Pair], segment_id: str) -> set[str]:
-    """The contacts that some pairs tell of a segment."""
     return {contact_id for one, contact_id in pairs if one == segment_id}
 
 
-def moment(at: datetime) -> str:
-    """A moment in UTC, to the second."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+def _second(epoch: int) -> str:
+    return f"{utc_text(datetime.fromtimestamp(epoch, UTC))} UTC"

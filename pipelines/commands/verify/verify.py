@@ -1,7 +1,7 @@
-"""`verify`: whether the warehouse and Intercom say the same of random contacts.
+"""`verify`: compares the segments of random contacts in the warehouse with those in Intercom.
 
-A sync reads by segment; this asks by contact, so that neither way of asking has to be believed alone. It writes nothing
-but a line into the run journal.
+A sync reads by segment, `verify` reads by contact: two independent ways to the same answer. It writes only the run
+journal.
 """
 
 import asyncio
@@ -19,15 +19,17 @@ from sources.intercom.settings import IntercomSettings
 from ...errors import ExitCode, Misconfigured
 from ...folder import Run
 from ...runs import IntercomJob, bound_workspace, check_identity, check_purpose
-from .differences import DifferenceExplainer, Explanation, Known, Pair, known
+from .differences import DifferenceExplainer, Explanation, KnownSample, Pair, read_sample
 
 DEFAULT_SAMPLE = 100
+SegmentsByContact = dict[str, set[str] | None]
+"""In Intercom, by contact id; null for a contact that Intercom no longer has."""
 Advance = Callable[[], None]
 Track = Callable[[int], AbstractContextManager[Advance]]
 
 
-def a_seed() -> int:
-    """A new seed, short enough to be typed again."""
+def random_seed() -> int:
+    """Short enough to type again."""
     return secrets.randbelow(1_000_000)
 
 
@@ -38,7 +40,7 @@ def untracked(_: int) -> AbstractContextManager[Advance]:
 
 @dataclass(frozen=True)
 class Difference:
-    """A membership that Intercom tells and the warehouse does not, or the reverse."""
+    """A membership that only Intercom has (`in_intercom`), or only the warehouse."""
 
     segment_id: str
     contact_id: str
@@ -48,10 +50,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was compared and what differs.
+    """What was compared, and what differs.
 
-    `contacts` were asked about, of `contacts_known`; `contacts_gone` of them Intercom does not know any more.
-    `compared` are the memberships that either side tells, `agreeing` those that both do.
+    `contacts`: those compared, out of `contacts_known`; Intercom no longer has `contacts_gone` of them. `compared`: the
+    memberships that either side has. `agreeing`: those that both have.
     """
 
     run_id: str
@@ -69,29 +71,28 @@ class Verification:
 
     @property
     def unexplained(self) -> int:
-        """Differences that nothing explains."""
         return sum(difference.explanation is None for difference in self.differences)
 
 
 @dataclass(kw_only=True)
 class Verify(IntercomJob):
-    """A verification of one workspace; `run` does it.
+    """A verification of one workspace.
 
     Args:
-        sample: contacts to compare; all where there are fewer.
+        sample: contacts to compare; all if there are fewer.
         seed: decides which.
         track: entered with the number of contacts while they are read; gives a function that counts one of them.
     """
 
     sample: int = DEFAULT_SAMPLE
-    seed: int = field(default_factory=a_seed)
+    seed: int = field(default_factory=random_seed)
     track: Track = untracked
 
     def run(self) -> Verification:
-        """Compares, and writes the run into the journal however it ends.
+        """Compares the sample. The journal gets the run, even if it fails.
 
         Raises:
-            WarehouseError, IntercomError: the comparison could not be made.
+            WarehouseError, IntercomError: the comparison was not possible.
         """
         check_purpose(self.warehouse, self.workspace)
         if not self.warehouse.exists:
@@ -102,40 +103,38 @@ class Verify(IntercomJob):
             app = self._token_owner()
             run.workspace_id = app.id_code
             known = self._known(app)
-            told, explanations = asyncio.run(self._ask(known))
-            found = self._verification(run, known, told, explanations)
-            run.exit_code = int(found.exit_code)
-            return found
+            read, explanations = asyncio.run(self._read_and_explain(known))
+            verification = self._verification(run, known, read, explanations)
+            run.exit_code = int(verification.exit_code)
+            return verification
 
-    def _known(self, app: App) -> Known:
-        """What the warehouse says. It is held for this moment only: asking takes longer, and no sync is to wait for it.
+    def _known(self, app: App) -> KnownSample:
+        """Holds the warehouse only while it reads it: reading Intercom takes longer, and a sync must not wait for that.
 
-        The raw tables are read, not the published copy: PostgreSQL has none, and one left behind by a failed build
-        would tell of differences that the warehouse itself does not have.
+        It reads the raw tables. PostgreSQL has no published copy, and after a failed build that copy is out of date.
         """
         with self.warehouse.held(self._lock_request("verify")):
             pipeline = self.warehouse.pipeline(self.workspace)
             check_bound(app, self.settings, pipeline)
             with LoadedTables(pipeline.sql_client, app.id_code) as tables:
-                return known(tables, sample=self.sample, seed=self.seed)
+                return read_sample(tables, sample=self.sample, seed=self.seed)
 
-    async def _ask(self, known: Known) -> tuple[dict[str, set[str] | None], dict[Pair, Explanation]]:
-        """Each contact's segments in Intercom's words, and explanations of what differs."""
+    async def _read_and_explain(self, known: KnownSample) -> tuple[SegmentsByContact, dict[Pair, Explanation]]:
         async with self._connect() as client:
             with self.track(len(known.contacts)) as advance:
-                told = await each(known.contacts, client.segments_of, advance)
-            pairs = known.comparable(pairs_of(told))
+                read = await each(known.contacts, client.segments_of, advance)
+            pairs = known.comparable(pairs_of(read))
             explainer = DifferenceExplainer(client, known, agreeing=known.pairs & pairs)
-            return told, await explainer.explain(known.pairs ^ pairs)
+            return read, await explainer.explain(known.pairs ^ pairs)
 
     def _verification(
         self,
         run: Run,
-        known: Known,
-        told: dict[str, set[str] | None],
+        known: KnownSample,
+        read: SegmentsByContact,
         explanations: dict[Pair, Explanation],
     ) -> Verification:
-        pairs = known.comparable(pairs_of(told))
+        pairs = known.comparable(pairs_of(read))
         differing = known.pairs ^ pairs
         return Verification(
             run_id=run.run_id,
@@ -143,8 +142,8 @@ class Verify(IntercomJob):
             exit_code=ExitCode.INCOMPLETE if differing - explanations.keys() else ExitCode.DONE,
             seed=self.seed,
             contacts_known=known.contacts_known,
-            contacts=len(told),
-            contacts_gone=sum(segments is None for segments in told.values()),
+            contacts=len(read),
+            contacts_gone=sum(segments is None for segments in read.values()),
             compared=len(known.pairs | pairs),
             agreeing=len(known.pairs & pairs),
             differences=tuple(Difference(*pair, pair in pairs, explanations.get(pair)) for pair in sorted(differing)),
@@ -154,21 +153,21 @@ class Verify(IntercomJob):
 
 
 def check_bound(app: App, settings: IntercomSettings, pipeline: dlt.Pipeline) -> None:
-    """Stops a comparison of one workspace with another's rows, or with none.
+    """Stops a comparison with the rows of another workspace, or with none.
 
     Raises:
-        Misconfigured: the token's region or workspace is another than configured, or was never synced.
+        SetupError: the token's region or workspace is another one than configured.
+        Misconfigured: the workspace was never synced.
     """
-    if not pipeline.has_pending_data:  # else it might be dropped: what is pending is newer than the destination
+    if not pipeline.has_pending_data:  # pending packages are newer than the destination, and would be dropped
         pipeline.sync_destination()
     check_identity(app, settings, pipeline)
     if bound_workspace(pipeline) is None:
         raise Misconfigured(
             f"Workspace {app.id_code} was never synced under the name {pipeline.pipeline_name}, so there is nothing to "
-            "compare. Run intercom-warehouse sync first, or name the workspace as its sync does: --workspace NAME."
+            "compare. Run intercom-warehouse sync first, or use the name of an earlier sync: --workspace NAME."
         )
 
 
-def pairs_of(segments_by_contact: dict[str, set[str] | None]) -> set[Pair]:
-    """Memberships as pairs; of a contact that is gone there are none."""
+def pairs_of(segments_by_contact: SegmentsByContact) -> set[Pair]:
     return {(segment, contact) for contact, segments in segments_by_contact.items() for segment in segments or ()}

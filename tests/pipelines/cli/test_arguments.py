@@ -1,4 +1,4 @@
-"""Promises of lengths of time on the command line."""
+"""Claims about durations and times on the command line."""
 
 from datetime import timedelta
 
@@ -19,11 +19,11 @@ from pipelines.cli.arguments import duration
         ("0m", timedelta()),
     ],
 )
-def test_a_number_and_a_unit_are_a_length_of_time(text: str, length: timedelta) -> None:
+def test_a_number_and_a_unit_are_a_duration(text: str, length: timedelta) -> None:
     assert duration(text) == length
 
 
 @pytest.mark.parametrize("text", ["", "7", "d", "-1d", "1.5h", "7 days", "1mo", "999999999w"])
 def test_anything_else_is_a_usage_error(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match="no length of time"):
+    with pytest.raises(typer.BadParameter, match="is not a duration"):
         duration(text)

@@ -1,4 +1,4 @@
-"""Promises of the command line, each run as a process of its own with nothing but the needed variables."""
+"""Claims about the command line. Each command runs as a process, with only the variables that it needs."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def test_a_sync_works_from_any_folder_with_a_bare_environment(terminal: Terminal
     assert set(members) == terminal.workspace.pairs()
 
 
-def test_everything_written_is_for_its_owner_only(terminal: Terminal) -> None:
+def test_only_the_owner_can_read_what_is_written(terminal: Terminal) -> None:
     terminal.run("sync")
 
     modes = {path.stat().st_mode & 0o077 for path in terminal.folder.rglob("*")}
@@ -49,14 +49,14 @@ def test_json_is_one_object_on_standard_output(terminal: Terminal) -> None:
     assert outcome["members"] == len(terminal.workspace.pairs())
 
 
-def test_quiet_says_nothing_but_the_result(terminal: Terminal) -> None:
+def test_quiet_prints_only_the_result(terminal: Terminal) -> None:
     ended = terminal.run("--quiet", "sync")
 
     assert "120 contacts read" in ended.output
     assert ended.errors == ""
 
 
-def test_a_plan_tells_what_a_sync_would_cost_and_loads_nothing(terminal: Terminal) -> None:
+def test_a_plan_prints_what_a_sync_would_cost_and_loads_nothing(terminal: Terminal) -> None:
     planned = json.loads(terminal.run("--quiet", "sync", "--plan", "--json").output)
     shown = terminal.run("--quiet", "sync", "--plan")
     synced = json.loads(terminal.run("--quiet", "sync", "--json").output)
@@ -81,19 +81,21 @@ REFUSALS: dict[str, tuple[dict[str, Any], int, str]] = {
     "another region": ({"SOURCES__INTERCOM__REGION": "eu"}, 2, "SOURCES__INTERCOM__REGION to us"),
     "no region": ({"SOURCES__INTERCOM__REGION": "mars"}, 2, "us, eu or au"),
     "an unknown version": ({"SOURCES__INTERCOM__API_VERSION": "9.9"}, 3, "SOURCES__INTERCOM__API_VERSION"),
-    "a version of old": ({"SOURCES__INTERCOM__API_VERSION": "2.3"}, 2, "from 2.7 on"),
+    "an old version": ({"SOURCES__INTERCOM__API_VERSION": "2.3"}, 2, "from 2.7 on"),
     "an unreachable host": ({"SOURCES__INTERCOM__BASE_URL": "http://127.0.0.1:9"}, 4, "later"),
-    "a number that is none": ({"SOURCES__INTERCOM__OVERLAP": "soon"}, 2, "overlap"),
-    "a wait that cannot be": ({"WAREHOUSE__WAIT_FOR_READERS": "-1"}, 2, "wait_for_readers"),
-    "a data folder that cannot be": ({"WAREHOUSE__DATA_DIR": "/dev/null/data"}, 2, "WAREHOUSE__DATA_DIR"),
+    "a number that is not one": ({"SOURCES__INTERCOM__OVERLAP": "soon"}, 2, "overlap"),
+    "a negative wait": ({"WAREHOUSE__WAIT_FOR_READERS": "-1"}, 2, "wait_for_readers"),
+    "a data folder that cannot exist": ({"WAREHOUSE__DATA_DIR": "/dev/null/data"}, 2, "WAREHOUSE__DATA_DIR"),
 }
 
 
 @pytest.mark.parametrize(
-    ("command", "what"), nightly(product(["sync", "check"], REFUSALS), ("check", "an unreachable host"))
+    ("command", "mistake"), nightly(product(["sync", "check"], REFUSALS), ("check", "an unreachable host"))
 )
-def test_what_is_wrong_is_told_in_one_paragraph_with_the_next_step(terminal: Terminal, command: str, what: str) -> None:
-    variables, exit_code, next_step = REFUSALS[what]
+def test_a_mistake_is_reported_in_a_paragraph_with_the_next_step(
+    terminal: Terminal, command: str, mistake: str
+) -> None:
+    variables, exit_code, next_step = REFUSALS[mistake]
 
     ended = terminal.run(command, **variables)
 
@@ -102,7 +104,7 @@ def test_what_is_wrong_is_told_in_one_paragraph_with_the_next_step(terminal: Ter
     assert next_step in " ".join(ended.errors.split())
 
 
-def test_a_refusal_in_the_middle_of_a_run_is_told_in_one_paragraph(terminal: Terminal) -> None:
+def test_a_refusal_in_the_middle_of_a_run_is_reported_in_one_paragraph(terminal: Terminal) -> None:
     terminal.workspace.faults.status(401, times=None, path_prefix="/contacts")
 
     ended = terminal.run("--quiet", "sync")
@@ -111,24 +113,24 @@ def test_a_refusal_in_the_middle_of_a_run_is_told_in_one_paragraph(terminal: Ter
     assert ended.is_one_paragraph, ended.errors
 
 
-@pytest.mark.parametrize(("arguments", "words"), [(["--help"], ""), (["status", "--json"], "There is no warehouse")])
-def test_a_reader_who_has_gone_is_no_reason_for_a_traceback(tmp_path: Path, arguments: list[str], words: str) -> None:
+@pytest.mark.parametrize(("arguments", "start"), [(["--help"], ""), (["status", "--json"], "There is no warehouse")])
+def test_a_closed_output_gives_no_traceback(tmp_path: Path, arguments: list[str], start: str) -> None:
     environment = {"WAREHOUSE__DATA_DIR": str(tmp_path)}
     command = [str(COMMAND), *arguments]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout
         assert running.stderr
         running.stdout.close()
-        said = running.stderr.read().decode()
+        errors = running.stderr.read().decode()
 
-    assert said.startswith(words)
-    assert "Traceback" not in said
-    assert "leaked" not in said  # DuckDB's word where Python takes it apart
+    assert errors.startswith(start)
+    assert "Traceback" not in errors
+    assert "leaked" not in errors  # DuckDB prints that when Python's cleanup frees it
 
 
 @pytest.fixture
 def _in_the_foreground() -> Iterator[None]:
-    """Whoever was started in the background may ignore Ctrl+C, and so would all that it starts."""
+    """A process that was started in the background may ignore Ctrl+C, and its children then ignore it, too."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -147,7 +149,7 @@ def test_ctrl_c_ends_a_run_with_one_line_and_the_next_run_works(terminal: Termin
     )
     assert running.stderr
     while "Reading" not in (line := running.stderr.readline()):
-        assert line, "it ended before it read anything"
+        assert line, "the run ended before it read anything"
 
     running.send_signal(signal.SIGINT)
     errors = running.communicate(timeout=30)[1]
@@ -159,25 +161,25 @@ def test_ctrl_c_ends_a_run_with_one_line_and_the_next_run_works(terminal: Termin
     assert terminal.run("sync").exit_code == 0
 
 
-def test_a_read_only_data_folder_is_told_in_one_paragraph(terminal: Terminal) -> None:
+def test_a_read_only_data_folder_is_reported_in_one_paragraph(terminal: Terminal) -> None:
     setpriv = shutil.which("setpriv")
     if os.geteuid() == 0 and setpriv is None:
-        pytest.skip("the superuser can write everywhere, and there is no setpriv to drop that power with")
-    powerless = (setpriv, "--bounding-set=-dac_override", "--inh-caps=-dac_override") if os.geteuid() == 0 else ()
+        pytest.skip("the superuser can write everywhere, and without setpriv it cannot drop that capability")
+    unprivileged = (setpriv, "--bounding-set=-dac_override", "--inh-caps=-dac_override") if os.geteuid() == 0 else ()
     terminal.folder.mkdir()
     terminal.folder.chmod(0o500)
 
-    ended = terminal.run_installed("sync", wrapped_by=tuple(word for word in powerless if word))
+    ended = terminal.run_installed("sync", wrapped_by=tuple(word for word in unprivileged if word))
 
     assert ended.exit_code == 2
     assert ended.is_one_paragraph, ended.errors
     assert "WAREHOUSE__DATA_DIR" in ended.errors
 
 
-def test_a_file_that_is_no_warehouse_is_told_and_left_alone(terminal: Terminal) -> None:
+def test_a_file_that_is_not_a_warehouse_is_reported_and_not_changed(terminal: Terminal) -> None:
     terminal.folder.mkdir()
     file = terminal.folder / "warehouse.duckdb"
-    file.write_text("not a database, but somebody's\n" * 1000)
+    file.write_text("not a database, but a user's notes\n" * 1000)
 
     ended = terminal.run("sync")
 
@@ -186,15 +188,15 @@ def test_a_file_that_is_no_warehouse_is_told_and_left_alone(terminal: Terminal) 
     assert file.read_text().startswith("not a database")
 
 
-def test_check_tells_a_line_for_each_thing_a_sync_needs(terminal: Terminal) -> None:
+def test_check_prints_one_line_for_each_requirement_of_a_sync(terminal: Terminal) -> None:
     ended = terminal.run_installed("check")
 
     assert ended.exit_code == 0, ended.errors
-    told = [line.split()[1] for line in ended.output.splitlines()]
-    assert told == ["settings", "token", "scopes", "quota", "lock", "warehouse", "workspace"]
+    names = [line.split()[1] for line in ended.output.splitlines()]
+    assert names == ["settings", "token", "scopes", "quota", "lock", "warehouse", "workspace"]
 
 
-def test_a_sync_that_does_not_wait_says_who_has_the_warehouse_open(terminal: Terminal) -> None:
+def test_a_sync_that_does_not_wait_names_the_process_that_has_the_warehouse_open(terminal: Terminal) -> None:
     terminal.copy_first_sync()
 
     with duckdb.connect(str(terminal.folder / "warehouse.duckdb"), read_only=True):
@@ -205,14 +207,14 @@ def test_a_sync_that_does_not_wait_says_who_has_the_warehouse_open(terminal: Ter
     assert "published.duckdb" in " ".join(ended.errors.split())
 
 
-def test_an_analyst_reading_the_published_copy_blocks_no_sync(terminal: Terminal) -> None:
+def test_a_reader_of_the_published_copy_blocks_no_sync(terminal: Terminal) -> None:
     terminal.copy_first_sync()
 
     with duckdb.connect(str(terminal.folder / "published.duckdb"), read_only=True):
         assert terminal.run("sync").exit_code == 0
 
 
-def test_a_workspace_of_another_name_needs_a_token_of_its_own(terminal: Terminal) -> None:
+def test_another_workspace_needs_its_own_token(terminal: Terminal) -> None:
     missing = terminal.run("sync", "--workspace", "acme")
     given = terminal.run("sync", "--workspace", "acme", ACME__SOURCES__INTERCOM__ACCESS_TOKEN=TOKEN)
 
@@ -248,20 +250,20 @@ def test_the_demo_prints_a_query_that_works_as_pasted(terminal: Terminal) -> Non
     assert len(pasted.stdout.splitlines()) == 3
 
 
-def test_models_rebuilds_the_marts_without_asking_intercom(terminal: Terminal) -> None:
+def test_models_rebuilds_the_marts_without_a_call_to_intercom(terminal: Terminal) -> None:
     terminal.copy_first_sync()
-    asked = terminal.workspace.calls.total()
+    calls = terminal.workspace.calls.total()
 
     ended = terminal.run("--log-format", "json", "models")
 
     assert ended.exit_code == 0, ended.errors
-    assert terminal.workspace.calls.total() == asked
+    assert terminal.workspace.calls.total() == calls
     run = json.loads((terminal.folder / "runs.jsonl").read_text().splitlines()[-1])
     assert (run["command"], run["workspace_id"], run["outcome"]) == ("models", "sandbox", "done")
     assert json.loads(ended.errors.splitlines()[-1])["run_id"] == run["run_id"]
 
 
-def test_models_without_a_warehouse_says_to_sync_first(terminal: Terminal) -> None:
+def test_models_without_a_warehouse_advises_to_sync_first(terminal: Terminal) -> None:
     ended = terminal.run("models")
 
     assert ended.exit_code == 2
@@ -283,43 +285,43 @@ Prepare = Callable[["Terminal"], None]
 
 
 def nothing(_: Terminal) -> None:
-    """All is as it should be."""
+    """Leaves everything as it is."""
 
 
-def synced(terminal: Terminal) -> None:
+def sync(terminal: Terminal) -> None:
     terminal.copy_first_sync()
 
 
-def a_journal_that_is_a_folder(terminal: Terminal) -> None:
+def make_the_journal_a_folder(terminal: Terminal) -> None:
     (terminal.folder / "runs.jsonl").mkdir(parents=True)
 
 
-def a_day_of_half_pages(terminal: Terminal) -> None:
+def return_half_pages(terminal: Terminal) -> None:
     for segment_id in terminal.workspace.segments:
         terminal.workspace.faults.half_page(segment_id, times=None)
 
 
-def a_warehouse_in_use(terminal: Terminal) -> None:
-    synced(terminal)
+def hold_the_warehouse(terminal: Terminal) -> None:
+    sync(terminal)
     terminal.held.enter_context(FileLock(terminal.folder / "lock"))
 
 
-def a_contact_loaded_twice(terminal: Terminal) -> None:
-    synced(terminal)
+def load_a_contact_twice(terminal: Terminal) -> None:
+    sync(terminal)
     with duckdb.connect(str(terminal.folder / "warehouse.duckdb")) as connection:
         connection.execute("insert into intercom_raw.contacts select * from intercom_raw.contacts limit 1")
 
 
-def a_silence_of_days(terminal: Terminal) -> None:
-    synced(terminal)
+def stop_syncing_for_days(terminal: Terminal) -> None:
+    sync(terminal)
     journal = terminal.folder / "runs.jsonl"
     run = json.loads(journal.read_text())
     journal.write_text(json.dumps(run | {"ended_at": "2026-03-02T09:00:00+00:00"}))
 
 
-def a_stranger_in_a_segment(terminal: Terminal) -> None:
-    """A membership that nothing explains."""
-    synced(terminal)
+def lose_the_memberships(terminal: Terminal) -> None:
+    """Nothing explains this difference."""
+    sync(terminal)
     with duckdb.connect(str(terminal.folder / "warehouse.duckdb")) as connection:
         connection.execute("delete from intercom_raw.membership_changes")
 
@@ -327,21 +329,21 @@ def a_stranger_in_a_segment(terminal: Terminal) -> None:
 UNREACHABLE = (ExitCode.UNAVAILABLE, "sync", nothing, {"SOURCES__INTERCOM__BASE_URL": "http://127.0.0.1:9"})
 EXIT_CODES: list[tuple[ExitCode, str, Prepare, dict[str, Any]]] = [
     (ExitCode.DONE, "sync", nothing, {}),
-    (ExitCode.DONE, "status --max-age 1h", synced, {"SOURCES__INTERCOM__ACCESS_TOKEN": None}),
-    (ExitCode.UNEXPECTED, "sync", a_journal_that_is_a_folder, {}),
+    (ExitCode.DONE, "status --max-age 1h", sync, {"SOURCES__INTERCOM__ACCESS_TOKEN": None}),
+    (ExitCode.UNEXPECTED, "sync", make_the_journal_a_folder, {}),
     (ExitCode.USAGE, "sync --whole", nothing, {}),
     (ExitCode.USAGE, "sync", nothing, {"SOURCES__INTERCOM__ACCESS_TOKEN": None}),
     (ExitCode.USAGE, "status", nothing, {}),
     (ExitCode.REFUSED, "sync", nothing, {"SOURCES__INTERCOM__ACCESS_TOKEN": "wrong"}),
     UNREACHABLE,
-    (ExitCode.BUSY, "sync", a_warehouse_in_use, {}),
-    (ExitCode.INCOMPLETE, "sync", a_day_of_half_pages, {}),
-    (ExitCode.INCOMPLETE, "verify", a_stranger_in_a_segment, {}),
-    (ExitCode.INCOMPLETE, "status --max-age 26h", a_silence_of_days, {}),
-    (ExitCode.MODELS_FAILED, "models", a_contact_loaded_twice, {}),
-    (ExitCode.MODELS_FAILED, "sync", a_contact_loaded_twice, {}),
+    (ExitCode.BUSY, "sync", hold_the_warehouse, {}),
+    (ExitCode.INCOMPLETE, "sync", return_half_pages, {}),
+    (ExitCode.INCOMPLETE, "verify", lose_the_memberships, {}),
+    (ExitCode.INCOMPLETE, "status --max-age 26h", stop_syncing_for_days, {}),
+    (ExitCode.MODELS_FAILED, "models", load_a_contact_twice, {}),
+    (ExitCode.MODELS_FAILED, "sync", load_a_contact_twice, {}),
 ]
-"""Each is reached, 130 by test_ctrl_c_ends_a_run_with_one_line_and_the_next_run_works."""
+"""All but 130, which test_ctrl_c_ends_a_run_with_one_line_and_the_next_run_works reaches."""
 
 
 @pytest.mark.parametrize(("exit_code", "command", "prepare", "variables"), nightly(EXIT_CODES, UNREACHABLE))
@@ -362,14 +364,14 @@ def test_every_exit_code_is_reached() -> None:
     assert {exit_code for exit_code, *_ in EXIT_CODES} | {ExitCode.INTERRUPTED} == set(ExitCode)
 
 
-@pytest.mark.parametrize("spoil", nightly(["nothing", "a refusal in the middle", "a value of another kind"], "nothing"))
-def test_no_secret_and_no_personal_data_in_any_log_state_or_error(terminal: Terminal, spoil: str) -> None:
+@pytest.mark.parametrize("fault", nightly(["none", "a refusal in the middle", "a value of another type"], "none"))
+def test_no_secret_and_no_personal_data_in_any_log_state_or_error(terminal: Terminal, fault: str) -> None:
     for contact_id in list(terminal.workspace.contacts)[:40]:
         attributes = {"name": f"{CANARY} name", "email": f"{CANARY}@example.com", "phone": CANARY}
         terminal.workspace.update(contact_id, **attributes, custom_attributes={"secret": CANARY, CANARY: 1})
-    if spoil == "a refusal in the middle":
+    if fault == "a refusal in the middle":
         terminal.workspace.faults.status(401, times=None, path_prefix="/contacts")
-    if spoil == "a value of another kind":
+    if fault == "a value of another type":
         terminal.workspace.update(min(terminal.workspace.contacts), browser={"was text": CANARY})
 
     python = (sys.executable, "-c", LOGGING_ALL)
@@ -381,16 +383,16 @@ def test_no_secret_and_no_personal_data_in_any_log_state_or_error(terminal: Term
         timeout=120,
     )
 
-    assert ended.returncode == (3 if spoil == "a refusal in the middle" else 0)
-    said = [("output", ended.stdout), ("errors", ended.stderr)]
+    assert ended.returncode == (3 if fault == "a refusal in the middle" else 0)
+    printed = [("output", ended.stdout), ("errors", ended.stderr)]
     warehouses = {terminal.folder / "warehouse.duckdb", terminal.folder / "published.duckdb"}
     kept = [(str(path), path.read_bytes()) for path in terminal.folder.rglob("*") if path.is_file()]
-    for where, text in said + [item for item in kept if Path(item[0]) not in warehouses]:
+    for where, text in printed + [item for item in kept if Path(item[0]) not in warehouses]:
         assert TOKEN.encode() not in text, where
         assert CANARY.encode() not in text, where
 
 
-TELLING_WHERE_DLT_REPORTS = """
+PRINT_DLT_TELEMETRY_ADDRESS = """
 from dlt.common.runtime import anon_tracker
 from pipelines.settings import use_project_config
 use_project_config()
@@ -399,8 +401,8 @@ print(anon_tracker._ANON_TRACKER_ENDPOINT)
 
 
 @pytest.mark.parametrize("folder", ["/", ROOT])
-def test_dlt_reports_to_nobody_from_whatever_folder(folder: str | Path) -> None:
-    python = (sys.executable, "-c", TELLING_WHERE_DLT_REPORTS)
-    told = subprocess.run(python, cwd=folder, env={}, capture_output=True, text=True, check=True)
+def test_dlt_has_no_telemetry_address_in_any_folder(folder: str | Path) -> None:
+    python = (sys.executable, "-c", PRINT_DLT_TELEMETRY_ADDRESS)
+    done = subprocess.run(python, cwd=folder, env={}, capture_output=True, text=True, check=True)
 
-    assert told.stdout == "None\n"
+    assert done.stdout == "None\n"

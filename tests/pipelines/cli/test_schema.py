@@ -1,4 +1,4 @@
-"""Promises of what `--json` prints: it is as docs/output.schema.json says."""
+"""Claims about `--json`: its output matches docs/output.schema.json."""
 
 import json
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from pipelines.cli.schema import FILE, OBJECTS, text
 from ...support.terminal import Terminal, a_terminal
 
 KEPT = json.loads(FILE.read_text())
-pytestmark = pytest.mark.xdist_group("schema")  # one warehouse, of which every command has told
+pytestmark = pytest.mark.xdist_group("schema")  # all tests read the outputs of one warehouse
 
 
 def check(command: str, printed: str) -> dict[str, Any]:
-    """What was printed, which has to be one object and as the schema has it, with nothing besides."""
+    """The printed object. It has to match the schema, with all keys and no other."""
     found: dict[str, Any] = json.loads(printed)
     jsonschema.validate(found, {"$ref": f"#/$defs/{command}", "$defs": KEPT["$defs"]})
     assert found.keys() == of_command(command)["properties"].keys()
@@ -28,22 +28,22 @@ def of_command(command: str) -> dict[str, Any]:
     return part
 
 
-def test_the_schema_is_made_of_the_types() -> None:
-    assert FILE.read_text() == text(), "python -m pipelines.cli.schema writes it"
+def test_the_schema_is_generated_from_the_types() -> None:
+    assert FILE.read_text() == text(), "run python -m pipelines.cli.schema"
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_valid() -> None:
     jsonschema.Draft202012Validator.check_schema(KEPT)
 
 
-def test_a_schema_that_is_not_kept_is_noticed() -> None:
+def test_an_object_outside_the_schema_fails() -> None:
     with pytest.raises(jsonschema.ValidationError):
         check("error", json.dumps({"exit_code": 8, "outcome": "new", "problem": "one", "request_id": None}))
 
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What each command prints, in a warehouse of which there is something to tell."""
+    """What each command prints, in a warehouse that gives each of them something to print."""
     with a_terminal(tmp_path_factory.mktemp("schema") / "data") as terminal:
         return dict(outputs(terminal))
 
@@ -68,10 +68,10 @@ def outputs(terminal: Terminal) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("command", OBJECTS)
-def test_every_command_prints_what_the_schema_says(printed: dict[str, str], command: str) -> None:
+def test_every_command_prints_what_the_schema_defines(printed: dict[str, str], command: str) -> None:
     found = check(command, printed[command])
 
-    telling = {
+    filled = {
         "sync": "incomplete",
         "sync_plan": "sweeps",
         "models": "models",
@@ -83,4 +83,4 @@ def test_every_command_prints_what_the_schema_says(printed: dict[str, str], comm
         "abort_pending": "run_id",
         "forget": "rows",
     }
-    assert found[telling[command]], "there is nothing in it that could be wrong"
+    assert found[filled[command]], "an empty value could not be wrong"

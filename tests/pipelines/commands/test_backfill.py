@@ -14,7 +14,7 @@ import httpx
 import pytest
 import typer
 
-from pipelines.cli.arguments import moment
+from pipelines.cli.arguments import utc_time
 from pipelines.commands import LATEST_ONLY, NO_HISTORY, Backfill, Backfilled
 from pipelines.commands.backfill import sync_cursor
 from pipelines.errors import ExitCode, Misconfigured
@@ -427,13 +427,13 @@ def test_a_window_in_which_nothing_can_lie_is_a_usage_error(deployment: Deployme
     ],
 )
 def test_a_moment_is_in_utc_unless_it_tells_its_timezone(text: str, told: datetime) -> None:
-    assert (moment(text), moment(text).tzinfo) == (told, UTC)
+    assert (utc_time(text), utc_time(text).tzinfo) == (told, UTC)
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "31.01.2026", "2026-02-30", "1769817600", "0001-01-01T00:00+14:00"])
 def test_what_is_no_date_is_a_usage_error(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match="no date"):
-        moment(text)
+    with pytest.raises(typer.BadParameter, match="is not a date"):
+        utc_time(text)
 
 
 def test_a_window_that_ends_in_the_future_ends_now_and_says_so(deployment: Deployment) -> None:

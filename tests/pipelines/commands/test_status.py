@@ -1,4 +1,4 @@
-"""Promises of `status`: what it tells of runs, freshness, drift and days that nobody observed."""
+"""Claims about `status`: runs, freshness, drift, and days without an observation."""
 
 import json
 import os
@@ -26,10 +26,10 @@ from sources.intercom.api import Refused
 from ...support.deployments import START, Deployment, Settled
 
 A_DAY = timedelta(days=1)
-NOTHING_WAITS = Unloaded(packages=0, is_first_load_unfinished=False, backfills=())
+NOTHING_PENDING = Unloaded(packages=0, is_first_load_unfinished=False, backfills=())
 
 
-def asked(deployment: Deployment, *, later: timedelta = timedelta(), **options: Any) -> Status:
+def status_of(deployment: Deployment, *, later: timedelta = timedelta(), **options: Any) -> Status:
     return StatusQuery(deployment.warehouse, deployment.workspace.now() + later, **options).answer()
 
 
@@ -51,11 +51,11 @@ def refuse(deployment: Deployment) -> None:
     deployment.workspace.faults.clear()
 
 
-def test_the_last_runs_are_told_newest_first_those_that_failed_too(deployment: Deployment) -> None:
+def test_the_last_runs_are_shown_newest_first_failed_ones_too(deployment: Deployment) -> None:
     first = deployment.sync()
     refuse(deployment)
 
-    one = only(asked(deployment))
+    one = only(status_of(deployment))
 
     runs = [asdict(run) for run in one.runs]
     assert [(run["outcome"], run["exit_code"], run["api_calls"]) for run in runs] == [
@@ -78,14 +78,14 @@ def test_the_last_runs_are_told_newest_first_those_that_failed_too(deployment: D
     assert (one.workspace, one.workspace_id, one.segments, one.members) == ("intercom", "sandbox", 10, first.members)
 
 
-def test_no_more_than_five_runs_are_told(deployment: Deployment) -> None:
+def test_no_more_than_five_runs_are_shown(deployment: Deployment) -> None:
     for number in range(7):
         run = start_run("intercom", "models", START + timedelta(hours=number))
         run.end(START + timedelta(hours=number), ExitCode.BUSY)
         deployment.warehouse.prepare()
         append_run(deployment.warehouse.journal, run)
 
-    assert [run.started_at.hour for run in only(asked(deployment)).runs] == [15, 14, 13, 12, 11]
+    assert [run.started_at.hour for run in only(status_of(deployment)).runs] == [15, 14, 13, 12, 11]
 
 
 @pytest.mark.parametrize(
@@ -96,25 +96,25 @@ def test_no_more_than_five_runs_are_told(deployment: Deployment) -> None:
         (timedelta(days=400), None, None, ExitCode.DONE),
     ],
 )
-def test_a_good_sync_older_than_allowed_is_stale_and_nothing_is_judged_unasked(
+def test_a_good_sync_older_than_max_age_is_stale_and_without_it_age_is_not_judged(
     settled: Settled, later: timedelta, max_age: timedelta | None, is_stale: bool | None, exit_code: ExitCode
 ) -> None:
     settled.sync()
 
-    found = asked(settled, later=later, max_age=max_age)
+    found = status_of(settled, later=later, max_age=max_age)
 
     one = only(found)
     assert (found.exit_code, one.is_stale, one.age_seconds) == (exit_code, is_stale, later.total_seconds())
 
 
-def test_a_failed_sync_makes_nothing_fresh_and_an_incomplete_one_does(settled: Settled) -> None:
+def test_a_failed_sync_does_not_refresh_the_age_and_an_incomplete_one_does(settled: Settled) -> None:
     settled.workspace.advance(days=3)
     refuse(settled)
-    after_failure = asked(settled, max_age=A_DAY)
+    after_failure = status_of(settled, max_age=A_DAY)
     settled.workspace.faults.half_page(settled.segments["Everyone"], times=None)
     outcome = settled.sync()
 
-    after_incomplete = asked(settled, max_age=A_DAY)
+    after_incomplete = status_of(settled, max_age=A_DAY)
 
     assert (after_failure.exit_code, only(after_failure).is_stale) == (ExitCode.INCOMPLETE, True)
     assert outcome.exit_code == ExitCode.INCOMPLETE
@@ -124,7 +124,7 @@ def test_a_failed_sync_makes_nothing_fresh_and_an_incomplete_one_does(settled: S
 def test_a_workspace_that_never_synced_well_is_stale(deployment: Deployment) -> None:
     refuse(deployment)
 
-    found = asked(deployment, max_age=timedelta(days=365))
+    found = status_of(deployment, max_age=timedelta(days=365))
 
     assert found.exit_code == ExitCode.INCOMPLETE
     assert (only(found).is_stale, only(found).age_seconds, only(found).segments) == (True, None, 0)
@@ -140,7 +140,7 @@ def test_all_workspaces_are_shown_together_and_one_of_them_on_request(
     there.sync()
     refuse(there)
 
-    together, alone = asked(here), asked(here, workspace="acme")
+    together, alone = status_of(here), status_of(here, workspace="acme")
 
     assert [(one.workspace, one.workspace_id, one.segments, len(one.runs)) for one in together.workspaces] == [
         ("acme", "acme", 4, 2),
@@ -148,10 +148,10 @@ def test_all_workspaces_are_shown_together_and_one_of_them_on_request(
     ]
     assert alone.workspaces == together.workspaces[:1]
     with pytest.raises(Misconfigured, match="acme, intercom"):
-        asked(here, workspace="nobody")
+        status_of(here, workspace="unknown")
 
 
-def test_days_on_which_no_sync_succeeded_are_told_but_not_today(settled: Settled) -> None:
+def test_days_without_a_successful_sync_are_shown_but_not_today(settled: Settled) -> None:
     settled.workspace.advance(days=2)
     refuse(settled)
     settled.workspace.advance(days=2)
@@ -159,26 +159,26 @@ def test_days_on_which_no_sync_succeeded_are_told_but_not_today(settled: Settled
     settled.workspace.advance(days=1)
     settled.sync()
 
-    assert only(asked(settled)).days_missing == (Days(date(2026, 3, 3), date(2026, 3, 5)),)
-    assert only(asked(settled, later=A_DAY)).days_missing == (Days(date(2026, 3, 3), date(2026, 3, 5)),)
-    assert only(asked(settled, later=3 * A_DAY)).days_missing == (
+    assert only(status_of(settled)).days_missing == (Days(date(2026, 3, 3), date(2026, 3, 5)),)
+    assert only(status_of(settled, later=A_DAY)).days_missing == (Days(date(2026, 3, 3), date(2026, 3, 5)),)
+    assert only(status_of(settled, later=3 * A_DAY)).days_missing == (
         Days(date(2026, 3, 3), date(2026, 3, 5)),
         Days(date(2026, 3, 8), date(2026, 3, 9)),
     )
 
 
-def test_a_segment_that_could_not_be_read_whole_is_told_with_its_problem_and_its_day(settled: Settled) -> None:
+def test_an_incomplete_segment_is_shown_with_its_problem_and_its_days(settled: Settled) -> None:
     everyone = settled.segments["Everyone"]
     for _ in range(2):
         settled.workspace.advance(days=1)
         settled.workspace.faults.half_page(everyone, times=None)
         settled.sync()
-    while_it_lasts = only(asked(settled)).segments_worth_a_look
+    while_it_lasts = only(status_of(settled)).segments_worth_a_look
     settled.workspace.faults.clear()
     settled.workspace.advance(days=1)
     settled.sync()
 
-    afterwards = only(asked(settled)).segments_worth_a_look
+    afterwards = only(status_of(settled)).segments_worth_a_look
 
     days = (Days(date(2026, 3, 3), date(2026, 3, 4)),)
     assert [(one.name, one.problem, one.days_missing) for one in while_it_lasts] == [
@@ -205,127 +205,127 @@ def test_a_deleted_segment_misses_no_day_after_its_end(settled: Settled) -> None
     settled.workspace.advance(days=1)
     settled.sync()
 
-    one = only(asked(settled))
+    one = only(status_of(settled))
 
     assert (one.segments, one.segments_worth_a_look) == (6, ())
 
 
-def test_a_segment_of_which_intercom_counts_others_has_drifted(settled: Settled) -> None:
+def test_a_segment_with_another_count_in_intercom_has_drifted(settled: Settled) -> None:
     settled.workspace.reported_count = lambda size: size + 7 if size == 60 else size
     settled.workspace.advance(days=1)
     settled.sync()
 
-    (crowd,) = only(asked(settled)).segments_worth_a_look
+    (crowd,) = only(status_of(settled)).segments_worth_a_look
 
     assert (crowd.name, crowd.member_count, crowd.reported_count, crowd.has_drifted) == ("Crowd", 60, 67, True)
-    assert "Crowd: 60 members, Intercom counts 67; swept 2026-03-03" in shown(asked(settled))
+    assert "Crowd: 60 members, Intercom counts 67; swept 2026-03-03" in shown(status_of(settled))
 
 
-def test_nothing_is_worth_a_look_after_a_good_sync(settled: Settled) -> None:
+def test_nothing_needs_attention_after_a_good_sync(settled: Settled) -> None:
     settled.sync()
 
-    one = only(asked(settled, max_age=A_DAY))
+    one = only(status_of(settled, max_age=A_DAY))
 
-    assert (one.segments_worth_a_look, one.days_missing, one.unloaded) == ((), (), NOTHING_WAITS)
+    assert (one.segments_worth_a_look, one.days_missing, one.unloaded) == ((), (), NOTHING_PENDING)
 
 
-def test_where_nothing_was_ever_run_it_says_what_to_do(deployment: Deployment) -> None:
+def test_before_the_first_run_it_advises_to_sync(deployment: Deployment) -> None:
     with pytest.raises(Misconfigured, match="sync first"):
-        asked(deployment)
+        status_of(deployment)
 
 
-def test_a_copy_of_another_release_is_told_and_the_runs_are_told_all_the_same(settled: Settled) -> None:
+def test_a_copy_of_another_release_is_reported_and_the_runs_are_still_shown(settled: Settled) -> None:
     with duckdb.connect(str(settled.warehouse.published)) as connection:
         connection.execute("alter table intercom.segments drop column problem")
 
-    found = asked(settled)
+    found = status_of(settled)
 
     assert "another release" in str(found.unread)
     assert only(found).runs[0].outcome == "done"
     assert found.exit_code == ExitCode.DONE
 
 
-def test_a_copy_that_is_no_database_is_told(settled: Settled) -> None:
-    settled.warehouse.published.write_text("somebody's notes")
+def test_a_copy_that_is_not_a_database_is_reported(settled: Settled) -> None:
+    settled.warehouse.published.write_text("a user's notes")
 
-    assert "cannot be read" in str(asked(settled).unread)
+    assert "cannot be read" in str(status_of(settled).unread)
 
 
-def test_it_waits_for_no_lock_and_writes_nothing(settled: Settled) -> None:
+def test_it_does_not_wait_for_the_lock_and_writes_nothing(settled: Settled) -> None:
     before = {path: path.stat().st_mtime_ns for path in settled.folder.rglob("*")}
 
     with FileLock(settled.folder / "lock"), duckdb.connect(str(settled.warehouse.file)):
-        found = asked(settled)
+        found = status_of(settled)
 
     assert only(found).segments == 7
     ours = {path: path.stat().st_mtime_ns for path in settled.folder.rglob("*") if path.name != "lock"}
     assert ours == {path: at for path, at in before.items() if path.name != "lock"}
 
 
-def leave_words(folder: Path, pid: int) -> None:
-    words = {"pid": pid, "command": "sync --full", "workspace": "intercom", "since": "2026-03-02T09:30:00+00:00"}
-    (folder / "lock.holder").write_text(json.dumps(words))
+def describe_holder(folder: Path, pid: int) -> None:
+    holder = {"pid": pid, "command": "sync --full", "workspace": "intercom", "since": "2026-03-02T09:30:00+00:00"}
+    (folder / "lock.holder").write_text(json.dumps(holder))
 
 
-def test_who_holds_the_lock_is_told(settled: Settled) -> None:
-    leave_words(settled.folder, os.getpid())
+def test_the_holder_of_the_lock_is_shown(settled: Settled) -> None:
+    describe_holder(settled.folder, os.getpid())
 
-    text = shown(asked(settled))
+    text = shown(status_of(settled))
 
     assert f"running    sync --full of intercom, process {os.getpid()}, since 2026-03-02 09:30 UTC" in text
 
 
-def test_a_run_that_was_killed_and_told_no_end_is_told(settled: Settled) -> None:
+def test_a_killed_run_is_shown(settled: Settled) -> None:
     process = subprocess.Popen(["true"])
     process.wait()
-    leave_words(settled.folder, process.pid)
+    describe_holder(settled.folder, process.pid)
 
-    found = asked(settled)
+    found = status_of(settled)
 
     assert found.holder
     assert not found.holder.is_alive
-    assert "never told an end" in shown(found)
+    assert "it did not end properly" in " ".join(shown(found).split())
 
 
-def test_words_that_are_no_holders_are_ignored(settled: Settled) -> None:
+def test_an_unreadable_holder_is_ignored(settled: Settled) -> None:
     (settled.folder / "lock.holder").write_text("{")
 
-    assert asked(settled).holder is None
+    assert status_of(settled).holder is None
 
 
-def test_a_run_in_the_journal_without_an_end_is_told_as_such(settled: Settled) -> None:
+def test_a_run_without_an_end_is_shown_as_not_ended(settled: Settled) -> None:
     append_run(settled.warehouse.journal, start_run("intercom", "sync", settled.workspace.now()))
 
-    found = asked(settled)
+    found = status_of(settled)
 
     assert (only(found).runs[0].outcome, only(found).runs[0].seconds) == (None, None)
     assert "not ended" in shown(found)
 
 
-def test_what_a_line_of_another_release_says_besides_is_left_out(settled: Settled) -> None:
+def test_unknown_keys_of_a_journal_line_are_ignored(settled: Settled) -> None:
     (line,) = settled.warehouse.journal.read_text().splitlines()
     later = json.loads(line) | {"mood": "good", "command": "dream"}
     settled.warehouse.journal.write_text(f"{line}\n{json.dumps(later)}\n{line[:40]}\n")
 
-    assert [run.command for run in only(asked(settled)).runs] == ["dream", "sync"]
+    assert [run.command for run in only(status_of(settled)).runs] == ["dream", "sync"]
 
 
-def test_what_an_interrupted_run_left_to_load_is_told_until_it_is_loaded(settled: Settled) -> None:
+def test_pending_packages_are_shown_until_they_are_loaded(settled: Settled) -> None:
     def interrupt(step: str) -> None:
         if step == "Loading":
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         settled.sync(say=interrupt)
-    interrupted = asked(settled)
+    interrupted = status_of(settled)
     settled.sync()
 
     assert only(interrupted).unloaded.packages == 1
     assert "the next sync loads what was read" in " ".join(shown(interrupted).split())
-    assert only(asked(settled)).unloaded == NOTHING_WAITS
+    assert only(status_of(settled)).unloaded == NOTHING_PENDING
 
 
-def test_a_backfill_that_is_not_finished_is_told(settled: Settled) -> None:
+def test_an_unfinished_backfill_is_shown(settled: Settled) -> None:
     since, until = (int(datetime(2026, month, 1, tzinfo=UTC).timestamp()) for month in (1, 2))
     key = f"created_at {since} {until} {7 * 86_400}"
     file = settled.warehouse.working_folder("intercom") / "state.json"
@@ -333,7 +333,7 @@ def test_a_backfill_that_is_not_finished_is_told(settled: Settled) -> None:
     state["sources"]["intercom"]["backfills"] = {key: 2, "of a later release": {"done": 1}}
     file.write_text(json.dumps(state))
 
-    backfills = only(asked(settled)).unloaded.backfills
+    backfills = only(status_of(settled)).unloaded.backfills
 
     assert backfills == (
         UnfinishedBackfill(key, "contacts by created_at from 2026-01-01 to 2026-02-01: 2 of 5 chunks loaded"),
@@ -341,7 +341,7 @@ def test_a_backfill_that_is_not_finished_is_told(settled: Settled) -> None:
     )
 
 
-def test_nothing_is_wider_than_80_columns_however_much_there_is_to_tell(settled: Settled) -> None:
+def test_no_line_is_wider_than_80_columns(settled: Settled) -> None:
     settled.workspace.make_segment("A segment whose name [bold]alone[/bold] takes " + "much " * 20 + "room", Everyone())
     settled.workspace.reported_count = lambda size: size + 1_000_000
     for days in (1, 3, 1):
@@ -349,9 +349,9 @@ def test_nothing_is_wider_than_80_columns_however_much_there_is_to_tell(settled:
         settled.workspace.faults.half_page(settled.segments["Everyone"], times=None)
         settled.sync()
     refuse(settled)
-    leave_words(settled.folder, os.getpid())
+    describe_holder(settled.folder, os.getpid())
 
-    text = shown(asked(settled, later=40 * A_DAY, max_age=A_DAY))
+    text = shown(status_of(settled, later=40 * A_DAY, max_age=A_DAY))
 
     assert max(map(len, text.splitlines())) <= 80
     assert "[bold]alone[/bold]" in text
@@ -359,11 +359,11 @@ def test_nothing_is_wider_than_80_columns_however_much_there_is_to_tell(settled:
         assert f"\n{name}" in f"\n{text}"
 
 
-def test_more_than_a_few_segments_are_left_to_json(deployment: Deployment) -> None:
+def test_only_the_first_segments_are_shown_and_json_has_all(deployment: Deployment) -> None:
     deployment.workspace.reported_count = lambda size: size + 1
     deployment.sync()
 
-    found = asked(deployment)
+    found = status_of(deployment)
 
     assert len(only(found).segments_worth_a_look) == 10
-    assert "and 2 more: --json tells all" in shown(found)
+    assert "and 2 more: --json prints all" in shown(found)

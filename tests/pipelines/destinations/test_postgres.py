@@ -26,11 +26,11 @@ from pipelines.destinations.postgres import Postgres, configured_credentials
 from pipelines.errors import Busy, ExitCode, Misconfigured, ModelsFailed, Unreachable
 from pipelines.folder import LockRequest
 from pipelines.loading.packages import Stuck
+from pipelines.messages import Step
 from pipelines.models.changes import BUILT_FROM
 from pipelines.models.files import SQL, load_models
 from pipelines.runs import build_models
 from pipelines.settings import use_project_config, warehouse_settings
-from pipelines.steps import Step
 from sandbox.world import Workspace, add_odd_contacts
 from sources.intercom.api import Refused
 
@@ -675,7 +675,7 @@ def test_a_backfill_that_was_stopped_goes_on_and_leaves_the_cursor_where_it_was(
 
 
 def stop_behind_a_chunk_of_contacts(step: str) -> None:
-    if isinstance(step, Step) and step.event == "chunk_loaded" and step.figures["contacts"]:
+    if isinstance(step, Step) and step.name == "chunk_loaded" and step.metrics["contacts"]:
         raise Stop
 
 

@@ -1,4 +1,4 @@
-"""Promises of `--log-format json`: every line on standard error is one object that programs can use."""
+"""Claims about `--log-format json`: every line on standard error is one JSON object."""
 
 import json
 import logging
@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.display import json_lines as logs
+from pipelines.display.json_lines import JsonLinesHandler
+from pipelines.display.reporting import LOGGER, watch
 from sources.intercom.search import Progress
 
 from ...support.nightly import nightly
@@ -28,17 +29,17 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 @pytest.fixture
 def lines() -> Iterator[StringIO]:
-    """What is written in this process."""
+    """What this process writes."""
     written = StringIO()
-    handler = logs.Lines(written)
-    logs.OURS.addHandler(handler)
-    logs.OURS.setLevel(logging.INFO)
+    handler = JsonLinesHandler(written)
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
     yield written
-    logs.OURS.removeHandler(handler)
-    logs.OURS.setLevel(logging.NOTSET)
+    LOGGER.removeHandler(handler)
+    LOGGER.setLevel(logging.NOTSET)
 
 
-def told(errors: str) -> list[dict[str, Any]]:
+def events_of(errors: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in errors.splitlines()]
 
 
@@ -47,10 +48,10 @@ def of_event(events: list[dict[str, Any]], name: str) -> dict[str, Any]:
     return found
 
 
-def test_a_sync_is_told_in_objects_from_its_first_step_to_how_it_ended(terminal: Terminal) -> None:
+def test_a_sync_logs_objects_from_its_first_step_to_its_end(terminal: Terminal) -> None:
     ended = terminal.run("--log-format", "json", "sync", "--json")
 
-    events, outcome = told(ended.errors), json.loads(ended.output)
+    events, outcome = events_of(ended.errors), json.loads(ended.output)
     names = [event["event"] for event in events if event["event"] not in ("fields_changed", "retry", "progress")]
     assert names == "identify read_everything read read_changes read load build publish ended".split()  # noqa: SIM905
     assert {(event["run_id"], event["workspace"]) for event in events} == {(outcome["run_id"], "intercom")}
@@ -70,50 +71,50 @@ def test_a_sync_is_told_in_objects_from_its_first_step_to_how_it_ended(terminal:
 
 
 @pytest.mark.parametrize("status", nightly([500, 429], 429))  # a 429 takes 10 s: a run waits for the next window
-def test_a_retry_tells_how_long_it_waits_and_which_request_failed(terminal: Terminal, status: int) -> None:
+def test_a_retry_logs_its_wait_and_the_request_that_failed(terminal: Terminal, status: int) -> None:
     terminal.workspace.faults.status(status, path_prefix="/segments", headers={"retry-after": "1"})
 
-    retry = of_event(told(terminal.run("--log-format", "json", "sync").errors), "retry")
+    retry = of_event(events_of(terminal.run("--log-format", "json", "sync").errors), "retry")
 
     assert retry["wait_seconds"] >= 1
     assert retry["attempt"] == 1
     assert f"request {retry['request_id']}:" in retry["message"]
 
 
-def test_a_problem_is_told_with_its_exit_code_and_the_request_that_failed(terminal: Terminal) -> None:
+def test_a_problem_is_logged_with_its_exit_code_and_the_request_that_failed(terminal: Terminal) -> None:
     ended = terminal.run("--quiet", "--log-format", "json", "sync", "--json", SOURCES__INTERCOM__ACCESS_TOKEN="wrong")
 
-    problem, last = told(ended.errors)
+    problem, last = events_of(ended.errors)
     assert (problem["event"], problem["level"], problem["exit_code"]) == ("problem", "error", 3)
     assert f"request {problem['request_id']}." in problem["message"]
     assert (last["event"], last["level"], last["outcome"], last["calls"]) == ("ended", "error", "refused", 1)
     assert json.loads(ended.output)["request_id"] == problem["request_id"]
 
 
-def test_a_traceback_is_asked_for_and_is_part_of_the_object(terminal: Terminal) -> None:
+def test_debug_adds_the_traceback_to_the_object(terminal: Terminal) -> None:
     ended = terminal.run("--debug", "--log-format", "json", "sync", SOURCES__INTERCOM__REGION="mars")
 
     assert ended.exit_code == 2
-    assert of_event(told(ended.errors), "problem")["traceback"].startswith("Traceback")
+    assert of_event(events_of(ended.errors), "problem")["traceback"].startswith("Traceback")
 
 
-def test_a_segment_that_is_incomplete_is_a_warning_with_its_id(terminal: Terminal) -> None:
+def test_an_incomplete_segment_is_a_warning_with_its_id(terminal: Terminal) -> None:
     segment_id = max(terminal.workspace.segments, key=lambda one: len(terminal.workspace.members(one)))
     terminal.workspace.faults.half_page(segment_id, times=None)
 
-    events = told(terminal.run("--quiet", "--log-format", "json", "sync").errors)
+    events = events_of(terminal.run("--quiet", "--log-format", "json", "sync").errors)
 
     incomplete = of_event(events, "segment_incomplete")
     assert (incomplete["level"], incomplete["segment_id"]) == ("warning", segment_id)
     assert (events[-1]["event"], events[-1]["level"], events[-1]["exit_code"]) == ("ended", "warning", 6)
 
 
-@pytest.mark.parametrize("words", [["snyc"], ["sync", "--whole"], ["status", "--max-age", "soon"]])
-def test_a_command_line_that_cannot_be_is_told_in_objects_too(terminal: Terminal, words: list[str]) -> None:
-    ended = terminal.run(*words, INTERCOM_WAREHOUSE_LOG_FORMAT="json")
+@pytest.mark.parametrize("arguments", [["snyc"], ["sync", "--whole"], ["status", "--max-age", "soon"]])
+def test_a_wrong_command_line_is_logged_as_objects_too(terminal: Terminal, arguments: list[str]) -> None:
+    ended = terminal.run(*arguments, INTERCOM_WAREHOUSE_LOG_FORMAT="json")
 
     assert ended.exit_code == 2
-    assert [(event["event"], event["exit_code"]) for event in told(ended.errors)] == [("problem", 2), ("ended", 2)]
+    assert [(event["event"], event["exit_code"]) for event in events_of(ended.errors)] == [("problem", 2), ("ended", 2)]
 
 
 def test_quiet_leaves_warnings_and_errors(terminal: Terminal) -> None:
@@ -122,26 +123,26 @@ def test_quiet_leaves_warnings_and_errors(terminal: Terminal) -> None:
     assert terminal.run("--quiet", "--log-format", "json", "models").errors == ""
 
 
-def test_progress_is_told_now_and_then_and_what_was_read_at_the_end(lines: StringIO) -> None:
-    progress, is_told = Progress(), threading.Event()
+def test_progress_is_logged_at_intervals_and_totals_at_the_end(lines: StringIO) -> None:
+    progress, has_logged = Progress(), threading.Event()
     progress.contacts.expect(300)
     progress.contacts.add(150)
 
     def clock() -> float:
         if threading.current_thread() is not threading.main_thread():
-            is_told.set()
+            has_logged.set()
         return 0.0
 
-    with logs.watch(progress, clock=clock, every_seconds=0.001):
-        assert is_told.wait(timeout=30)
+    with watch(progress, clock=clock, every_seconds=0.001):
+        assert has_logged.wait(timeout=30)
 
-    events = told(lines.getvalue())
+    events = events_of(lines.getvalue())
     assert {event["event"] for event in events[:-1]} == {"progress"}
-    figures = {name: events[-1][name] for name in events[-1].keys() - {"time", "run_id", "workspace"}}
-    assert figures == {
+    metrics = {name: events[-1][name] for name in events[-1].keys() - {"time", "run_id", "workspace"}}
+    assert metrics == {
         "level": "info",
         "event": "read",
-        "message": "0 calls, 150 contacts, 0 memberships, 0 segments",
+        "message": "Read 150 contacts, 0 memberships, 0 segments: 0 calls, 0:00",
         "calls": 0,
         "megabytes": 0.0,
         "seconds": 0.0,
@@ -152,7 +153,7 @@ def test_progress_is_told_now_and_then_and_what_was_read_at_the_end(lines: Strin
     }
 
 
-EVERYTHING = """
+LOGGING_ALL_OF_LIBRARIES = """
 import logging, warnings
 logging.getLogger().setLevel(1)
 from pipelines.cli import main
@@ -161,20 +162,20 @@ main()
 """
 
 
-@pytest.mark.parametrize("spoil", nightly(["nothing", "a refusal in the middle", "a value of another kind"], "nothing"))
+@pytest.mark.parametrize("fault", nightly(["none", "a refusal in the middle", "a value of another type"], "none"))
 def test_with_every_logger_at_its_lowest_level_all_lines_are_objects_without_secrets(
-    terminal: Terminal, spoil: str
+    terminal: Terminal, fault: str
 ) -> None:
     for contact_id in list(terminal.workspace.contacts)[:40]:
         attributes = {"name": f"{CANARY} name", "email": f"{CANARY}@example.com", "phone": CANARY}
         terminal.workspace.update(contact_id, **attributes, custom_attributes={"secret": CANARY, CANARY: 1})
-    if spoil == "a refusal in the middle":
+    if fault == "a refusal in the middle":
         terminal.workspace.faults.status(401, times=None, path_prefix="/contacts")
-    if spoil == "a value of another kind":
+    if fault == "a value of another type":
         terminal.workspace.update(min(terminal.workspace.contacts), browser={"was text": CANARY})
 
     ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", EVERYTHING, "--log-format", "json", "sync"],
+        [sys.executable, "-W", "ignore", "-c", LOGGING_ALL_OF_LIBRARIES, "--log-format", "json", "sync"],
         cwd="/",
         env=terminal.environment(RUNTIME__LOG_LEVEL="DEBUG"),
         capture_output=True,
@@ -182,8 +183,8 @@ def test_with_every_logger_at_its_lowest_level_all_lines_are_objects_without_sec
         timeout=120,
     )
 
-    assert ended.returncode == (3 if spoil == "a refusal in the middle" else 0)
-    libraries = {event["logger"].partition(".")[0] for event in told(ended.stderr) if event["event"] == "library"}
-    assert libraries >= ({"httpx"} if spoil == "a refusal in the middle" else {"dlt", "httpx"})
+    assert ended.returncode == (3 if fault == "a refusal in the middle" else 0)
+    libraries = {event["logger"].partition(".")[0] for event in events_of(ended.stderr) if event["event"] == "library"}
+    assert libraries >= ({"httpx"} if fault == "a refusal in the middle" else {"dlt", "httpx"})
     assert TOKEN not in ended.stderr
     assert CANARY not in ended.stderr

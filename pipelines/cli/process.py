@@ -1,0 +1,77 @@
+"""The command as a process: it prints the result or the error, and ends with the exit code."""
+
+import os
+import sys
+import time
+from contextlib import suppress
+from typing import NoReturn
+
+import typer
+
+from sources.intercom.api import IntercomError
+
+from ..display import reporting
+from ..errors import ExitCode, Problem, WarehouseError
+from ..settings import use_project_config
+from . import commands  # noqa: F401  # registers the commands
+from .app import app
+from .output import Result, print_json, session
+
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""What Typer raises for a wrong command line. It comes from Typer's own copy of Click, and has no public name."""
+
+
+def main() -> None:
+    """The command `intercom-warehouse`."""
+    started = time.monotonic()
+    os.umask(0o077)  # all files hold contacts' data
+    use_project_config()
+    reporting.report_to_terminal()
+    try:
+        exit_code = run()
+        reporting.report_end(exit_code, time.monotonic() - started)
+    except (SystemExit, BrokenPipeError):  # the reader of the output has closed it, as `head` does; Typer then exits
+        exit_code = ExitCode.UNEXPECTED
+    leave(exit_code)
+
+
+def run() -> ExitCode:
+    """Runs the command line, and prints its result or error."""
+    try:
+        result = app(standalone_mode=False)
+        if isinstance(result, Result):
+            result.print()
+            return result.exit_code
+        return ExitCode(result or 0)
+    except (WarehouseError, IntercomError) as error:
+        return fail(error, str(error))
+    except UsageError as error:
+        reporting.report_usage_error(error)
+        return ExitCode.USAGE
+    except BrokenPipeError:
+        raise
+    except typer.Abort as error:
+        return fail(error, "Not confirmed, so nothing was done.")
+    except Exception as error:  # noqa: BLE001  # the last resort; its message may hold personal data, its class does not
+        kind = type(error).__name__
+        return fail(error, f"An unexpected error occurred ({kind}). Run the command with --debug to see its traceback.")
+
+
+def fail(error: Exception, message: str) -> ExitCode:
+    problem = Problem.of(error, message)
+    reporting.report_problem(problem, error if session.debug else None)
+    if session.as_json:
+        with suppress(BrokenPipeError):
+            print_json(problem)
+    return problem.exit_code
+
+
+def leave(exit_code: ExitCode) -> NoReturn:
+    """Ends the process without Python's cleanup, which frees all objects one by one and takes 0.2 s.
+
+    All files and connections are closed by then: each is closed by the block that opened it.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # the reader of the output has closed it
+            stream.flush()
+    os._exit(exit_code)
