@@ -1,7 +1,6 @@
-"""What can be configured, resolved by dlt: environment, then `.dlt/secrets.toml`, then `.dlt/config.toml`.
+"""Settings, resolved by dlt: environment, then `.dlt/secrets.toml`, then `.dlt/config.toml`.
 
-Defaults, with their reasons, live in `.dlt/config.toml` alone; it is found from the project's root, whatever the
-current folder.
+`.dlt/config.toml` has every default with its reason. It is found from the project's root, not from the current folder.
 """
 
 import os
@@ -54,19 +53,20 @@ class WarehouseSettings(BaseConfiguration):
 
 
 def use_project_config() -> None:
-    """Makes dlt look for `.dlt` in the project's root instead of the current folder.
+    """Makes dlt read `.dlt` in the project's root instead of the current folder.
 
-    Before it does, it begins in the current folder, where nothing may say that it has to report to nobody.
+    dlt starts in the current folder, where no file may turn its telemetry off.
     """
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     switch_context(str(ROOT))
 
 
 def intercom_settings(workspace: str = DEFAULT_WORKSPACE) -> IntercomSettings:
-    """The settings of a workspace: one with a name of its own has a section, and a token, of its own.
+    """The settings of a workspace. A workspace with its own name has its own section and token.
 
     Raises:
-        Misconfigured: something is missing or cannot be.
+        Misconfigured: a setting is missing or cannot be read.
+        SetupError: a value that cannot work.
     """
     if workspace != DEFAULT_WORKSPACE and not dlt.secrets.get(f"{workspace}.sources.intercom.access_token"):
         raise Misconfigured(_no_token(f"{workspace}.sources.intercom"))
@@ -74,7 +74,7 @@ def intercom_settings(workspace: str = DEFAULT_WORKSPACE) -> IntercomSettings:
 
 
 def sandbox_settings(token: str) -> IntercomSettings:
-    """The project's defaults for a workspace that lives in this process, whatever is configured for a real one."""
+    """The project's defaults for a workspace in this process. The configuration of a real one does not count."""
     settings = _resolved(IntercomSettings(access_token=token), ("sources", "intercom"))
     settings.access_token, settings.base_url, settings.region = token, "http://sandbox.invalid", "us"
     settings.include_segments, settings.exclude_segments = [], []
@@ -83,7 +83,6 @@ def sandbox_settings(token: str) -> IntercomSettings:
 
 
 def warehouse_settings() -> WarehouseSettings:
-    """Where the warehouse is."""
     return _resolved(WarehouseSettings(), ("warehouse",))
 
 
@@ -97,7 +96,7 @@ def _resolved(settings: Settings, sections: tuple[str, ...], workspace: str | No
         raise Misconfigured(
             _no_token(section)
             if "access_token" in error.fields
-            else f"Section [{section}] lacks {missing}: set it in .dlt/config.toml, which comes with the project."
+            else f"Section [{section}] has no {missing}. Set it in .dlt/config.toml, which is part of the project."
         ) from None
     except ConfigurationException as error:
         raise Misconfigured(f"Section [{'.'.join(sections)}] cannot be read: {type(error).__name__}. {error}") from None

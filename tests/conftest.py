@@ -23,7 +23,7 @@ hypothesis.settings.load_profile("daily")
 
 
 def pytest_unconfigure() -> None:
-    """Takes Hypothesis's hook out of the collector; with all that hangs on it DuckDB would tell of leaks at the end."""
+    """Removes Hypothesis's hook from the collector: DuckDB reports what it references as leaks at exit."""
     gc.callbacks.clear()
 
 

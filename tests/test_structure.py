@@ -15,7 +15,7 @@ from pipelines.settings import ROOT
 
 TOPS = ("sources", "pipelines", "sandbox")
 MOST_MODULES = 9
-MOST_CLASS_LINES = 340
+MOST_CLASS_LINES = 200
 MOST_FUNCTION_LINES = 18
 """For nine functions of ten."""
 OPEN_MODULES = frozenset(

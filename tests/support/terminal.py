@@ -77,7 +77,7 @@ class Ended:
 
 @contextmanager
 def a_terminal(folder: Path) -> Iterator[Terminal]:
-    """A shell from which a workspace of 120 contacts can be synced; its clock tells the real time."""
+    """A shell from which a workspace of 120 contacts can be synced; its clock shows the real time."""
     workspace = Workspace(contacts=120, segments=6, token=TOKEN, start=BEGAN)
     workspace.advance(seconds=time.monotonic() - BEGAN_MONOTONIC)
     with serving(create_app(workspace, limit=NO_QUOTA)) as url:

@@ -220,7 +220,7 @@ def test_before_anything_was_synced_there_is_nobody_to_forget(deployment: Deploy
 
 def test_an_id_in_the_words_of_a_failed_check_is_replaced_in_the_journal_and_its_table(lived: Lived) -> None:
     contact_id = lived.person
-    problem = f"no_mart_has_duplicate_rows (rows: 1; one of them: contact_id={contact_id}). Mend it."
+    problem = f"no_mart_has_duplicate_rows (rows: 1; one of them: contact_id={contact_id}). Fix it."
     lines = lived.warehouse.journal.read_text().splitlines()
     told = json.dumps(json.loads(lines[-1]) | {"problem": problem})
     lived.warehouse.journal.write_text("\n".join([*lines[:-1], told]) + "\n")
