@@ -89,6 +89,7 @@ def test_a_first_sync_needs_a_search_for_every_150_contacts_and_members(
     assert workspace.calls["contact"] + workspace.calls["contact_segments"] + workspace.calls["contacts"] == 0
 
 
+@pytest.mark.nightly
 def test_twenty_days_of_life_are_remembered_day_by_day(make_deployment: Callable[..., Deployment]) -> None:
     deployment = make_deployment(contacts=300, segments=8)
     truths = {}

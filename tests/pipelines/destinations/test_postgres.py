@@ -122,6 +122,7 @@ def test_a_whole_sync_leaves_the_database_equal_to_the_workspace(deployment: Pos
     assert sorted(loaded) == sorted((contact.id, contact.value("name"), contact.value("email")) for contact in there)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("mart", MARTS)
 def test_twenty_days_give_the_same_rows_as_on_duckdb(twins: tuple[Deployment, PostgresDeployment], mart: str) -> None:
     ours, theirs = (sorted(plain_rows(twin, f"select * from intercom.{mart}"), key=repr) for twin in twins)
@@ -143,6 +144,7 @@ def plain(value: object) -> object:
     return value[:15] if isinstance(value, str) and value[8:9] == "T" and value[15:16] == "-" else value
 
 
+@pytest.mark.nightly
 def test_the_twenty_days_had_events_of_every_kind(twins: tuple[Deployment, PostgresDeployment]) -> None:
     reasons = "select distinct reason from intercom.segment_membership_events"
     statuses = "select distinct removal_status from intercom.contacts where removal_status is not null"
@@ -152,6 +154,7 @@ def test_the_twenty_days_had_events_of_every_kind(twins: tuple[Deployment, Postg
     assert twins[1].query("select count(distinct observed_on) from intercom.segment_daily") == [(12,)]
 
 
+@pytest.mark.nightly
 def test_columns_have_the_same_names_order_and_types_as_on_duckdb(twins: tuple[Deployment, PostgresDeployment]) -> None:
     columns = (
         "select table_name, ordinal_position, column_name, data_type from information_schema.columns "
@@ -164,6 +167,7 @@ def test_columns_have_the_same_names_order_and_types_as_on_duckdb(twins: tuple[D
     ]
 
 
+@pytest.mark.nightly
 def test_every_description_is_a_comment_in_the_database(twins: tuple[Deployment, PostgresDeployment]) -> None:
     relations = (
         "select relname, obj_description(oid, 'pg_class') from pg_class "
@@ -207,6 +211,7 @@ def lasting(deployment: PostgresDeployment) -> dict[str, list[Row]]:
     }
 
 
+@pytest.mark.nightly
 def test_odd_contacts_arrive_too(deployment: PostgresDeployment) -> None:
     odd = add_odd_contacts(deployment.workspace, crowd=160)
 
@@ -219,6 +224,7 @@ def test_odd_contacts_arrive_too(deployment: PostgresDeployment) -> None:
     assert {loaded[key] for key in odd["names"]} == names
 
 
+@pytest.mark.nightly
 def test_two_workspaces_do_not_mix(make_deployment: Callable[..., PostgresDeployment]) -> None:
     first, second = make_deployment(), make_deployment("acme", workspace_id="acme", seed=7)
 
@@ -264,6 +270,7 @@ def test_every_connection_gives_times_in_utc(deployment: PostgresDeployment) -> 
         assert client.execute_sql("show timezone") == [("UTC",)]
 
 
+@pytest.mark.nightly
 def test_a_database_starts_empty_in_a_data_folder_that_was_used_for_another(
     make_deployment: Callable[..., PostgresDeployment],
 ) -> None:
@@ -303,6 +310,7 @@ def test_a_check_that_fails_leaves_the_marts_as_they_were(deployment: PostgresDe
     assert (standing(deployment), lasting(deployment)) == before
 
 
+@pytest.mark.nightly
 def test_a_model_that_fails_leaves_the_marts_as_they_were(deployment: PostgresDeployment, sql: Path) -> None:
     deployment.sync()
     before = standing(deployment), lasting(deployment)
@@ -456,6 +464,7 @@ def test_a_database_of_a_newer_release_is_left_as_it_is(deployment: PostgresDepl
     assert run(deployment.address, "select * from intercom_raw.segment_scans") == before
 
 
+@pytest.mark.nightly
 def test_choosing_one_model_builds_all(deployment: PostgresDeployment) -> None:
     deployment.sync()
 
@@ -604,6 +613,7 @@ def test_a_run_waits_for_one_on_another_host(tmp_path: Path, server: Server) -> 
     ]
 
 
+@pytest.mark.nightly
 def test_a_package_that_cannot_be_loaded_is_dropped_and_read_again(deployment: PostgresDeployment) -> None:
     deployment.sync()
     deployment.workspace.live(days=1, churn=0.2)
@@ -657,6 +667,7 @@ def test_the_command_line_says_what_to_do_in_one_paragraph(
 # Backfilling
 
 
+@pytest.mark.nightly
 def test_a_backfill_that_was_stopped_goes_on_and_leaves_the_cursor_where_it_was(deployment: PostgresDeployment) -> None:
     deployment.sync()
     before, cursor = deployment.query(PLAIN_CONTACTS), deployment.cursor()
@@ -710,6 +721,7 @@ def test_a_forgotten_person_is_in_no_row_and_all_counts_are_as_they_were(deploym
     assert deployment.members() == deployment.workspace.pairs()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("point", ["Removing", "Building", "Rewriting"])
 def test_a_killed_forget_is_finished_when_it_is_run_again(deployment: PostgresDeployment, point: str) -> None:
     contact_id = min(deployment.workspace.contacts)

@@ -19,8 +19,14 @@ IN_A_FIRST_SYNC = (
     "when contacts are staged, but not marked so",
     "when the copy is written, but not published",
 )
+IN_MAKE_TEST = ("while contacts are read", "when all is loaded, but not marked so")
 CASES = [
-    pytest.param(age, point, id=f"{name}, {point}", marks=pytest.mark.xdist_group(name))
+    pytest.param(
+        age,
+        point,
+        id=f"{name}, {point}",
+        marks=[pytest.mark.xdist_group(name), *([] if point in IN_MAKE_TEST else [pytest.mark.nightly])],
+    )
     for age, name, points in ((0, "first sync", IN_A_FIRST_SYNC), (2, "third sync", tuple(POINTS)))
     for point in points
 ]
