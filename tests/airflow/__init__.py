@@ -1,1 +1,1 @@
-"""Claims about the DAGs, tried with Airflow itself in an environment of its own: `make test-airflow`."""
+"""Claims about the DAGs, tested with Airflow in its own environment: `make test-airflow`."""

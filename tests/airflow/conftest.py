@@ -1,4 +1,4 @@
-"""A throw-away Airflow with the DAG file in its dags folder, and a sandbox that the real command syncs from."""
+"""A temporary Airflow with the DAG file in its dags folder, and a sandbox from which the real command syncs."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-if TYPE_CHECKING:  # Airflow reads its configuration when it is imported: not before pytest_configure
+if TYPE_CHECKING:  # Airflow reads its configuration on import, so pytest_configure has to run first
     from airflow.sdk import DAG
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def airflow(*arguments: str) -> str:
-    """What a command of Airflow's says."""
+    """The output of an Airflow command."""
     done = subprocess.run([AIRFLOW, *arguments], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -48,7 +48,7 @@ def airflow(*arguments: str) -> str:
 
 @pytest.fixture(scope="session")
 def metadata() -> None:
-    """Airflow's database, which knows the DAGs, and the pool, made as the manual says."""
+    """Airflow's database with the DAGs, and the pool, created as in the manual."""
     airflow("db", "migrate")
     airflow("dags", "reserialize")
     pool = re.search(r"^ *\$ airflow pools set (\w+) (\d+) '(.+)'$", MANUAL, re.MULTILINE)
@@ -58,7 +58,7 @@ def metadata() -> None:
 
 @pytest.fixture
 def dags(metadata: None) -> dict[str, "DAG"]:
-    """Both DAGs, read anew as for each real task, but for the minutes between two tries."""
+    """Both DAGs, parsed again as for each real task, but with no wait between two tries."""
     from airflow.dag_processing.dagbag import DagBag
 
     dags: dict[str, DAG] = DagBag().dags
@@ -70,12 +70,12 @@ def dags(metadata: None) -> dict[str, "DAG"]:
 
 @dataclass
 class Sandbox:
-    """A made-up workspace, served on this machine by the project's own environment."""
+    """A simulated workspace, served by the project's own environment."""
 
     url: str
 
     def contacts(self) -> list[dict[str, Any]]:
-        """Everybody in it, as Intercom tells them."""
+        """All contacts, as Intercom returns them."""
         found, after = [], ""
         while True:
             page = self._page(after)
@@ -91,9 +91,9 @@ class Sandbox:
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    words: list[str | Path] = [PYTHON, "-m", "sandbox", "--port", "0", "--token", TOKEN]
-    words += ["--contacts", "300", "--segments", "10"]
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as serving:
+    arguments: list[str | Path] = [PYTHON, "-m", "sandbox", "--port", "0", "--token", TOKEN]
+    arguments += ["--contacts", "300", "--segments", "10"]
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout
         yield Sandbox(serving.stdout.readline().split()[-1])
         serving.terminate()
@@ -106,23 +106,23 @@ class Warehouse:
     folder: Path
 
     def query(self, sql: str) -> Any:
-        """Rows, read by the project's own Python: there is no DuckDB in Airflow's."""
+        """Rows, read by the project's own Python: Airflow's has no DuckDB."""
         program = (
             "import duckdb, json, sys; c = duckdb.connect(sys.argv[1], read_only=True); "
             "print(json.dumps(c.execute(sys.argv[2]).fetchall(), default=str))"
         )
-        words: list[str | Path] = [PYTHON, "-c", program, self.folder / "warehouse.duckdb", sql]
-        return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+        arguments: list[str | Path] = [PYTHON, "-c", program, self.folder / "warehouse.duckdb", sql]
+        return json.loads(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout)
 
     def status(self, *options: str) -> Any:
-        """What `intercom-warehouse status` says of it, in the environment that the DAGs run in."""
+        """The output of `intercom-warehouse status` in the environment of the DAGs."""
         done = subprocess.run([COMMAND, "status", *options, "--json"], capture_output=True, text=True, timeout=120)
         return json.loads(done.stdout) | {"exit_code": done.returncode}
 
 
 @pytest.fixture
 def warehouse(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    """An empty one; the sandbox is where it is filled from."""
+    """An empty one. The command fills it from the sandbox."""
     monkeypatch.setenv("WAREHOUSE__DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("SOURCES__INTERCOM__BASE_URL", sandbox.url)
     monkeypatch.setenv("SOURCES__INTERCOM__ACCESS_TOKEN", TOKEN)
@@ -131,15 +131,15 @@ def warehouse(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch)
 
 @dataclass
 class Script:
-    """A command that notes how it was called and then does what it is told."""
+    """A command that records its arguments, and then does what the test wants."""
 
     folder: Path
 
     def does(self, *lines: str) -> None:
-        """What it does, in words of the shell."""
+        """Sets what it does, as lines of a shell script."""
         command = self.folder / "command"
-        noting = (f'echo "$@" >> {self.folder}/calls', f"echo $$ > {self.folder}/pid")
-        command.write_text("\n".join(["#!/bin/sh", *noting, *lines]))
+        record = (f'echo "$@" >> {self.folder}/calls', f"echo $$ > {self.folder}/pid")
+        command.write_text("\n".join(["#!/bin/sh", *record, *lines]))
         command.chmod(0o700)
 
     def calls(self) -> list[str]:
@@ -148,7 +148,7 @@ class Script:
         return calls.read_text().splitlines() if calls.exists() else []
 
     def is_running(self) -> bool:
-        """Whether there is still a process of the newest call."""
+        """Whether the process of the newest call still runs."""
         try:
             os.kill(int((self.folder / "pid").read_text()), 0)
         except ProcessLookupError:

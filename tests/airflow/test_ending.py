@@ -1,4 +1,4 @@
-"""Promises about tasks that are ended from outside: the command ends with them, and nothing is left behind."""
+"""Claims about tasks that are ended from outside: the command ends with them, and leaves no process."""
 
 import signal
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ DAY = datetime(2026, 3, 2, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
-    """Airflow leaves its own way with SIGTERM behind: it runs the task in this process."""
+    """Airflow runs the task in this process, and leaves its own handler of SIGTERM behind."""
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)
 
 
-def test_a_task_that_is_told_to_end_ends_the_command(dags: dict[str, "DAG"], script: Script) -> None:
+def test_a_terminated_task_ends_the_command(dags: dict[str, "DAG"], script: Script) -> None:
     script.does('kill -TERM "$PPID"', "exec sleep 600")
     dags["intercom_warehouse"].get_task("sync").retries = 0
 

@@ -1,4 +1,4 @@
-"""Promises about the DAG file, before anything runs."""
+"""Claims about the DAG file, before a task runs."""
 
 import sys
 from importlib.util import find_spec
@@ -19,18 +19,18 @@ def bag(metadata: None) -> "DagBag":
     return DagBag()
 
 
-def test_the_file_is_read_without_an_error_or_a_warning(bag: "DagBag") -> None:
+def test_the_file_is_parsed_without_an_error_or_a_warning(bag: "DagBag") -> None:
     assert (bag.import_errors, bag.captured_warnings, bag.dag_warnings) == ({}, {}, set())
     assert set(bag.dags) == {"intercom_warehouse", "intercom_warehouse_backfill"}
 
 
-def test_airflow_gets_to_know_nothing_of_the_project(bag: "DagBag") -> None:
+def test_airflow_imports_nothing_of_the_project(bag: "DagBag") -> None:
     assert bag.dags
     assert find_spec("dlt") is None
     assert {"pipelines", "sources"}.isdisjoint(sys.modules)
 
 
-def test_both_dags_share_the_one_slot_that_the_manual_makes(bag: "DagBag") -> None:
+def test_both_dags_share_the_one_slot_of_the_manuals_pool(bag: "DagBag") -> None:
     from airflow.models.pool import Pool
 
     pools = {task.pool for dag in bag.dags.values() for task in dag.tasks}
@@ -38,18 +38,18 @@ def test_both_dags_share_the_one_slot_that_the_manual_makes(bag: "DagBag") -> No
     assert [(pool.pool, pool.slots) for pool in Pool.get_pools() if pool.pool in pools] == [("intercom_warehouse", 1)]
 
 
-def test_both_dags_tell_of_the_marts_under_the_name_in_the_manual(bag: "DagBag") -> None:
+def test_both_dags_update_the_asset_that_the_manual_names(bag: "DagBag") -> None:
     from airflow.sdk import Asset
 
     assert 'Asset("intercom_marts")' in MANUAL
     assert [task.outlets for dag in bag.dags.values() for task in dag.tasks] == [[Asset("intercom_marts")]] * 2
 
 
-def test_nothing_is_caught_up_and_no_dag_runs_twice_at_once(bag: "DagBag") -> None:
+def test_no_dag_catches_up_and_no_dag_runs_twice_at_once(bag: "DagBag") -> None:
     assert {(dag.catchup, dag.max_active_runs) for dag in bag.dags.values()} == {(False, 1)}
 
 
-def test_the_environment_says_when_the_sync_runs(metadata: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_sets_the_schedule_of_the_sync(metadata: None, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.dag_processing.dagbag import DagBag
 
     monkeypatch.setenv("INTERCOM_WAREHOUSE_SCHEDULE", "0 */6 * * *")

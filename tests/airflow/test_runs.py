@@ -1,4 +1,4 @@
-"""Promises about runs of the DAGs: the real command, in the project's own environment, against the sandbox."""
+"""Claims about runs of the DAGs: the real command, in the project's own environment, against the sandbox."""
 
 import re
 from collections import Counter
@@ -17,7 +17,7 @@ DAY = datetime(2026, 3, 2, tzinfo=UTC)
 Dags = Mapping[str, "DAG"]
 
 
-def test_a_sync_loads_everybody_and_tells_other_tasks_numbers_and_ids(
+def test_a_sync_loads_all_contacts_and_returns_numbers_and_ids(
     dags: Dags, warehouse: Warehouse, sandbox: Sandbox
 ) -> None:
     run = dags["intercom_warehouse"].test(logical_date=DAY)
@@ -25,12 +25,12 @@ def test_a_sync_loads_everybody_and_tells_other_tasks_numbers_and_ids(
     assert run.state == "success"
     assert warehouse.query("select count(*) from intercom.contacts") == [[len(sandbox.contacts())]]
     ((members,),) = warehouse.query("select count(*) from intercom.current_segment_members")
-    told = result(run)
-    assert (told["exit_code"], told["contacts_read"], told["members"]) == (0, 300, members)
-    assert {name for name, value in told.items() if isinstance(value, str)} == {"run_id", "workspace_id"}
+    returned = result(run)
+    assert (returned["exit_code"], returned["contacts_read"], returned["members"]) == (0, 300, members)
+    assert {name for name, value in returned.items() if isinstance(value, str)} == {"run_id", "workspace_id"}
 
 
-def test_the_log_of_a_task_is_what_the_command_says(
+def test_the_log_of_a_task_is_the_standard_error_of_the_command(
     dags: Dags, script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script.does("echo Reading >&2", "echo '{\"members\": 1}'", "echo Loading >&2")
@@ -38,8 +38,8 @@ def test_the_log_of_a_task_is_what_the_command_says(
     run = dags["intercom_warehouse"].test(logical_date=DAY)
 
     log = capsys.readouterr().out.splitlines()
-    said = [re.sub(r"^\S+ \[info +\] (\w+) .*", r"\1", line) for line in log if "airflow.task.operators" in line]
-    assert said == ["Reading", "Loading"]
+    messages = [re.sub(r"^\S+ \[info +\] (\w+) .*", r"\1", line) for line in log if "airflow.task.operators" in line]
+    assert messages == ["Reading", "Loading"]
     assert result(run) == {"members": 1}
 
 
@@ -49,8 +49,8 @@ def test_params_become_options(dags: Dags, script: Script) -> None:
 
     sync.test(logical_date=DAY)
     sync.test(logical_date=DAY, run_conf={"full": True, "workspace": "acme"})
-    by_hand = {"from": "2026-03-02", "to": "2026-03-09", "by": "updated_at"}
-    backfill.test(logical_date=None, run_conf=by_hand)
+    window = {"from": "2026-03-02", "to": "2026-03-09", "by": "updated_at"}
+    backfill.test(logical_date=None, run_conf=window)
 
     assert script.calls() == [
         "--log-format json sync --wait=10m --json",
@@ -59,9 +59,9 @@ def test_params_become_options(dags: Dags, script: Script) -> None:
     ]
 
 
-@pytest.mark.parametrize("made_by_hand", [False, True])
+@pytest.mark.parametrize("is_manual", [False, True])
 def test_two_days_backfilled_load_exactly_the_contacts_of_those_days(
-    dags: Dags, warehouse: Warehouse, sandbox: Sandbox, *, made_by_hand: bool
+    dags: Dags, warehouse: Warehouse, sandbox: Sandbox, *, is_manual: bool
 ) -> None:
     created = {contact["id"]: created_on(contact) for contact in sandbox.contacts()}
     a_day, contacts_of = timedelta(days=1), Counter(created.values())
@@ -69,14 +69,14 @@ def test_two_days_backfilled_load_exactly_the_contacts_of_those_days(
     second = first + a_day
     assert contacts_of[second]
     backfill = dags["intercom_warehouse_backfill"]
-    if made_by_hand:  # it loads the first day, under the logical date of the second
+    if is_manual:  # it loads the first day, with the logical date of the second
         backfill.test(logical_date=datetime(second.year, second.month, second.day, tzinfo=UTC))
 
     airflow(
         "backfill", "create", "--dag-id", backfill.dag_id, "--reprocess-behavior", "completed",
         "--from-date", f"{first}", "--to-date", f"{second}",
     )  # fmt: skip
-    runs = worked_off(backfill)
+    runs = finished_runs(backfill)
 
     assert [(run.logical_date.date(), run.state) for run in runs] == [(first, "success"), (second, "success")]
     loaded = {contact_id for (contact_id,) in warehouse.query("select id from intercom_raw.contacts")}
@@ -93,7 +93,7 @@ def test_a_day_is_from_midnight_to_midnight_in_utc(dags: Dags, script: Script) -
 
 
 @pytest.mark.parametrize("given", [{}, {"from": "2026-03-02"}, {"to": "2026-03-02"}])
-def test_a_run_without_a_window_fails_before_anything_is_run(dags: Dags, script: Script, given: dict[str, str]) -> None:
+def test_a_run_without_a_window_does_not_run_the_command(dags: Dags, script: Script, given: dict[str, str]) -> None:
     script.does("echo '{}'")
 
     run = dags["intercom_warehouse_backfill"].test(logical_date=None, run_conf=given)
@@ -101,7 +101,7 @@ def test_a_run_without_a_window_fails_before_anything_is_run(dags: Dags, script:
     assert (run.state, script.calls()) == ("failed", [])
 
 
-def test_without_the_command_a_run_fails_and_says_where_it_looked(
+def test_without_the_command_a_run_fails_and_names_the_path(
     dags: Dags, script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = dags["intercom_warehouse"].test(logical_date=DAY)
@@ -133,7 +133,7 @@ def test_a_failed_run_is_shown_by_status(
     for name, value in wrong.items():
         monkeypatch.setenv(name, value)
     (task,) = dags[dag_id].tasks
-    task.retries = 0  # an unreachable host is asked for seconds
+    task.retries = 0  # each try takes seconds to give up on an unreachable host
 
     run = dags[dag_id].test(logical_date=DAY)
 
@@ -146,7 +146,7 @@ def test_a_failed_run_is_shown_by_status(
 
 
 def result(run: Any) -> dict[str, Any]:
-    """What the only task of a run returned."""
+    """The result of the only task of a run."""
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
@@ -156,8 +156,8 @@ def result(run: Any) -> dict[str, Any]:
     return returned
 
 
-def worked_off(dag: "DAG") -> list[Any]:
-    """The runs of a backfill, oldest first, done one after the other as a scheduler would have them done."""
+def finished_runs(dag: "DAG") -> list[Any]:
+    """The runs of a backfill, oldest first, run one after the other as the scheduler does."""
     from airflow.models.backfill import Backfill
     from airflow.models.dagbag import DBDagBag
     from airflow.models.dagrun import DagRun
@@ -185,5 +185,5 @@ def worked_off(dag: "DAG") -> list[Any]:
 
 
 def created_on(contact: Mapping[str, Any]) -> date:
-    """The UTC day a contact was made."""
+    """The UTC day on which a contact was created."""
     return datetime.fromtimestamp(contact["created_at"], UTC).date()
