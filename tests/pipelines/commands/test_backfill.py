@@ -278,15 +278,25 @@ def backfill_in_six_chunks(deployment: Deployment, **options: Any) -> Backfilled
     return backfill(deployment, chunk=15 * DAY, **options)
 
 
-def test_ninety_days_killed_five_times_end_as_if_nobody_had_been_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("deaths", "done_before"), [(KILLS[3:4], 2), pytest.param(KILLS, 5, marks=pytest.mark.nightly)]
+)
+def test_ninety_days_that_are_killed_end_as_if_nobody_had_been_killed(
+    tmp_path: Path, deaths: tuple[Death, ...], done_before: int
+) -> None:
     whole, killed = (Site(tmp_path / name) for name in ("whole", "killed"))
 
     backfill_in_six_chunks(whole.deployment())
-    exit_codes = [run_and_die(killed, death, backfill_in_six_chunks) for death in KILLS]
+    exit_codes = [run_and_die(killed, death, backfill_in_six_chunks) for death in deaths]
     last = backfill_in_six_chunks(killed.deployment())
 
-    assert exit_codes == [-signal.SIGKILL] * 5
-    assert (last.exit_code, last.chunks, last.chunks_done_before, last.chunks_done) == (ExitCode.DONE, 6, 5, 6)
+    assert exit_codes == [-signal.SIGKILL] * len(deaths)
+    assert (last.exit_code, last.chunks, last.chunks_done_before, last.chunks_done) == (
+        ExitCode.DONE,
+        6,
+        done_before,
+        6,
+    )
     assert contacts_of(killed) == contacts_of(whole) != []
     assert differences(contents(killed.deployment()), contents(whole.deployment())) == []
     assert state_of(killed.deployment()) == state_of(whole.deployment())
