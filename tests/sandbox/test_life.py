@@ -6,9 +6,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from ..soak.machine import Syncing
+from ..support.nightly import nightly
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", nightly([1, 2], 2))
 def test_a_finished_sync_is_correct_after_random_events(seed: int) -> None:
     machine = hypothesis.seed(seed)(Syncing)
 
