@@ -5,7 +5,7 @@ AIRFLOW := .venv-airflow/bin
 COMMAND := $(BIN)/intercom-warehouse
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-airflow soak bench sync lint lock
+.PHONY: help install demo test test-all test-airflow soak bench sync lint lock
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -25,8 +25,13 @@ install: .venv/installed  ## create .venv with the command in it
 demo: install  ## simulate three weeks of a workspace, sync it day by day, print a query
 	@$(COMMAND) demo
 
-test: install  ## all tests, offline
-	@$(BIN)/python -m pytest -n auto --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
+
+test: install  ## test every promise, offline: four minutes on two cores
+	@$(PYTEST) -m "not nightly"
+
+test-all: test  ## test, then the slow variants of its tests and more random examples
+	@$(PYTEST) -m "nightly or hypothesis" --hypothesis-profile=nightly
 
 test-airflow: install .venv-airflow/installed  ## test the DAGs in a separate Airflow
 	@$(BIN)/mypy --python-executable $(AIRFLOW)/python --cache-dir .mypy_cache/airflow pipelines/airflow_dag.py tests/airflow/*.py
