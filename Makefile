@@ -25,11 +25,13 @@ install: .venv/installed  ## create .venv with the command in it
 demo: install  ## simulate three weeks of a workspace, sync it day by day, print a query
 	@$(COMMAND) demo
 
-test: install  ## run the quick tests, offline
-	@$(BIN)/python -m pytest -n auto --dist loadgroup -m "not nightly"
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 
-test-all: test  ## run the quick tests, then those that take long
-	@$(BIN)/python -m pytest -n auto --dist loadgroup -m nightly
+test: install  ## test every promise, offline: four minutes on two cores
+	@$(PYTEST) -m "not nightly"
+
+test-all: test  ## test, then the slow variants of its tests and more random examples
+	@$(PYTEST) -m "nightly or hypothesis" --hypothesis-profile=nightly
 
 test-airflow: install .venv-airflow/installed  ## test the DAGs in a separate Airflow
 	@$(BIN)/mypy --python-executable $(AIRFLOW)/python --cache-dir .mypy_cache/airflow pipelines/airflow_dag.py tests/airflow/*.py

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.world import Workspace
@@ -154,7 +154,6 @@ CLIENT_BY_SECOND = Client(WORKSPACE)
 CLIENT_BY_DAY = Client(WORKSPACE, headers=headers_of("2.16"))
 
 
-@settings(max_examples=250, deadline=None)
 @given(query=exact_queries, sort=sorts, per_page=st.integers(3, 40))
 def test_pages_have_what_a_simple_evaluation_of_the_query_finds(
     query: dict[str, Any], sort: dict[str, str], per_page: int
@@ -164,7 +163,6 @@ def test_pages_have_what_a_simple_evaluation_of_the_query_finds(
     )
 
 
-@settings(max_examples=250, deadline=None)
 @given(query=day_queries, sort=sorts, per_page=st.integers(3, 40))
 def test_older_versions_find_what_a_simple_evaluation_by_days_finds(
     query: dict[str, Any], sort: dict[str, str], per_page: int
@@ -176,7 +174,6 @@ def test_older_versions_find_what_a_simple_evaluation_by_days_finds(
     )
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     queries=st.lists(windows_over(about_sets | about_attributes, [*EQUAL, *ORDERS]), min_size=2, max_size=4),
     field=st.sampled_from(SORTED_TIMESTAMPS),
@@ -188,7 +185,6 @@ def test_windows_of_time_have_what_a_simple_evaluation_finds_after_every_change(
     assert_windows_found("Preview", None, queries, {"field": field, "order": order})
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     queries=st.lists(windows_over(about_sets | about_attributes, DAYS), min_size=2, max_size=4),
     field=st.sampled_from(SORTED_TIMESTAMPS),

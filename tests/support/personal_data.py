@@ -25,12 +25,14 @@ NOT_TEXT = re.compile(r".*_at$|has_.*|.*_spam$|unsubscribed_.*|enabled_.*|owner_
 
 def found_in(folder: Path, words: Collection[str]) -> dict[str, set[str]]:
     """Files that hold any of the texts, by path below the folder, with the texts."""
-    found = {
-        str(path.relative_to(folder)): {word for word in words if any(word.encode() in form for form in forms(path))}
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+    files = (path for path in folder.rglob("*") if path.is_file())
+    found = {str(path.relative_to(folder)): _found(path, words) for path in files}
     return {path: held for path, held in found.items() if held}
+
+
+def _found(path: Path, words: Collection[str]) -> set[str]:
+    read = list(forms(path))
+    return {word for word in words if any(word.encode() in form for form in read)}
 
 
 def forms(path: Path) -> Iterator[bytes]:

@@ -17,23 +17,23 @@ from pipelines.loading.packages import Stuck
 
 from ...conftest import terminal
 from ...soak.audit import check_keys
-from ...soak.kills import POINTS, Death, NeverKilled, Site, contents, differences, never_killed, sync_and_die
+from ...soak.kills import POINTS, Death, NeverKilled, Site, contents, differences, sync_and_die
 from ...support.deployments import Deployment
 from ...support.first_loads import CutOffAfter, contacts, large_deployment, true_contacts
 from ...support.nightly import nightly, nightly_except
 from ...support.terminal import Terminal
 
 __all__ = ["terminal"]
-pytestmark = pytest.mark.xdist_group("abort")  # one warehouse, copied for each that is killed
+pytestmark = pytest.mark.xdist_group("third sync")  # one warehouse, copied for each that is killed
 LOGS = ("contact_activities", "contact_removals", "membership_changes", "runs", "segment_scans", "segments")
 AGE = 2
 LEFT_BEHIND = {name: point for name, point in POINTS.items() if "when" in name and "published" not in name}
 del LEFT_BEHIND["when all is loaded and marked so, but not put away"]  # that one has arrived
 
 
-@pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> NeverKilled:
-    return never_killed(tmp_path_factory.mktemp("never-killed"), AGE)
+@pytest.fixture
+def reference(never_killed_at: Callable[[int], NeverKilled]) -> NeverKilled:
+    return never_killed_at(AGE)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def poison(folder: Path, table: str) -> None:
     file.write_bytes(b"PAR1, but garbage" * 9)
 
 
-@pytest.mark.parametrize("point", nightly_except(LEFT_BEHIND, "when all is loaded, but not marked so"))
+@pytest.mark.parametrize("point", nightly_except(LEFT_BEHIND, "when contacts are staged, but not marked so"))
 def test_what_a_killed_run_left_is_dropped_and_the_next_sync_makes_up_for_it(
     killed: Callable[[Death], Deployment], reference: NeverKilled, point: str
 ) -> None:
@@ -174,6 +174,7 @@ def test_where_nothing_waits_nothing_is_asked_or_changed(synced: Deployment) -> 
     assert synced.cursor() == cursor
 
 
+@pytest.mark.nightly
 def test_an_abort_that_is_killed_when_all_is_deleted_leaves_the_package_to_the_next_sync(
     killed: Callable[[Death], Deployment], reference: NeverKilled
 ) -> None:
@@ -199,6 +200,7 @@ def test_an_abort_that_is_killed_when_all_is_set_aside_leaves_nothing_behind(
     assert differences(contents(deployment), reference.contents) == []
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "point", ["when contacts are staged, but not marked so", "when all is loaded, but not marked so"]
 )
@@ -240,7 +242,7 @@ def test_the_shelf_of_a_first_load_is_told_and_cleared(make_deployment: Callable
 
 
 def test_the_command_line_shows_asks_drops_and_tells(terminal: Terminal) -> None:
-    terminal.run("sync")
+    terminal.copy_first_sync()
     deployment = Deployment(terminal.folder, terminal.workspace)
     deployment.settings.access_token = terminal.workspace.token
     terminal.workspace.live(days=1)

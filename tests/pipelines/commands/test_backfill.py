@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,13 @@ from ...soak.audit import check_keys
 from ...soak.kills import POINTS, Death, Site, contents, differences, run_and_die
 from ...support.deployments import AT_ONCE, START, Deployment, Settled
 from ...support.first_loads import CutOffAfter, contacts, large_deployment, true_contacts
+from ...support.nightly import nightly
 from ...support.terminal import Terminal
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 VERSIONS = ("Preview", "2.14")
+ZONES = ("America/Los_Angeles", "Asia/Tokyo")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -86,7 +89,7 @@ class Noting(httpx.AsyncBaseTransport):
         return await self.inner.handle_async_request(request)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", nightly(VERSIONS, "2.14"))
 def test_two_separate_days_into_an_empty_warehouse_are_exactly_their_contacts(
     make_deployment: Callable[..., Deployment], version: str
 ) -> None:
@@ -104,8 +107,10 @@ def test_two_separate_days_into_an_empty_warehouse_are_exactly_their_contacts(
     assert deployment.query("select * from intercom.segment_memberships") == []
 
 
-@pytest.mark.parametrize("timezone", ["America/Los_Angeles", "Asia/Tokyo"])
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("version", "timezone"),
+    nightly(product(VERSIONS, ZONES), ("Preview", "Asia/Tokyo"), ("2.14", "America/Los_Angeles")),
+)
 def test_a_window_begins_with_its_first_second_and_ends_before_its_last(
     make_deployment: Callable[..., Deployment], version: str, timezone: str
 ) -> None:
@@ -120,7 +125,7 @@ def test_a_window_begins_with_its_first_second_and_ends_before_its_last(
     assert loaded(deployment) == {str(first), str(end - 1)}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", nightly(VERSIONS, "Preview"))
 def test_days_that_intercom_counts_in_another_timezone_than_it_tells_lose_nobody(
     make_deployment: Callable[..., Deployment], version: str
 ) -> None:
@@ -273,15 +278,25 @@ def backfill_in_six_chunks(deployment: Deployment, **options: Any) -> Backfilled
     return backfill(deployment, chunk=15 * DAY, **options)
 
 
-def test_ninety_days_killed_five_times_end_as_if_nobody_had_been_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("deaths", "done_before"), [(KILLS[3:4], 2), pytest.param(KILLS, 5, marks=pytest.mark.nightly)]
+)
+def test_ninety_days_that_are_killed_end_as_if_nobody_had_been_killed(
+    tmp_path: Path, deaths: tuple[Death, ...], done_before: int
+) -> None:
     whole, killed = (Site(tmp_path / name) for name in ("whole", "killed"))
 
     backfill_in_six_chunks(whole.deployment())
-    exit_codes = [run_and_die(killed, death, backfill_in_six_chunks) for death in KILLS]
+    exit_codes = [run_and_die(killed, death, backfill_in_six_chunks) for death in deaths]
     last = backfill_in_six_chunks(killed.deployment())
 
-    assert exit_codes == [-signal.SIGKILL] * 5
-    assert (last.exit_code, last.chunks, last.chunks_done_before, last.chunks_done) == (ExitCode.DONE, 6, 5, 6)
+    assert exit_codes == [-signal.SIGKILL] * len(deaths)
+    assert (last.exit_code, last.chunks, last.chunks_done_before, last.chunks_done) == (
+        ExitCode.DONE,
+        6,
+        done_before,
+        6,
+    )
     assert contacts_of(killed) == contacts_of(whole) != []
     assert differences(contents(killed.deployment()), contents(whole.deployment())) == []
     assert state_of(killed.deployment()) == state_of(whole.deployment())
@@ -361,6 +376,7 @@ def test_a_large_first_load_after_a_backfill_notices_who_has_gone_meanwhile(
     assert contacts(deployment) == true_contacts(deployment.workspace)
 
 
+@pytest.mark.nightly
 def test_a_first_load_that_was_cut_off_goes_on_as_if_there_had_been_no_backfill(
     make_deployment: Callable[..., Deployment], tmp_path: Path
 ) -> None:

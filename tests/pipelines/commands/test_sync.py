@@ -20,6 +20,7 @@ from sources.intercom.tables import NESTED_CONTACT_FIELDS
 
 from ...support.deployments import Deployment
 from ...support.interference import Meddling
+from ...support.nightly import nightly, nightly_except
 
 MARTS = (
     "contacts",
@@ -34,8 +35,9 @@ MARTS = (
 SCAN_TIMES = {"segments": "last_complete_scan_at", "segment_membership_snapshots": "observed_at"}
 
 
-def test_a_first_sync_equals_the_workspace(make_deployment: Callable[..., Deployment]) -> None:
-    deployment = make_deployment(contacts=5000, segments=25)
+@pytest.mark.parametrize("contacts", nightly([500, 5000], 5000))
+def test_a_first_sync_equals_the_workspace(make_deployment: Callable[..., Deployment], contacts: int) -> None:
+    deployment = make_deployment(contacts=contacts, segments=25)
 
     outcome = deployment.sync()
 
@@ -89,11 +91,11 @@ def test_a_first_sync_needs_a_search_for_every_150_contacts_and_members(
     assert workspace.calls["contact"] + workspace.calls["contact_segments"] + workspace.calls["contacts"] == 0
 
 
-@pytest.mark.nightly
-def test_twenty_days_of_life_are_remembered_day_by_day(make_deployment: Callable[..., Deployment]) -> None:
+@pytest.mark.parametrize("days", nightly([4, 20], 20))
+def test_a_life_is_remembered_day_by_day(make_deployment: Callable[..., Deployment], days: int) -> None:
     deployment = make_deployment(contacts=300, segments=8)
     truths = {}
-    for _ in range(20):
+    for _ in range(days):
         deployment.workspace.live(days=1, churn=0.05, silent=0)
         deployment.sync()
         truths[deployment.workspace.now()] = deployment.workspace.pairs()
@@ -131,7 +133,7 @@ def rows(deployment: Deployment, mart: str) -> list[tuple[Any, ...]]:
     return deployment.query(f"select *{excluded} from intercom.{mart} order by all")
 
 
-@pytest.mark.parametrize("fault", ["empty_page", "half_page", "repeat_page"])
+@pytest.mark.parametrize("fault", nightly_except(["empty_page", "half_page", "repeat_page"], "half_page"))
 def test_a_bad_page_of_a_first_sync_loses_no_membership(make_deployment: Callable[..., Deployment], fault: str) -> None:
     deployment = make_deployment(contacts=1000, segments=10)
     for segment_id in deployment.workspace.segments:
@@ -144,11 +146,8 @@ def test_a_bad_page_of_a_first_sync_loses_no_membership(make_deployment: Callabl
 
 
 @pytest.mark.parametrize("fault", ["empty_page", "half_page", "repeat_page"])
-def test_a_bad_page_records_no_leave_that_did_not_happen(
-    make_deployment: Callable[..., Deployment], fault: str
-) -> None:
-    deployment = make_deployment(contacts=1000, segments=10)
-    deployment.sync()
+def test_a_bad_page_records_no_leave_that_did_not_happen(make_synced: Callable[..., Deployment], fault: str) -> None:
+    deployment = make_synced(contacts=1000, segments=10)
 
     for segment_id in deployment.workspace.segments:
         getattr(deployment.workspace.faults, fault)(segment_id)
@@ -159,10 +158,9 @@ def test_a_bad_page_records_no_leave_that_did_not_happen(
 
 
 def test_a_bad_page_of_a_moving_segment_records_no_leave_that_did_not_happen(
-    make_deployment: Callable[..., Deployment],
+    make_synced: Callable[..., Deployment],
 ) -> None:
-    deployment = make_deployment(contacts=1000, segments=10)
-    deployment.sync()
+    deployment = make_synced(contacts=1000, segments=10)
     segment_id = largest(deployment.workspace)
 
     deployment.workspace.faults.half_page(segment_id, page=2)  # and the total moves, so it cannot be compared
@@ -184,7 +182,7 @@ class KnowingNobodyByName(httpx.AsyncBaseTransport):
         return await self.inner.handle_async_request(request)
 
 
-@pytest.mark.parametrize("leavers", [1, None], ids=["one leaves", "all leave"])
+@pytest.mark.parametrize("leavers", nightly([1, None], None), ids=["one leaves", "all leave"])
 def test_a_search_that_knows_nobody_by_name_proves_no_leave(deployment: Deployment, leavers: int | None) -> None:
     segment_id = deployment.workspace.make_segment("Few", Tagged("few"))
     few = sorted(deployment.workspace.contacts)[:10]
@@ -322,17 +320,16 @@ def test_a_deleted_contact_is_marked_when_it_leaves_a_segment(synced: Deployment
     assert contact_id not in {member for _, member in synced.members()}
 
 
-def test_a_contact_that_comes_back_is_no_longer_marked(deployment: Deployment) -> None:
-    contact_id = min(deployment.workspace.members(largest(deployment.workspace)))
-    deployment.sync()
-    deployment.workspace.delete(contact_id)
-    deployment.sync()
+def test_a_contact_that_comes_back_is_no_longer_marked(synced: Deployment) -> None:
+    contact_id = min(synced.workspace.members(largest(synced.workspace)))
+    synced.workspace.delete(contact_id)
+    synced.sync()
 
-    deployment.workspace.sign_up(id=contact_id)
-    deployment.sync()
+    synced.workspace.sign_up(id=contact_id)
+    synced.sync()
 
-    assert deployment.query("select count(*) from intercom.contacts where is_deleted") == [(0,)]
-    assert deployment.members() == deployment.workspace.pairs()
+    assert synced.query("select count(*) from intercom.contacts where is_deleted") == [(0,)]
+    assert synced.members() == synced.workspace.pairs()
 
 
 @pytest.mark.parametrize(("version", "noticed"), [("Preview", (1, 0)), ("2.16", (0, 1))])

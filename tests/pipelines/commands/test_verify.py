@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,13 +15,13 @@ from pipelines.commands.verify import Verification, Verify
 from pipelines.commands.verify.differences import choose
 from pipelines.errors import Busy, ExitCode, Misconfigured, exit_code_of
 from pipelines.folder import read_journal
-from sandbox.api import create_app, serving
+from sandbox.api import create_app
 from sandbox.segments.rules import Everyone, OlderThan, Tagged
 from sandbox.world import Workspace
 from sources.intercom.api import Refused, SetupError, Unavailable
 
 from ...support.deployments import AT_ONCE, NO_QUOTA, Deployment
-from ...support.terminal import TOKEN, Terminal
+from ...support.terminal import Terminal
 
 ALL = 1_000_000
 
@@ -489,15 +488,8 @@ def test_another_version_of_intercom_verifies_too(deployment: Deployment) -> Non
     assert found.exit_code == ExitCode.DONE
 
 
-@pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    workspace = Workspace(contacts=120, segments=6, token=TOKEN)
-    with serving(create_app(workspace, limit=NO_QUOTA)) as url:
-        yield Terminal(tmp_path / "data", workspace, url)
-
-
 def test_the_command_prints_what_agrees_and_the_seed(terminal: Terminal) -> None:
-    terminal.run("sync")
+    terminal.copy_first_sync()
 
     ended = terminal.run("verify", "--sample", "40", "--seed", "7")
 
@@ -507,7 +499,7 @@ def test_the_command_prints_what_agrees_and_the_seed(terminal: Terminal) -> None
 
 
 def test_the_command_answers_in_json_and_with_exit_code_6(terminal: Terminal) -> None:
-    terminal.run("sync")
+    terminal.copy_first_sync()
     with duckdb.connect(str(terminal.folder / "warehouse.duckdb")) as connection:
         connection.execute(
             "delete from intercom_raw.membership_changes where contact_id = (select min(contact_id)"
@@ -526,7 +518,7 @@ def test_the_command_answers_in_json_and_with_exit_code_6(terminal: Terminal) ->
 
 
 def test_the_command_groups_similar_differences(terminal: Terminal) -> None:
-    terminal.run("sync")
+    terminal.copy_first_sync()
     segment_id = terminal.workspace.make_segment("New", Everyone())
 
     ended = terminal.run("verify")

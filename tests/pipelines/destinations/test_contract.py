@@ -32,19 +32,20 @@ DEMO = "display/demo.py"
 """Shows how to query the demo's file."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make_duckdb() -> Make:
     return Deployment
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make_postgres(request: pytest.FixtureRequest) -> Make:
-    address = request.getfixturevalue("database")
+    address = request.getfixturevalue("server").database()
     return lambda folder, workspace: PostgresDeployment(folder, workspace, address=address)
 
 
 @pytest.fixture(
-    params=[pytest.param(name, marks=NEEDS_POSTGRES if name == "postgres" else ()) for name in DESTINATIONS]
+    scope="module",
+    params=[pytest.param(name, marks=NEEDS_POSTGRES if name == "postgres" else ()) for name in DESTINATIONS],
 )
 def make(request: pytest.FixtureRequest) -> Make:
     """Makes deployments into one database. A destination without a fixture of its own is untested: an error."""
@@ -52,11 +53,11 @@ def make(request: pytest.FixtureRequest) -> Make:
     return made
 
 
-@pytest.fixture
-def deployed(make: Make, tmp_path: Path) -> Deployment:
-    """Three synced days of a workspace."""
+@pytest.fixture(scope="module")
+def deployed(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """Three synced days of a workspace; the tests share it."""
     workspace = Workspace(contacts=80, segments=4, start=START, monotonic=standing_still)
-    deployment = make(tmp_path / "data", workspace)
+    deployment = make(tmp_path_factory.mktemp("deployed") / "data", workspace)
     for _ in range(3):
         workspace.live(days=1, churn=0.2)
         deployment.sync()
@@ -106,8 +107,8 @@ def test_statements_with_reserved_words_run(deployed: Deployment) -> None:
         assert [tuple(row) for row in client.execute_sql(counted) or ()] == [(1, "a")]
 
 
-def test_one_run_writes_at_a_time(deployed: Deployment, make: Make, tmp_path: Path) -> None:
-    elsewhere = make(tmp_path / "data", deployed.workspace)
+def test_one_run_writes_at_a_time(deployed: Deployment, make: Make) -> None:
+    elsewhere = make(deployed.folder, deployed.workspace)
 
     with deployed.warehouse.held(), pytest.raises(Busy), elsewhere.warehouse.held():
         pass

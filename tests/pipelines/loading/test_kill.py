@@ -3,7 +3,6 @@
 import shutil
 import signal
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from pipelines.errors import ExitCode
 
 from ...soak.audit import check_keys
-from ...soak.kills import POINTS, NeverKilled, Site, contents, differences, never_killed, sync_and_die
+from ...soak.kills import POINTS, NeverKilled, Site, contents, differences, sync_and_die
 
 IN_A_FIRST_SYNC = (
     "while contacts are read",
@@ -19,23 +18,14 @@ IN_A_FIRST_SYNC = (
     "when contacts are staged, but not marked so",
     "when the copy is written, but not published",
 )
-IN_MAKE_TEST = ("while contacts are read", "when all is loaded, but not marked so")
+DAILY = ("third sync, when all is read", "third sync, when memberships are merged, but not marked so")
+NIGHTLY = (pytest.mark.nightly,)
 CASES = [
-    pytest.param(
-        age,
-        point,
-        id=f"{name}, {point}",
-        marks=[pytest.mark.xdist_group(name), *([] if point in IN_MAKE_TEST else [pytest.mark.nightly])],
-    )
-    for age, name, points in ((0, "first sync", IN_A_FIRST_SYNC), (2, "third sync", tuple(POINTS)))
+    pytest.param(age, point, id=name, marks=[pytest.mark.xdist_group(sync), *(() if name in DAILY else NIGHTLY)])
+    for age, sync, points in ((0, "first sync", IN_A_FIRST_SYNC), (2, "third sync", tuple(POINTS)))
     for point in points
+    for name in (f"{sync}, {point}",)
 ]
-
-
-@pytest.fixture(scope="session")
-def never_killed_at(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], NeverKilled]:
-    """A warehouse before and after a sync, on a day of a workspace."""
-    return cache(lambda age: never_killed(tmp_path_factory.mktemp("never-killed"), age))
 
 
 @pytest.mark.parametrize(("age", "point"), CASES)

@@ -21,6 +21,7 @@ from ...soak.audit import check_keys
 from ...soak.kills import Death, Site, sync_and_die
 from ...support.deployments import Deployment
 from ...support.first_loads import CutOffAfter, contacts, large_deployment, true_contacts
+from ...support.nightly import nightly_except
 
 STARTED = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -161,20 +162,19 @@ def test_a_sweep_that_was_interrupted_goes_on_unless_that_was_long_ago(
     assert deployment.members() == deployment.workspace.pairs()
 
 
-@pytest.mark.parametrize(
-    "death",
-    [
-        Death(r"^os.rename \S+/first_load/unfinished ", 8),
-        pytest.param(Death(r"^os.rename \S+/first_load/\d+/unfinished ", 3), marks=pytest.mark.nightly),
-        pytest.param(Death(r"^os.remove \S+/first_load/\d+/\w+.arrow", 5), marks=pytest.mark.nightly),
-        pytest.param(Death(r"^shutil.rmtree \S+/first_load\b", 1), marks=pytest.mark.nightly),
-    ],
-    ids=["before a part is on the shelf", "while a package is put away", "half put away", "before all is thrown away"],
-)
-def test_a_first_load_that_is_killed_is_as_if_nobody_had_killed_it(tmp_path: Path, death: Death) -> None:
+KILLS = {
+    "before a part is on the shelf": Death(r"^os.rename \S+/first_load/unfinished ", 8),
+    "while a package is put away": Death(r"^os.rename \S+/first_load/\d+/unfinished ", 3),
+    "half put away": Death(r"^os.remove \S+/first_load/\d+/\w+.arrow", 5),
+    "before all is thrown away": Death(r"^shutil.rmtree \S+/first_load\b", 1),
+}
+
+
+@pytest.mark.parametrize("point", nightly_except(KILLS, "half put away"))
+def test_a_first_load_that_is_killed_is_as_if_nobody_had_killed_it(tmp_path: Path, point: str) -> None:
     site = Site(tmp_path / "data", contacts=1_500, segments=100)
 
-    exit_code = sync_and_die(site, death)
+    exit_code = sync_and_die(site, KILLS[point])
     deployment = site.deployment()
     deployment.workspace.advance(seconds=1)
     outcome = deployment.sync()

@@ -13,6 +13,7 @@ from sources.intercom.api import Unavailable
 
 from ...support.deployments import SETTLED_SEGMENTS, Deployment, Settled
 from ...support.interference import Meddling
+from ...support.nightly import nightly
 
 UNREAD = ("none", "confirmed")
 READ = ("cursor", "confirmed")
@@ -243,7 +244,7 @@ def shuffle(deployment: Settled) -> None:
         workspace.tag(workspace.sign_up(), "crowd")
 
 
-@pytest.mark.parametrize("version", ["2.14", "2.16"])
+@pytest.mark.parametrize("version", nightly(["2.14", "2.16"], "2.14"))
 def test_where_search_knows_days_only_cursor_reads_on_both_sides_of_midnight_equal_the_workspace(
     make_deployment: Callable[..., Deployment], version: str
 ) -> None:
@@ -375,7 +376,7 @@ def test_without_an_overlap_an_update_in_the_second_of_the_mark_is_not_lost(sett
     assert settled.query("select count(*) from intercom.contacts where name = 'Changed'") == [(2,)]
 
 
-@pytest.mark.parametrize("version", ["Preview", "2.16", "2.14"])
+@pytest.mark.parametrize("version", nightly(["Preview", "2.16", "2.14"], "2.16"))
 def test_the_edit_and_the_deletion_of_a_segment_are_reasons(settled: Settled, version: str) -> None:
     settled.settings.api_version = version
     workspace, edited, deleted = settled.workspace, settled.segments["Paying"], settled.segments["Trial"]
@@ -450,6 +451,7 @@ def test_contact_by_contact_a_change_by_time_alone_is_found_when_its_turn_comes(
     assert settled.members() == workspace.pairs() != before
 
 
+@pytest.mark.nightly
 def test_a_large_first_load_reads_every_contact_where_search_refuses_segments(
     make_deployment: Callable[..., Deployment],
 ) -> None:
@@ -475,7 +477,7 @@ class AfterList(httpx.AsyncBaseTransport):
         return response
 
 
-@pytest.mark.parametrize("quiet", [1, 3])
+@pytest.mark.parametrize("quiet", nightly([1, 3], 3))
 def test_a_sign_up_while_a_sweep_begins_hides_no_archiving_after_it(settled: Settled, quiet: int) -> None:
     workspace = settled.workspace
     settled.sync(full=True, transport=AfterList(settled, lambda: workspace.tag(workspace.sign_up(), "crowd")))

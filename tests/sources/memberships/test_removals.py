@@ -8,13 +8,13 @@ from pipelines.errors import ExitCode
 from sandbox.people import Feed
 
 from ...support.deployments import Settled
-from ...support.nightly import nightly_except
+from ...support.nightly import nightly
 from .test_memberships import CALLS_OF_ANY_RUN, SWEPT, UNREAD, every_segment
 
 FEEDS = ("Preview", "2.17")
 
 
-@pytest.mark.parametrize("version", nightly_except([*FEEDS, "2.16", "2.14"], "Preview", "2.14"))
+@pytest.mark.parametrize("version", nightly([*FEEDS, "2.16", "2.14"], "2.17", "2.16"))
 def test_every_removal_has_its_status_and_reason_and_an_archived_contact_returns(
     settled: Settled, version: str
 ) -> None:

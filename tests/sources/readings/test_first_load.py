@@ -14,6 +14,7 @@ from sandbox.world import Workspace
 
 from ...support.deployments import Deployment, settled_workspace
 from ...support.first_loads import CutOffAfter, contacts, large_deployment, true_contacts
+from ...support.nightly import nightly
 
 CALLS_BESIDE_PAGES = 12
 """Me, newest contact and segments, twice: at the start and in the run that follows; and changed contacts."""
@@ -32,7 +33,7 @@ def packages(deployment: Deployment) -> int:
     return int(count)
 
 
-@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("full", nightly([False, True], True))
 def test_a_large_first_load_is_one_package_and_reads_every_page_once(
     make_deployment: Callable[..., Deployment], full: bool
 ) -> None:
@@ -75,7 +76,9 @@ def test_a_first_load_cut_off_reads_again_no_more_than_what_was_not_complete(
 
 
 @pytest.mark.parametrize(
-    ("version", "cuts"), [("Preview", [30]), ("2.16", [60, 40])], ids=["between contacts", "between segments, twice"]
+    ("version", "cuts"),
+    nightly([("Preview", [30]), ("2.16", [60, 40])], ("Preview", [30])),
+    ids=["between contacts", "between segments, twice"],
 )
 def test_a_first_load_cut_off_continues_where_it_stopped_and_equals_a_workspace_that_changed(
     make_deployment: Callable[..., Deployment], version: str, cuts: list[int]

@@ -14,18 +14,17 @@ import pytest
 
 from pipelines.errors import ExitCode
 from pipelines.folder import owner_only
-from sandbox.api import create_app, serving
 from sandbox.world import Workspace
 from sources.intercom.tables import CONTACT_ACTIVITIES, Fields, Privacy, problems, read_contact, rows_table
 from sources.intercom.tables.contacts import contacts_table
 from sources.intercom.tables.privacy import COLUMNS, NEEDED
 
-from ...support.deployments import NO_QUOTA, Deployment
+from ...support.deployments import Deployment
 from ...support.first_loads import large_deployment
 from ...support.interference import Stop, breaks_loading, stop
 from ...support.nightly import nightly_except
 from ...support.personal_data import CANARY, canaries, found_in, hidden, hide_all, personal
-from ...support.terminal import LOGGING_ALL, TOKEN, Terminal
+from ...support.terminal import LOGGING_ALL, Terminal
 
 KEY = "sixteen letters!"
 
@@ -139,18 +138,14 @@ def test_hidden_columns_are_not_reported_as_missing_fields(synced: Deployment) -
     assert (hiding.drift, again.drift) == ((), ())
 
 
-def test_a_column_is_of_the_same_type_hidden_or_not(make_deployment: Callable[..., Deployment]) -> None:
-    deployment, columns = (
-        make_deployment(),
-        "select column_name, data_type from duckdb_columns() where table_name = 'contacts'",
-    )
-    deployment.sync()
-    before = deployment.query(columns)
+def test_a_column_is_of_the_same_type_hidden_or_not(synced: Deployment) -> None:
+    columns = "select column_name, data_type from duckdb_columns() where table_name = 'contacts'"
+    before = synced.query(columns)
 
-    hide_all(deployment.settings)
-    deployment.sync(full=True)
+    hide_all(synced.settings)
+    synced.sync(full=True)
 
-    assert deployment.query(columns) == before
+    assert synced.query(columns) == before
 
 
 def test_hashed_contacts_stay_distinct_and_join_with_their_activities(deployment: Deployment) -> None:
@@ -195,13 +190,6 @@ def test_everything_else_can_be_named() -> None:
     assert list(problems([], [name for name in COLUMNS if "_extra" in name], KEY)) == []
 
 
-@pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    workspace = Workspace(contacts=120, segments=6, token=TOKEN)
-    with serving(create_app(workspace, limit=NO_QUOTA)) as url:
-        yield Terminal(tmp_path / "data", workspace, url)
-
-
 def test_the_message_for_a_refused_setting_lists_the_columns_and_not_the_key(terminal: Terminal) -> None:
     ended = terminal.run(
         "sync", SOURCES__INTERCOM__EXCLUDE_COLUMNS='["mail"]', SOURCES__INTERCOM__HASH_KEY="s3cret-key"
@@ -235,7 +223,7 @@ def put_canaries(workspace: Workspace) -> None:
     workspace.sign_up(**personal())  # the activity feed reports it, with its external id
 
 
-@pytest.mark.parametrize("broken", nightly_except(BROKEN, "while it loads"))
+@pytest.mark.parametrize("broken", nightly_except(BROKEN, "nowhere", "while it loads"))
 def test_with_all_hidden_nothing_personal_is_in_any_file_log_or_trace(terminal: Terminal, broken: str) -> None:
     excluded, to_hash = hidden()
     environment = terminal.environment(
@@ -244,7 +232,7 @@ def test_with_all_hidden_nothing_personal_is_in_any_file_log_or_trace(terminal: 
         SOURCES__INTERCOM__HASH_COLUMNS=json.dumps(to_hash),
         SOURCES__INTERCOM__HASH_KEY=KEY,
     )
-    terminal.run("sync")
+    terminal.copy_first_sync()
     put_canaries(terminal.workspace)
     BROKEN[broken](terminal)
 
