@@ -56,6 +56,7 @@ def options(
     log_format: Annotated[
         LogFormat,
         typer.Option(
+            metavar="|".join(LogFormat),
             envvar="INTERCOM_WAREHOUSE_LOG_FORMAT",
             is_eager=True,
             callback=choose_log_format,

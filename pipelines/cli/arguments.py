@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -86,7 +86,12 @@ From = Annotated[
     typer.Option("--from", parser=utc_time, metavar="TIME", help="Start of the window: a date or a time (UTC)."),
 ]
 To = Annotated[datetime, typer.Option("--to", parser=utc_time, metavar="TIME", help="End of the window, not included.")]
-WindowOf = Annotated[By, typer.Option("--by", help=f"Which time of a contact is in the window. {LATEST_ONLY}")]
+WindowOf = Annotated[
+    By,
+    typer.Option(
+        "--by", metavar="|".join(get_args(By)), help=f"Which time of a contact is in the window. {LATEST_ONLY}"
+    ),
+]
 Chunk = Annotated[
     timedelta,
     typer.Option(parser=duration, metavar="DURATION", help="Load this much of the window at a time."),
@@ -104,8 +109,8 @@ MaxAge = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", metavar="", help="Drop without asking for confirmation.")]
 ContactId = Annotated[str, typer.Argument(metavar="CONTACT_ID", help="The contact's id in Intercom.")]
-Contacts = Annotated[int, typer.Option(min=50, help="Contacts in the simulated workspace.")]
-Days = Annotated[int, typer.Option(min=2, max=90, help="Days to simulate. Each ends with a sync.")]
+Contacts = Annotated[int, typer.Option(min=50, metavar="N", help="Contacts in the simulated workspace.")]
+Days = Annotated[int, typer.Option(min=2, max=90, metavar="N", help="Days to simulate. Each ends with a sync.")]
 Wait = Annotated[
     timedelta,
     typer.Option(parser=duration, metavar="DURATION", help="Wait this long for another run to end, for example 10m."),

@@ -104,7 +104,7 @@ def _freshness(workspace: WorkspaceStatus, max_age: int | None) -> Line:
     if workspace.last_good_sync_at is None or workspace.age_seconds is None:
         return "last good", "no sync has succeeded yet", "red" if workspace.is_stale else "yellow"
     age = _ago(timedelta(seconds=workspace.age_seconds))
-    limit = "" if max_age is None else f"; the limit is {_rounded(max_age)}"
+    limit = "" if max_age is None else f" (limit {_rounded(max_age)})"
     text = f"sync ended {_minute(workspace.last_good_sync_at)} UTC, {age}{limit}"
     return ("stale", text, "red") if workspace.is_stale else ("last good", text, "")
 

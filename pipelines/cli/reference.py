@@ -1,0 +1,179 @@
+"""The generated documents: commands, tables and settings. `python -m pipelines.cli.reference` writes them to docs/."""
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from pathlib import Path
+from textwrap import fill
+from typing import Any, NamedTuple
+
+import typer
+import yaml
+
+from sources.intercom.tables import (
+    CONTACT_ACTIVITIES_KEY,
+    CONTACT_REMOVALS_KEY,
+    CONTACTS_KEY,
+    MEMBERSHIP_CHANGES_KEY,
+    RUNS_KEY,
+    SEGMENT_SCANS_KEY,
+    SEGMENTS_KEY,
+)
+
+from ..errors import ExitCode
+from ..settings import ROOT
+from . import commands  # noqa: F401  # registers the commands
+from .app import app
+
+DOCS = ROOT / "docs"
+CONFIG = ROOT / ".dlt" / "config.toml"
+MARTS = ROOT / "sql" / "marts"
+WIDTH = 120
+
+RAW_TABLES = {
+    "contacts": (CONTACTS_KEY, "Contacts, as Intercom last sent them."),
+    "segments": (SEGMENTS_KEY, "Versions of the segments' definitions."),
+    "membership_changes": (MEMBERSHIP_CHANGES_KEY, "The log of all observed joins and leaves. History comes from it."),
+    "segment_scans": (SEGMENT_SCANS_KEY, "All scans of all segments, with what each of them proves."),
+    "contact_removals": (CONTACT_REMOVALS_KEY, "Contacts that were found deleted, merged, archived or blocked."),
+    "contact_activities": (CONTACT_ACTIVITIES_KEY, "Intercom's feed of created, merged and deleted contacts."),
+    "runs": (RUNS_KEY, "The run journal."),
+}
+OTHER_SETTINGS = {
+    "SOURCES__INTERCOM__ACCESS_TOKEN": "The access token. Required. In `.dlt/secrets.toml`: `access_token` in "
+    "`[sources.intercom]`.",
+    "SOURCES__INTERCOM__HASH_KEY": "The key of the hashes that `hash_columns` asks for, at least 16 characters. In "
+    "`.dlt/secrets.toml`: `hash_key` in `[sources.intercom]`.",
+    "SOURCES__INTERCOM__BASE_URL": "An address to use instead of the region's, for example that of the sandbox.",
+    "DESTINATION__POSTGRES__CREDENTIALS": "The database: `postgresql://user:password@host:5432/database`. In "
+    " `.dlt/secrets.toml`: `credentials` in `[destination.postgres]`.",
+    "INTERCOM_WAREHOUSE_LOG_FORMAT": "`json` for [JSON lines](monitoring.md#logs) on standard error.",
+}
+"""Settings that have no default in `.dlt/config.toml`, and how to set them."""
+
+
+def commands_document() -> Iterator[str]:
+    group: Any = typer.main.get_command(app)
+    yield from _title("Commands", "pipelines/cli/")
+    yield "The program is `intercom-warehouse`, in `.venv/bin`. `--help` explains it, and each of its commands.\n"
+    yield from (f"- [{name}](#{name}): {_first_sentence(command.help)}" for name, command in group.commands.items())
+    yield "- [Options before the command](#options-before-the-command)\n- [Exit codes](#exit-codes)"
+    for name, command in group.commands.items():
+        yield f"\n## {name}\n"
+        yield from (f"{_wrapped(paragraph)}\n" for paragraph in command.help.split("\n\n"))
+        yield f"```console\n$ {command.epilog.removeprefix('Example: ')}\n```"
+        yield from _parameters(command)
+    yield "\n## Options before the command"
+    yield from _parameters(group)
+    yield "\n## Exit codes\n\n| code | outcome | meaning |\n|---|---|---|"
+    yield from (f"| {code} | `{code.name.lower()}` | {code.description} |" for code in ExitCode)
+
+
+def _parameters(command: Any) -> Iterator[str]:
+    """A table of a command's options and arguments."""
+    yield "\n| option | default | meaning |\n|---|---|---|"
+    for parameter in command.params:
+        if parameter.name != "help":
+            default = "required" if parameter.required else f"`{parameter.default}`" if parameter.default else ""
+            yield f"| `{_usage(parameter)}` | {default} | {_cell(parameter.help)} |"
+
+
+def _usage(parameter: Any) -> str:
+    value = _cell(parameter.metavar or "")
+    return value if parameter.param_type_name == "argument" else f"{parameter.opts[0]} {value}".strip()
+
+
+def tables_document() -> Iterator[str]:
+    models = yaml.safe_load((MARTS / "schema.yml").read_text(encoding="utf-8"))["models"]
+    yield from _title("Tables", "sql/marts/")
+    yield "The marts are in the schema `intercom`. Each description is also a comment in the warehouse.\n"
+    yield from (f"- [{model['name']}](#{model['name']}): {_grain(model['name'])}" for model in models)
+    yield "- [Raw tables](#raw-tables)"
+    for model in models:
+        yield from _mart(**model)
+    yield "\n## Raw tables\n\nThe schema `intercom_raw` holds what was loaded. Prefer the marts for queries.\n"
+    yield "| table | one row per | holds |\n|---|---|---|"
+    for name, (key, description) in RAW_TABLES.items():
+        yield f"| `{name}` | {', '.join(f'`{column}`' for column in key)} | {description} |"
+
+
+def _mart(*, name: str, description: str, config: dict[str, str], columns: list[dict[str, str]]) -> Iterator[str]:
+    yield f"\n## {name}\n\nGrain: {_grain(name)} It is a {config['materialized']}.\n\n{_wrapped(description)}"
+    yield "\n| column | description |\n|---|---|"
+    yield from (f"| `{column['name']}` | {_cell(column['description'])} |" for column in columns)
+
+
+def settings_document() -> Iterator[str]:
+    settings = list(read_settings(CONFIG.read_text(encoding="utf-8")))
+    yield from _title("Settings", ".dlt/config.toml")
+    yield "The defaults are in `.dlt/config.toml`. An environment variable overrides the file.\n"
+    for section, group in groupby(settings, key=lambda setting: setting.section):
+        yield f"## {section}\n"
+        for setting in group:
+            yield f"### {setting.name}\n\nDefault `{setting.default}`. Variable `{setting.variable}`.\n"
+            yield f"{_wrapped(setting.reason)}\n"
+    yield "## Without a default\n\n| variable | meaning |\n|---|---|"
+    yield from (f"| `{variable}` | {_cell(meaning)} |" for variable, meaning in OTHER_SETTINGS.items())
+
+
+class Setting(NamedTuple):
+    """A default in `.dlt/config.toml`, and the comment above it."""
+
+    section: str
+    name: str
+    default: str
+    reason: str
+
+    @property
+    def variable(self) -> str:
+        return f"{self.section}.{self.name}".replace(".", "__").upper()
+
+
+def read_settings(text: str) -> Iterator[Setting]:
+    section, comments = "", list[str]()
+    for line in text.splitlines():
+        if line.startswith("#"):
+            comments.append(line.removeprefix("#").strip())
+        elif line.startswith("["):
+            section, comments = line.strip("[]"), []
+        elif " = " in line:
+            name, _, default = line.partition(" = ")
+            yield Setting(section, name, default, " ".join(comments))
+            comments = []
+
+
+def _title(title: str, source: str) -> Iterator[str]:
+    yield f"# {title}\n\n<!-- Generated from {source} by python -m pipelines.cli.reference. Do not edit. -->\n"
+
+
+def _first_sentence(text: str) -> str:
+    return " ".join(text.split()).partition(". ")[0].rstrip(".") + "."
+
+
+def _grain(model: str) -> str:
+    """The first line of a model's file, as a sentence."""
+    line = (MARTS / f"{model}.sql").read_text(encoding="utf-8").partition("\n")[0].removeprefix("-- ")
+    return f"{line[0].upper()}{line[1:].rstrip('.')}."
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _wrapped(text: str) -> str:
+    return fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+DOCUMENTS: dict[Path, Callable[[], Iterator[str]]] = {
+    DOCS / "commands.md": commands_document,
+    DOCS / "tables.md": tables_document,
+    DOCS / "settings.md": settings_document,
+}
+
+
+def text_of(document: Callable[[], Iterator[str]]) -> str:
+    return "\n".join(document()) + "\n"
+
+
+if __name__ == "__main__":
+    for path, document in DOCUMENTS.items():
+        path.write_text(text_of(document), encoding="utf-8")
