@@ -45,7 +45,8 @@ EVERYTHING: Span = (None, None)
 class Windows(Generic[Record]):
     """Reads all pages of a query, many at once, in any order.
 
-    Every contact that matches throughout comes at least once, one at the edge of a window perhaps twice.
+    A contact at the edge of a window may come twice, and one without a date may be missed (see above). All others that
+    match throughout come once.
 
     Args:
         page: what a page is decoded as: of records with `created_at`, or raw contacts.
