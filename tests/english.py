@@ -58,7 +58,7 @@ class Prose(NamedTuple):
 def prose(folder: str) -> Iterator[Prose]:
     """All text for people below a folder; of the project's root that in its own files."""
     root = ROOT / folder
-    files = root.iterdir() if folder == "." else root.rglob("*")
+    files = root.iterdir() if folder == "." else (path for path in root.rglob("*") if ".cache" not in path.parts)
     for path in sorted(path for path in files if path.is_file() and path.name not in NOT_PROSE):
         if reader := READERS.get(path.suffix or path.name):
             yield from (Prose(path, line, text) for line, text in reader(path.read_text(encoding="utf-8")))

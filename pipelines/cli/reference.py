@@ -1,5 +1,6 @@
 """The generated documents: commands, tables and settings. `python -m pipelines.cli.reference` writes them to docs/."""
 
+from collections import ChainMap
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -19,6 +20,7 @@ from sources.intercom.tables import (
     SEGMENTS_KEY,
 )
 
+from ..destinations import DESTINATIONS, destination_named
 from ..errors import ExitCode
 from ..settings import ROOT
 from . import commands  # noqa: F401  # registers the commands
@@ -44,8 +46,6 @@ OTHER_SETTINGS = {
     "SOURCES__INTERCOM__HASH_KEY": "The key of the hashes that `hash_columns` asks for, at least 16 characters. In "
     "`.dlt/secrets.toml`: `hash_key` in `[sources.intercom]`.",
     "SOURCES__INTERCOM__BASE_URL": "An address to use instead of the region's, for example that of the sandbox.",
-    "DESTINATION__POSTGRES__CREDENTIALS": "The database: `postgresql://user:password@host:5432/database`. In "
-    " `.dlt/secrets.toml`: `credentials` in `[destination.postgres]`.",
     "INTERCOM_WAREHOUSE_LOG_FORMAT": "`json` for [JSON lines](monitoring.md#logs) on standard error.",
 }
 """Settings that have no default in `.dlt/config.toml`, and how to set them."""
@@ -112,7 +112,8 @@ def settings_document() -> Iterator[str]:
             yield f"### {setting.name}\n\nDefault `{setting.default}`. Variable `{setting.variable}`.\n"
             yield f"{_wrapped(setting.reason)}\n"
     yield "## Without a default\n\n| variable | meaning |\n|---|---|"
-    yield from (f"| `{variable}` | {_cell(meaning)} |" for variable, meaning in OTHER_SETTINGS.items())
+    variables = ChainMap(*(dict(destination_named(name).variables) for name in DESTINATIONS), OTHER_SETTINGS)
+    yield from (f"| `{variable}` | {_cell(meaning)} |" for variable, meaning in sorted(variables.items()))
 
 
 class Setting(NamedTuple):

@@ -1,11 +1,12 @@
 """What a destination is: the contract that each of them keeps, and what the rest of the code knows of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 from dlt.common.destination import Destination as DltDestination
@@ -77,6 +78,8 @@ class Destination(ABC):
     """A database that holds raw tables and marts."""
 
     dialect: ClassVar[Dialect]
+    variables: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Environment variables that it needs, each with a description for docs/settings.md."""
     place: str
     """What runs write to, for messages: without user and password."""
     address: str

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import Any, Self
 
 import dlt
@@ -33,6 +34,12 @@ LOST = ("08", "57P")
 class Postgres(Destination):
     """A PostgreSQL database."""
 
+    variables = MappingProxyType(
+        {
+            "DESTINATION__POSTGRES__CREDENTIALS": "The database: `postgresql://user:password@host:5432/database`. In "
+            "`.dlt/secrets.toml`: `credentials` in `[destination.postgres]`."
+        }
+    )
     dialect = Dialect(
         "postgres",
         swap="rename",
