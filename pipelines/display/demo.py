@@ -28,7 +28,7 @@ from intercom.segment_membership_events as events
 join intercom.segments as segments using (workspace_id, segment_id)
 join intercom.contacts as contacts using (workspace_id, contact_id)
 where events.reason <> 'baseline' and contacts.name is not null
-order by events.occurred_on desc, hash(contact_id)
+order by events.occurred_on desc, hash(contact_id), segments.name
 limit 8
 """
 QUERY = """\
