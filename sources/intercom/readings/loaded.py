@@ -139,10 +139,10 @@ class LoadedTables:
         """The latest time in the log: the clock must be past it."""
         return self._value("select max(observed_at) from {segment_scans} where workspace_id = %s", self._workspace_id)
 
-    def newest_run(self, pipeline_name: str) -> datetime | None:
-        """The end of the last loaded run of a pipeline."""
-        query = "select max(ended_at) from {runs} where workspace_id = %s and pipeline_name = %s"
-        return self._value(query, self._workspace_id, pipeline_name)
+    def runs(self, pipeline_name: str) -> set[str]:
+        """The loaded runs of a pipeline."""
+        query = "select run_id from {runs} where workspace_id = %s and pipeline_name = %s"
+        return {run_id for (run_id,) in self._rows(query, self._workspace_id, pipeline_name)}
 
     def _newest(self, table: str, key: str, columns: str, condition: str = "", *values: str) -> list[tuple[Any, ...]]:
         return self._rows(
