@@ -4,7 +4,8 @@ import sys
 
 import typer
 
-from ..commands import NO_HISTORY, Abort, Backfill, Forget, Rebuild, Repair, Sync, Waiting, run_checks
+from ..commands import NO_HISTORY, Abort, Backfill, Forget, Rebuild, Sync, Waiting, run_checks
+from ..commands.repair import Repair
 from ..commands.status import StatusQuery
 from ..commands.verify import DEFAULT_SAMPLE, Verify, random_seed
 from ..destinations import Warehouse

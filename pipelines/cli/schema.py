@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from ..commands import Aborted, Backfilled, Forgotten, Outcome, Repaired
+from ..commands import Aborted, Backfilled, Forgotten, Outcome
+from ..commands.repair import Repaired
 from ..commands.status import Status
 from ..commands.verify import Verification
 from ..errors import Problem

@@ -5,7 +5,6 @@ from .backfill import DEFAULT_CHUNK, LATEST_ONLY, NO_HISTORY, Backfill, Backfill
 from .check import run_checks
 from .forget import Forget, Forgotten
 from .models import Rebuild
-from .repair import Repair, Repaired
 from .sync import Outcome, Sync
 
 __all__ = [
@@ -21,8 +20,6 @@ __all__ = [
     "Forgotten",
     "Outcome",
     "Rebuild",
-    "Repair",
-    "Repaired",
     "Sync",
     "Waiting",
     "run_checks",

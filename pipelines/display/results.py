@@ -8,7 +8,8 @@ from rich.table import Table
 
 from sources.intercom.readings import Preview, moment_of
 
-from ..commands import Aborted, Backfilled, BackfillPreview, Forgotten, Outcome, Repaired, Waiting
+from ..commands import Aborted, Backfilled, BackfillPreview, Forgotten, Outcome, Waiting
+from ..commands.repair import Repaired
 from ..destinations import Warehouse
 from ..models import Build
 from .terminal import SCAN_PROBLEMS, print_notes, print_row, print_rows, stdout

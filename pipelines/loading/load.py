@@ -54,7 +54,7 @@ def state_in(folder: Path) -> dict[str, Any]:
     """The source's state in a pipeline's working folder; empty if that is missing or cannot be read."""
     try:
         state = msgspec.json.decode((folder / "state.json").read_bytes(), type=dict[str, Any])
-    except (OSError, ValueError, RecursionError):
+    except (OSError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return {}
     sources = state.get("sources")
     found = sources.get("intercom") if isinstance(sources, dict) else None

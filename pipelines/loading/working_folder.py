@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from ..destinations import RAW, Warehouse, statement
 from .load import LOADED_STATE, note_loaded_state, state_hash
 from .loads import delete_loads, drop_pending
 from .packages import pending_folders
-from .recovery import set_aside
+from .recovery import repair_packages, set_aside
 
 VERSION = re.compile(r"\d+\.\d+\.\d+\s*")
 NEWEST_STATE = """
@@ -34,6 +35,7 @@ where states.pipeline_name = ? and loads.status = 0
 order by loads.load_id desc
 limit 1
 """
+DELETE_STATES = "delete from {raw}._dlt_pipeline_state where pipeline_name = ?"
 UNREADABLE = (
     "A file in dlt's working folder could not be read, so the folder was made again from the warehouse. What an "
     "interrupted run had left to load is read again."
@@ -48,14 +50,21 @@ OTHER_STATE = (
 )
 
 
-def is_readable(folder: Path) -> bool:
-    """Whether dlt can work with a pipeline's working folder. A missing one is made by dlt."""
+def is_usable(folder: Path) -> bool:
+    """Whether dlt can work with a pipeline's working folder and its packages. Repairs what a kill has left in these."""
+    if not _is_readable(folder):
+        return False
+    repair_packages(folder)
+    return all(map(_can_be_loaded, pending_folders(folder)))
+
+
+def _is_readable(folder: Path) -> bool:
     try:
         for file in (*folder.glob("*.json"), *folder.glob("schemas/*.json")):
             msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
         versions = [file.read_text(encoding="utf-8") for file in folder.glob("*/.version")]
-        return all(map(VERSION.fullmatch, versions)) and all(map(_can_be_loaded, pending_folders(folder)))
-    except (ValueError, OSError, RecursionError):  # msgspec's and Unicode errors are ValueErrors
+        return all(map(VERSION.fullmatch, versions))
+    except (msgspec.MsgspecError, ValueError, OSError, RecursionError):
         return False
 
 
@@ -68,7 +77,7 @@ def _can_be_loaded(package: Path) -> bool:
                 pq.read_metadata(file)
             if file.suffix == ".gz":
                 _read_through(file)
-    except (ValueError, OSError, EOFError, pa.ArrowException):
+    except (msgspec.MsgspecError, ValueError, OSError, EOFError, pa.ArrowException):
         return False
     return True
 
@@ -94,6 +103,13 @@ def restored(warehouse: Warehouse, workspace: str) -> dlt.Pipeline:
     return pipeline
 
 
+def delete_states(pipeline: dlt.Pipeline, warehouse: Warehouse) -> None:
+    """Deletes the states of a pipeline from the warehouse, so that it begins anew."""
+    with pipeline.sql_client() as client, suppress(DatabaseUndefinedRelation):
+        query = statement(warehouse.dialect, DELETE_STATES, raw=RAW)
+        client.execute_sql(query, pipeline.pipeline_name)
+
+
 def newest_state(pipeline: dlt.Pipeline, warehouse: Warehouse) -> str | None:
     """The version hash of the newest state that the warehouse holds; null if it holds none."""
     with pipeline.sql_client() as client:
@@ -113,17 +129,15 @@ def agreed(
     `check_not_lost` is called before anything is dropped.
     """
     notes = list[str]()
-    newest = newest_state(pipeline, warehouse)
-    if pipeline.has_pending_data and _is_before_pending(newest, pipeline):
+    if pipeline.has_pending_data and _is_before_pending(newest_state(pipeline, warehouse), pipeline):
         return pipeline, notes
-    if newest is None:
-        check_not_lost()
+    check_not_lost()
     if pipeline.has_pending_data:
         notes.append(FOREIGN_PACKAGES)
         drop_pending(pipeline, warehouse.dialect)
         pipeline = warehouse.pipeline(pipeline.pipeline_name)
     pipeline.sync_destination()
-    if newest != state_hash(pipeline):
+    if newest_state(pipeline, warehouse) != state_hash(pipeline):
         notes.append(OTHER_STATE)
         pipeline = restored(warehouse, pipeline.pipeline_name)
     note_loaded_state(pipeline)

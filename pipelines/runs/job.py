@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import dlt
 import httpx
@@ -18,7 +19,7 @@ from sources.intercom.settings import IntercomSettings
 
 from ..destinations import MARTS, RAW, Warehouse, dialect_of
 from ..folder import AT_ONCE, LockRequest, Run
-from ..loading import UNREADABLE, agreed, is_readable, load_package, repair_packages, restored
+from ..loading import UNREADABLE, agreed, is_usable, load_package, restored
 from ..messages import Step
 from ..models import Build, build, published_marts, refresh
 from ..settings import DEFAULT_WORKSPACE
@@ -87,8 +88,7 @@ class Job:
     def _opened_pipeline(self) -> dlt.Pipeline:
         """The pipeline. A working folder that dlt cannot read is made again from the warehouse."""
         folder = self.warehouse.working_folder(self.workspace)
-        repair_packages(folder)
-        if is_readable(folder):
+        if is_usable(folder):
             return self.warehouse.pipeline(self.workspace)
         self._note(UNREADABLE)
         return restored(self.warehouse, self.workspace)
@@ -159,15 +159,12 @@ class IntercomJob(Job):
         """
         app = self._token_owner()
         check_host_clock(self.clock(), self.usage)
-        pipeline, notes = agreed(pipeline, self.warehouse, lambda: self._check_not_lost(pipeline, app))
+        check = partial(check_not_lost, self.warehouse, pipeline, app.id_code, accept=self.accept_loss)
+        pipeline, notes = agreed(pipeline, self.warehouse, check)
         for note in notes:
             self._note(note)
         check_identity(app, self.settings, pipeline)
         return app, pipeline
-
-    def _check_not_lost(self, pipeline: dlt.Pipeline, app: App) -> None:
-        if not self.accept_loss:
-            check_not_lost(self.warehouse, pipeline, app.id_code)
 
     def _token_owner(self) -> App:
         self.say(Step(f"Asking {self.settings.url} whose token this is", "identify"))

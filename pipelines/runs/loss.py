@@ -9,11 +9,12 @@ from datetime import datetime
 import dlt
 
 from sources.intercom.readings import LoadedTables
+from sources.intercom.resources import saved_state
 
 from ..destinations import MARTS, Warehouse
 from ..errors import ExitCode, Misconfigured, NothingToRead
 from ..folder import Run, read_journal
-from ..loading import state_in
+from ..loading import delete_states, state_in
 
 DEFAULT_DESTINATION = "duckdb"
 """That of journal lines which name none: releases that wrote them had one other, which keeps its own state."""
@@ -34,15 +35,20 @@ def check_database_is_there(warehouse: Warehouse, workspace: str) -> None:
         )
 
 
-def check_not_lost(warehouse: Warehouse, pipeline: dlt.Pipeline, workspace_id: str) -> None:
-    """To be called where the warehouse holds no state of the pipeline.
+def check_not_lost(warehouse: Warehouse, pipeline: dlt.Pipeline, workspace_id: str, *, accept: bool) -> None:
+    """To be called while no package is pending.
+
+    Args:
+        accept: begin anew instead.
 
     Raises:
-        Misconfigured: it holds no row of the workspace either, but did before.
+        Misconfigured: the warehouse holds no row of the workspace, but did before.
     """
-    with LoadedTables(pipeline.sql_client, workspace_id) as tables:
-        if tables.newest_observation() or tables.contact_count():
-            return
+    if not LoadedTables(pipeline.sql_client, workspace_id).is_empty():
+        return
+    if accept:
+        delete_states(pipeline, warehouse)
+        return
     for sign in _signs(warehouse, pipeline.pipeline_name):
         raise Misconfigured(
             f"The warehouse {warehouse.place} holds nothing of this workspace, but {sign}. Nothing was written. "
@@ -55,7 +61,7 @@ def _signs(warehouse: Warehouse, workspace: str) -> Iterator[str]:
     if run := _last_load(warehouse, workspace):
         at = datetime.fromisoformat(run.ended_at or run.started_at)
         yield f"a sync loaded into it on {at:%Y-%m-%d}"
-    if state_in(warehouse.working_folder(workspace)).get("resources", {}).get("contacts"):
+    if saved_state(state_in(warehouse.working_folder(workspace))).cursor is not None:
         yield "dlt's working folder has a cursor of it"
     if spells := _published_spells(warehouse):
         yield f"{warehouse.address} has {spells:,} memberships"

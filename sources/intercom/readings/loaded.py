@@ -99,6 +99,13 @@ class LoadedTables:
         loaded = self._rows("select id from {contacts} where workspace_id = %s", self._workspace_id)
         return {contact_id for (contact_id,) in loaded} - self.removed().keys()
 
+    def is_empty(self) -> bool:
+        """Whether nothing of the workspace is loaded: neither a contact nor a scan of a segment."""
+        tables = ("contacts", "segment_scans")
+        queries = (f"select 1 from {{{table}}} where workspace_id = %s limit 1" for table in tables)  # noqa: S608
+        with self:
+            return not any(self._rows(query, self._workspace_id) for query in queries)
+
     def contact_count(self) -> int:
         """The number of `contacts`."""
         rows = self._rows("select count(*) from {contacts} where workspace_id = %s", self._workspace_id)

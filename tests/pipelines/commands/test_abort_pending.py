@@ -1,7 +1,6 @@
 """`abort-pending`: a package that cannot be loaded is shown and dropped, and the next sync reads its rows again."""
 
 import json
-import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -28,29 +27,8 @@ from ...support.terminal import Terminal
 __all__ = ["terminal"]
 pytestmark = pytest.mark.xdist_group("third sync")  # one warehouse, copied for each that is killed
 LOGS = ("contact_activities", "contact_removals", "membership_changes", "runs", "segment_scans", "segments")
-AGE = 2
 LEFT_BEHIND = {name: point for name, point in POINTS.items() if "when" in name and "published" not in name}
 del LEFT_BEHIND["when all is loaded and marked so, but not put away"]  # that one has arrived
-
-
-@pytest.fixture
-def reference(never_killed_at: Callable[[int], NeverKilled]) -> NeverKilled:
-    return never_killed_at(AGE)
-
-
-@pytest.fixture
-def killed(reference: NeverKilled, tmp_path: Path) -> Callable[[Death], Deployment]:
-    """Kills the third sync of a warehouse at some point."""
-
-    def kill(death: Death) -> Deployment:
-        site = Site(tmp_path / "data", AGE)
-        shutil.copytree(reference.before, site.folder)
-        assert sync_and_die(site, death) == -signal.SIGKILL
-        deployment = site.deployment()
-        deployment.workspace.advance(seconds=1)
-        return deployment
-
-    return kill
 
 
 def abort(deployment: Deployment, confirm: Callable[[Waiting], bool] = lambda _: True) -> Aborted:

@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines.commands import Repair, Repaired
+from pipelines.commands.repair import Repair, Repaired
 from pipelines.errors import ExitCode, Misconfigured
 from sources.intercom.api import SetupError
 

@@ -21,8 +21,8 @@ from sources.intercom.tables import (
     SEGMENTS_KEY,
 )
 
-from ..destinations import RAW, Dialect, columns, identifier, parameters, relations, statement
-from .loads import delete_rows, loaded_rows
+from ...destinations import RAW, Dialect, columns, identifier, parameters, relations, statement
+from ...loading import delete_rows, loaded_rows
 
 FIRST_OF_KEY: Mapping[str, tuple[Sequence[str], str]] = {
     "contacts": (CONTACTS_KEY, "updated_at desc"),

@@ -13,11 +13,12 @@ from typing import Self
 
 import dlt
 
-from ..errors import ExitCode, Misconfigured, plain_errors
-from ..folder import Run, mark_removed, read_journal
-from ..loading import KEPT, LoadedRun, RawLog, set_aside
-from ..messages import Step
-from ..runs import Job, bound_workspace, build_models
+from ...errors import ExitCode, Misconfigured, plain_errors
+from ...folder import Run, mark_removed, read_journal
+from ...loading import KEPT, set_aside
+from ...messages import Step
+from ...runs import Job, bound_workspace, build_models
+from .raw_log import LoadedRun, RawLog
 
 
 @dataclass(frozen=True)
