@@ -101,8 +101,9 @@ def _due(models: tuple[Model, ...], changed: Collection[str]) -> tuple[Model, ..
 
 
 def _checks_of(models: Iterable[Model], folder: Path) -> list[Check]:
+    """Those that read one of the models, and those that read loaded tables alone."""
     names = [model.name for model in models]
-    return [check for check in load_checks(folder) if not check.reads.isdisjoint(names)]
+    return [check for check in load_checks(folder) if not (check.reads and check.reads.isdisjoint(names))]
 
 
 def _current_mark(client: SqlClientBase[Any], place: Place, folder: Path) -> Mark:

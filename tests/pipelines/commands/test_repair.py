@@ -1,16 +1,23 @@
 """`repair` removes what runs have loaded and rows that are there twice, and the next sync is true again."""
 
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import dlt
 import duckdb
 import pytest
 
 from pipelines.commands.repair import Repair, Repaired
 from pipelines.errors import ExitCode, Misconfigured
+from pipelines.settings import ROOT
 from sources.intercom.api import SetupError
 
+from ...releases.life import day_of_the_upgrade, pass_a_day
 from ...support.deployments import Deployment
+from ...support.first_loads import contacts, true_contacts
+from ...test_upgrade import unpacked
 
 
 def repair(deployment: Deployment, **options: Any) -> Repaired:
@@ -139,3 +146,57 @@ def test_a_run_that_is_unknown_is_told_and_nothing_changes(synced: Deployment) -
         repair(synced, run_id="20990101T000000-abcdef")
 
     assert _contents(synced) == files
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Deployment:
+    """A warehouse that release 0.1.0 could not build any more, after Intercom had sent each segment twice, once."""
+    archive = ROOT / "tests" / "releases" / "broken" / "0.1.0-doubled-segments.tar.gz"
+    deployment = unpacked(archive, tmp_path)
+    pass_a_day(deployment.workspace, day_of_the_upgrade)
+    return deployment
+
+
+def test_a_list_that_named_each_segment_twice_stops_no_sync_and_repair_removes_its_traces(broken: Deployment) -> None:
+    outcome = broken.sync()
+    repaired = repair(broken)
+    again = broken.sync()
+
+    assert outcome.exit_code == again.exit_code == ExitCode.DONE
+    assert [warning.partition(" ")[0] for warning in outcome.warnings] == ["joins_and_leaves_of_a_contact_alternate"]
+    assert repaired.doubled["membership_changes"] > 0
+    assert again.warnings == ()
+    assert broken.members() == broken.workspace.pairs()
+
+
+def test_the_run_that_broke_a_warehouse_can_be_removed(broken: Deployment) -> None:
+    with duckdb.connect(str(broken.warehouse.file), read_only=True) as connection:
+        query = "select distinct run_id from intercom_raw.segment_scans order by 1"
+        run_id = connection.execute(query).fetchall()[2][0]
+
+    repaired = repair(broken, run_id=run_id)
+    outcome = broken.sync()
+
+    assert [run.run_id for run in repaired.runs] == [run_id]
+    assert outcome.warnings == ()
+    assert broken.members() == broken.workspace.pairs()
+
+
+def test_what_dlts_development_mode_has_loaded_elsewhere_is_removed(
+    synced: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced.workspace.live(days=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.destinations.warehouse.dlt.pipeline", partial(dlt.pipeline, dev_mode=True))
+        wrong = synced.sync(accept_loss=True).run_id
+    synced.workspace.live(days=1)
+
+    outcome = synced.sync()
+    repaired = repair(synced, run_id=wrong)
+    again = synced.sync()
+
+    assert outcome.exit_code == again.exit_code == ExitCode.DONE
+    assert [schema.startswith("intercom_raw_2") for schema in repaired.schemas] != []
+    assert repair(synced).is_nothing
+    assert synced.members() == synced.workspace.pairs()
+    assert contacts(synced) == true_contacts(synced.workspace)

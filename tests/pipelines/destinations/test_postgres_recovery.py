@@ -1,0 +1,109 @@
+"""PostgreSQL: repair, a restored backup, and a lost schema, as in a DuckDB file."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from pipelines.commands.repair import Repair
+from pipelines.errors import ExitCode, Misconfigured
+from pipelines.loading.working_folder import OTHER_STATE
+
+from ...support.deployments import lively_workspace
+from ...support.first_loads import contacts, true_contacts
+from ...support.postgres import PROGRAMS
+from .postgres_deployment import PostgresDeployment
+
+pytestmark = [
+    pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL's server is not installed"),
+    pytest.mark.xdist_group("postgres"),
+]
+DOUBLED = {
+    "changes": "insert into intercom_raw.membership_changes select * from intercom_raw.membership_changes",
+    "runs": "insert into intercom_raw.runs select * from intercom_raw.runs",
+    "contacts": "insert into intercom_raw.contacts select * from intercom_raw.contacts",
+    "scans": "insert into intercom_raw.segment_scans select * from intercom_raw.segment_scans",
+}
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, database: str) -> PostgresDeployment:
+    deployment = PostgresDeployment(tmp_path / "data", lively_workspace(), address=database)
+    for _ in range(3):
+        deployment.workspace.live(days=1)
+        deployment.sync()
+    return deployment
+
+
+@pytest.fixture
+def cursor(deployment: PostgresDeployment, database: str) -> Iterator[Any]:
+    connection = psycopg2.connect(database)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        yield cursor
+    connection.close()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("kind", DOUBLED)
+def test_doubled_rows_stop_no_sync_and_repair_removes_them(
+    deployment: PostgresDeployment, cursor: Any, kind: str
+) -> None:
+    cursor.execute(DOUBLED[kind])
+
+    outcome = deployment.sync()
+    repaired = Repair(deployment.warehouse, deployment.name, clock=deployment.workspace.now).run()
+    again = deployment.sync()
+
+    assert outcome.exit_code == again.exit_code == ExitCode.DONE
+    assert len(outcome.warnings) == 1
+    assert repaired.doubled
+    assert repaired.warnings == again.warnings == ()
+    assert deployment.members() == deployment.workspace.pairs()
+
+
+def test_without_a_run_in_the_middle_the_next_sync_equals_the_workspace(
+    deployment: PostgresDeployment, cursor: Any
+) -> None:
+    cursor.execute("select distinct run_id from intercom_raw.segment_scans order by 1 limit 1 offset 1")
+    ((run_id,),) = cursor.fetchall()
+
+    repaired = Repair(deployment.warehouse, deployment.name, run_id=run_id, clock=deployment.workspace.now).run()
+    deployment.sync()
+
+    assert [run.run_id for run in repaired.runs] == [run_id]
+    assert deployment.members() == deployment.workspace.pairs()
+
+
+def test_a_database_that_was_restored_from_a_backup_is_up_to_date_after_one_sync(
+    deployment: PostgresDeployment, database: str, tmp_path: Path
+) -> None:
+    assert PROGRAMS is not None
+    backup = tmp_path / "backup"
+    subprocess.run(
+        [PROGRAMS / "pg_dump", "--schema=intercom*", "--format=custom", f"--file={backup}", database], check=True
+    )
+    for _ in range(2):
+        deployment.workspace.live(days=1)
+        deployment.sync()
+    subprocess.run([PROGRAMS / "pg_restore", "--clean", "--if-exists", f"--dbname={database}", backup], check=True)
+
+    outcome = deployment.sync()
+
+    assert outcome.exit_code == ExitCode.DONE
+    assert OTHER_STATE in outcome.notes
+    assert deployment.members() == deployment.workspace.pairs()
+    assert contacts(deployment) == true_contacts(deployment.workspace)
+
+
+def test_a_lost_schema_is_told_and_the_marts_stay(deployment: PostgresDeployment, cursor: Any) -> None:
+    cursor.execute("drop schema intercom_raw cascade")
+
+    with pytest.raises(Misconfigured, match="sync --accept-loss"):
+        deployment.sync()
+
+    cursor.execute("select count(*) from intercom.segment_memberships")
+    assert cursor.fetchall() > [(0,)]
