@@ -6,7 +6,7 @@ with
 
 changes as (
 
-    select * from stg_membership_changes
+    select * from int_membership_changes
 
 ),
 

@@ -6,13 +6,13 @@ with
 
 loaded as (
 
-    select * from raw.membership_changes
+    select * from stg_membership_changes
 
 ),
 
 changes as (
 
-    select * from stg_membership_changes
+    select * from int_membership_changes
 
 ),
 

@@ -12,7 +12,7 @@ scans as (
 
 changes as (
 
-    select * from stg_membership_changes
+    select * from int_membership_changes
 
 ),
 

@@ -8,16 +8,6 @@ source as (
 
 ),
 
-numbered as (
-
-    select
-        *,
-        row_number() over (partition by workspace_id, contact_id, status, observed_at order by run_id) as copy_number
-
-    from source
-
-),
-
 renamed as (
 
     select
@@ -32,11 +22,32 @@ renamed as (
 
         -- timestamps: epoch seconds to UTC
         to_timestamp(happened_at) as happened_at,
+        observed_at,
+
+        -- a row that is loaded twice counts once
+        row_number() over (
+            partition by workspace_id, contact_id, status, observed_at
+            order by run_id
+        ) as copy_number
+
+    from source
+
+),
+
+final as (
+
+    select
+        workspace_id,
+        contact_id,
+        run_id,
+        merged_into_contact_id,
+        status,
+        happened_at,
         observed_at
 
-    from numbered
+    from renamed
     where copy_number = 1
 
 )
 
-select * from renamed
+select * from final

@@ -8,16 +8,6 @@ source as (
 
 ),
 
-numbered as (
-
-    select
-        *,
-        row_number() over (partition by workspace_id, run_id order by ended_at) as copy_number
-
-    from source
-
-),
-
 renamed as (
 
     select
@@ -35,11 +25,35 @@ renamed as (
 
         -- timestamps
         started_at,
+        ended_at,
+
+        -- a row that is loaded twice counts once
+        row_number() over (
+            partition by workspace_id, run_id
+            order by ended_at
+        ) as copy_number
+
+    from source
+
+),
+
+final as (
+
+    select
+        workspace_id,
+        run_id,
+        pipeline_name,
+        command,
+        outcome,
+        exit_code,
+        api_calls,
+        problem,
+        started_at,
         ended_at
 
-    from numbered
+    from renamed
     where copy_number = 1
 
 )
 
-select * from renamed
+select * from final

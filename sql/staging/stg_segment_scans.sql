@@ -8,16 +8,6 @@ source as (
 
 ),
 
-numbered as (
-
-    select
-        *,
-        row_number() over (partition by workspace_id, run_id, segment_id order by observed_at) as copy_number
-
-    from source
-
-),
-
 renamed as (
 
     select
@@ -38,11 +28,38 @@ renamed as (
         -- timestamps: the UTC day, independent of the session's time zone
         started_at,
         observed_at,
-        cast(observed_at at time zone 'UTC' as date) as observed_on
+        cast(observed_at at time zone 'UTC' as date) as observed_on,
 
-    from numbered
+        -- a row that is loaded twice counts once
+        row_number() over (
+            partition by workspace_id, run_id, segment_id
+            order by observed_at
+        ) as copy_number
+
+    from source
+
+),
+
+final as (
+
+    select
+        workspace_id,
+        segment_id,
+        run_id,
+        how,
+        status,
+        reported_count,
+        search_count,
+        fetched_count,
+        member_count,
+        problem,
+        started_at,
+        observed_at,
+        observed_on
+
+    from renamed
     where copy_number = 1
 
 )
 
-select * from renamed
+select * from final

@@ -8,16 +8,6 @@ source as (
 
 ),
 
-numbered as (
-
-    select
-        *,
-        row_number() over (partition by workspace_id, segment_id, updated_at order by observed_at) as copy_number
-
-    from source
-
-),
-
 renamed as (
 
     select
@@ -32,11 +22,32 @@ renamed as (
         -- timestamps: epoch seconds to UTC
         to_timestamp(created_at) as created_at,
         to_timestamp(updated_at) as updated_at,
+        observed_at,
+
+        -- a row that is loaded twice counts once
+        row_number() over (
+            partition by workspace_id, segment_id, updated_at
+            order by observed_at
+        ) as copy_number
+
+    from source
+
+),
+
+final as (
+
+    select
+        workspace_id,
+        segment_id,
+        name,
+        person_type,
+        created_at,
+        updated_at,
         observed_at
 
-    from numbered
+    from renamed
     where copy_number = 1
 
 )
 
-select * from renamed
+select * from final

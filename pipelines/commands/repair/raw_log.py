@@ -52,7 +52,7 @@ left join {raw}.segment_scans as scans
     and changes.segment_id = scans.segment_id
     and changes.run_id = scans.run_id
 """
-"""Each change with the one before it, as `sql/staging/stg_membership_changes.sql` follows them."""
+"""Each change with the one before it, as `sql/intermediate/int_membership_changes.sql` follows them."""
 CONFIRMED = """
 with touched as (
     select distinct segment_id, contact_id from {{raw}}.membership_changes where workspace_id = ? and run_id in ({runs})

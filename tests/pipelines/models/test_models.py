@@ -1602,7 +1602,7 @@ def test_the_schemas_can_be_called_anything(tmp_path: Path) -> None:
 MODELS = tuple(model.name for model in load_models())
 OF_SCANS = {"int_scans", "int_segment_days", "segment_daily", "segments"}
 OF_SPELLS = {"int_spells", "segment_memberships"}
-OF_CHANGES = {"stg_membership_changes", *OF_SPELLS}
+OF_CHANGES = {"int_membership_changes", *OF_SPELLS}
 OF_REMOVALS = {"int_contact_removals", "int_survivors", "segment_memberships", "segments"}
 
 
