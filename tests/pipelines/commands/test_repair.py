@@ -167,7 +167,7 @@ def test_a_list_that_named_each_segment_twice_stops_no_sync_and_repair_removes_i
         "joins_and_leaves_of_a_contact_alternate",
         "no_loaded_row_is_there_twice",
     }
-    assert repaired.doubled.keys() == {"membership_changes", "segment_scans"}
+    assert repaired.doubled.keys() == {"membership_changes", "segment_scans", "segments"}
     assert again.warnings == ()
     assert broken.members() == broken.workspace.pairs()
 
