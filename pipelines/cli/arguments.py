@@ -109,7 +109,7 @@ After = Annotated[
 OnlyShow = Annotated[bool, typer.Option("--dry-run", metavar="", help="Print what would be removed. Then stop.")]
 AcceptLoss = Annotated[
     bool,
-    typer.Option("--accept-loss", metavar="", help="Begin anew where the warehouse is gone. All history starts then."),
+    typer.Option("--accept-loss", metavar="", help="Start again if the warehouse was lost. All history starts then."),
 ]
 Sample = Annotated[int, typer.Option(min=1, metavar="N", help="Compare this many random contacts.")]
 Seed = Annotated[

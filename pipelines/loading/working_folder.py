@@ -104,7 +104,7 @@ def restored(warehouse: Warehouse, workspace: str) -> dlt.Pipeline:
 
 
 def delete_states(pipeline: dlt.Pipeline, warehouse: Warehouse) -> None:
-    """Deletes the states of a pipeline from the warehouse, so that it begins anew."""
+    """Deletes the states of a pipeline from the warehouse, so that it starts from nothing."""
     with pipeline.sql_client() as client, suppress(DatabaseUndefinedRelation):
         query = statement(warehouse.dialect, DELETE_STATES, raw=RAW)
         client.execute_sql(query, pipeline.pipeline_name)

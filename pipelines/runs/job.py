@@ -123,7 +123,7 @@ class IntercomJob(Job):
 
     Args:
         transport: replaces the network, for a workspace that lives in this process.
-        accept_loss: begin anew where the warehouse was lost.
+        accept_loss: start from nothing where the warehouse was lost.
         watch: entered while Intercom is read, with the progress of that.
     """
 

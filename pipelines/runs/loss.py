@@ -1,6 +1,6 @@
 """Whether a data folder was used before, while its warehouse holds nothing: then it was lost, and not new.
 
-To begin anew would end all history without a word, and publish that over the last copy of it.
+A new start would end all history without a word, and overwrite the last copy of it.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from ..loading import delete_states, state_in
 
 DEFAULT_DESTINATION = "duckdb"
 """That of journal lines which name none: releases that wrote them had one other, which keeps its own state."""
-ANEW = "To begin anew without it, run intercom-warehouse sync --accept-loss: all history would start then."
+NEW_START = "To start again without it, run intercom-warehouse sync --accept-loss: all history would start then."
 
 
 def check_database_is_there(warehouse: Warehouse, workspace: str) -> None:
@@ -31,7 +31,8 @@ def check_database_is_there(warehouse: Warehouse, workspace: str) -> None:
         return
     for sign in _signs(warehouse, workspace):
         raise Misconfigured(
-            f"The warehouse {warehouse.place} is gone, but {sign}. Nothing was written. {warehouse.way_back} {ANEW}"
+            f"The warehouse {warehouse.place} is missing, but {sign}. Nothing was written. {warehouse.way_back} "
+            f"{NEW_START}"
         )
 
 
@@ -39,7 +40,7 @@ def check_not_lost(warehouse: Warehouse, pipeline: dlt.Pipeline, workspace_id: s
     """To be called while no package is pending.
 
     Args:
-        accept: begin anew instead.
+        accept: start again instead.
 
     Raises:
         Misconfigured: the warehouse holds no row of the workspace, but did before.
@@ -52,7 +53,7 @@ def check_not_lost(warehouse: Warehouse, pipeline: dlt.Pipeline, workspace_id: s
     for sign in _signs(warehouse, pipeline.pipeline_name):
         raise Misconfigured(
             f"The warehouse {warehouse.place} holds nothing of this workspace, but {sign}. Nothing was written. "
-            f"{warehouse.way_back} {ANEW}"
+            f"{warehouse.way_back} {NEW_START}"
         )
 
 

@@ -1,7 +1,7 @@
 """Removes from the raw tables what runs added, rows that are there twice, and changes that repeat the one before.
 
 All of it works in the caller's transaction. What later runs observed stays true: where a complete scan after a removed
-run has confirmed a change of it, the change is dated to that scan, and the member counts of later scans are made anew.
+run has confirmed a change of it, the change is dated to that scan, and later scans get new member counts.
 """
 
 import re

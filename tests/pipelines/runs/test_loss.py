@@ -1,4 +1,4 @@
-"""A data folder that was used and has no loaded tables any more is a loss: nothing begins anew by itself."""
+"""A data folder that was used and has no loaded tables any more is a loss: no run starts again by itself."""
 
 import shutil
 from collections.abc import Callable
