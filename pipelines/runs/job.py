@@ -159,6 +159,7 @@ class IntercomJob(Job):
         """
         app = self._token_owner()
         check_host_clock(self.clock(), self.usage)
+        check_identity(app, self.settings, pipeline)
         check = partial(check_not_lost, self.warehouse, pipeline, app.id_code, accept=self.accept_loss)
         pipeline, notes = agreed(pipeline, self.warehouse, check)
         for note in notes:

@@ -50,30 +50,31 @@ def check_not_lost(warehouse: Warehouse, pipeline: dlt.Pipeline, workspace_id: s
     if accept:
         delete_states(pipeline, warehouse)
         return
-    for sign in _signs(warehouse, pipeline.pipeline_name):
+    for sign in _signs(warehouse, pipeline.pipeline_name, workspace_id):
         raise Misconfigured(
             f"The warehouse {warehouse.place} holds nothing of this workspace, but {sign}. Nothing was written. "
             f"{warehouse.way_back} {NEW_START}"
         )
 
 
-def _signs(warehouse: Warehouse, workspace: str) -> Iterator[str]:
-    """What says that the workspace was loaded before, in clauses."""
-    if run := _last_load(warehouse, workspace):
+def _signs(warehouse: Warehouse, workspace: str, workspace_id: str | None = None) -> Iterator[str]:
+    """What says that the workspace was loaded before, in clauses. Without an id, any workspace counts."""
+    if run := _last_load(warehouse, workspace, workspace_id):
         at = datetime.fromisoformat(run.ended_at or run.started_at)
         yield f"a sync loaded into it on {at:%Y-%m-%d}"
     if saved_state(state_in(warehouse.working_folder(workspace))).cursor is not None:
         yield "dlt's working folder has a cursor of it"
-    if spells := _published_spells(warehouse):
+    if spells := _published_spells(warehouse, workspace_id):
         yield f"{warehouse.address} has {spells:,} memberships"
 
 
-def _last_load(warehouse: Warehouse, workspace: str) -> Run | None:
+def _last_load(warehouse: Warehouse, workspace: str, workspace_id: str | None) -> Run | None:
     """The last sync in the journal that loaded something into a database of this kind."""
     loads = [
         run
         for run in read_journal(warehouse.journal)
         if run.pipeline_name == workspace
+        and workspace_id in (None, run.workspace_id)
         and f"{run.command} ".startswith("sync ")
         and run.exit_code in (ExitCode.DONE, ExitCode.INCOMPLETE, ExitCode.MODELS_FAILED)
         and run.contacts_read
@@ -83,9 +84,10 @@ def _last_load(warehouse: Warehouse, workspace: str) -> Run | None:
     return loads[-1] if loads else None
 
 
-def _published_spells(warehouse: Warehouse) -> int:
+def _published_spells(warehouse: Warehouse, workspace_id: str | None) -> int:
+    query = f"select workspace_id, count(*) from {MARTS}.segment_memberships group by workspace_id"  # noqa: S608
     try:
         with warehouse.reading() as ask:
-            return int(ask(f"select count(*) from {MARTS}.segment_memberships")[0][0])  # noqa: S608 (a constant)
+            return sum(count for loaded, count in ask(query) if workspace_id in (None, loaded))
     except NothingToRead:
         return 0

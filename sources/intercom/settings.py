@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import httpx
 from dlt.common.configuration import configspec
@@ -11,6 +12,21 @@ from dlt.common.typing import TSecretStrValue
 from .api import BASE_URLS, PATIENT, App, Intercom, Pacer, Retries, SetupError, Usage, is_too_old, version
 from .memberships import Clock, Guard, Limits, RunOptions, Selection
 from .tables import Privacy, problems
+from .wire import keep_secret, plainly
+
+MOST = {
+    "overlap": ("seconds", 31_536_000),
+    "sweep_every": ("hours", 8_760),
+    "sweep_budget": ("calls", 100_000_000),
+}
+"""Of each number its unit, and the most that makes sense: a year, or more calls than a year allows."""
+WHERE_TOKENS_ARE = (
+    "Copy the access token from your app in Intercom's Developer Hub (Configure, Authentication) into "
+    "SOURCES__INTERCOM__ACCESS_TOKEN, or into .dlt/secrets.toml."
+)
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+IN_PROCESS = "sandbox.invalid"
+"""The host of a workspace in this process: no name server can know it."""
 
 
 @configspec
@@ -38,13 +54,18 @@ class IntercomSettings(BaseConfiguration):
         Raises:
             SetupError: a value that cannot work.
         """
-        self.access_token = self.access_token.strip()
+        self.access_token = (self.access_token or "").strip()
         self.region = self.region.lower()
         self.api_version = version(self.api_version).name
         for problem in self._problems():
             raise SetupError(problem)
+        for secret in (self.access_token, self.hash_key or ""):
+            keep_secret(secret)
 
     def _problems(self) -> Iterator[str]:
+        if problem := token_problem(self.access_token):
+            yield f"{problem} {WHERE_TOKENS_ARE}"
+        yield from address_problems(self.base_url)
         if is_too_old(self.api_version):
             yield (
                 f"Version {self.api_version} of Intercom's API has no contact search that a sync can use. Set "
@@ -55,9 +76,12 @@ class IntercomSettings(BaseConfiguration):
         for name in ("rate_limit_share", "max_shrink"):
             if not 0 < getattr(self, name) <= 1:
                 yield f"{name} is a share. Set it between 0 and 1, not to {getattr(self, name)}."
-        for name, unit in (("overlap", "seconds"), ("sweep_every", "hours"), ("sweep_budget", "calls")):
-            if getattr(self, name) < 0:
-                yield f"{name} is a number of {unit}. Set it to 0 or more, not to {getattr(self, name)}."
+        for name, (unit, most) in MOST.items():
+            if not 0 <= getattr(self, name) <= most:  # written so that nan is out of range, too
+                yield (
+                    f"{name} is a number of {unit}. Set it to a number from 0 to {most:,}, not to "
+                    f"{getattr(self, name)}."
+                )
         yield from problems(self.exclude_columns or (), self.hash_columns or (), self.hash_key)
 
     @property
@@ -118,3 +142,32 @@ class IntercomSettings(BaseConfiguration):
                 f"The token's workspace is in Intercom's region {app.region.lower()}, but {self.region} is configured. "
                 f"Nothing was written. Set SOURCES__INTERCOM__REGION to {app.region.lower()}."
             )
+
+
+def token_problem(token: str) -> str | None:
+    """Why a text cannot be an access token, without the text; null if it can be."""
+    if not token:
+        return "There is no access token."
+    if not token.isascii() or not token.isprintable() or " " in token:
+        return (
+            "The access token holds a character that no token has, such as a blank, a line break or a typographic "
+            "quote. Nothing was sent."
+        )
+    return None
+
+
+def address_problems(base_url: str | None) -> Iterator[str]:
+    """Why the token must not be sent to an address, without user and password of the address."""
+    if base_url is None:
+        return
+    address = urlsplit(base_url)
+    host = address.hostname or ""
+    if address.scheme not in ("https", "http") or not host:
+        yield "base_url is not an address. Set SOURCES__INTERCOM__BASE_URL to https:// and a host, or delete it."
+    elif address.username or address.password:
+        yield "base_url holds a user or a password, which Intercom does not use. Set it without them."
+    elif address.scheme == "http" and host not in (*LOOPBACK, IN_PROCESS):
+        yield (
+            f"base_url sends the access token to {plainly(host)} without encryption. Set SOURCES__INTERCOM__BASE_URL "
+            "to an address that begins with https://."
+        )

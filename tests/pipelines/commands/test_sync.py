@@ -438,7 +438,7 @@ def test_another_region_than_configured_stops_the_run(make_deployment: Callable[
 
 
 def test_a_clock_behind_the_log_stops_the_run(synced: Deployment) -> None:
-    with pytest.raises(SetupError, match="Set the clock right"):
+    with pytest.raises(SetupError, match="Set it right"):
         synced.sync(clock=lambda: synced.workspace.now() - timedelta(days=1))
 
 

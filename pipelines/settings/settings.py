@@ -4,23 +4,32 @@
 """
 
 import os
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 import dlt
 from dlt.common.configuration import configspec, resolve_configuration
 from dlt.common.configuration.container import Container
-from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
+from dlt.common.configuration.exceptions import (
+    ConfigFieldMissingException,
+    ConfigurationException,
+    ConfigValueCannotBeCoercedException,
+)
 from dlt.common.configuration.specs import BaseConfiguration
+from dlt.common.configuration.specs.base_configuration import extract_inner_hint, is_secret_hint
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
-from dlt.common.runtime.run_context import switch_context
 
 from sources.intercom.settings import IntercomSettings
+from sources.intercom.wire import plainly
 
-from .destinations import destination_named
-from .errors import Misconfigured
+from ..destinations import destination_named
+from ..errors import Misconfigured
+from .configuration import Configuration, use, variable
+from .names import check_names
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DEFAULT_WORKSPACE = "intercom"
 DEMO_WORKSPACE = "demo"
 MOST_SECONDS = 86_400
@@ -49,16 +58,32 @@ class WarehouseSettings(BaseConfiguration):
     @property
     def folder(self) -> Path:
         """The data folder; a relative one starts at the project's root."""
-        return ROOT / self.data_dir
+        return ROOT / Path(self.data_dir).expanduser()
 
 
+FIELDS: Mapping[str, frozenset[str]] = {
+    "sources.intercom": frozenset(IntercomSettings().get_resolvable_fields()),
+    "warehouse": frozenset(WarehouseSettings().get_resolvable_fields()),
+}
+"""The settings of each section."""
+DOCUMENTED = frozenset((*section.split("."), field) for section, fields in FIELDS.items() for field in fields)
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", list: 'a list, such as ["Active"]'}
+
+
+@cache
 def use_project_config() -> None:
-    """Makes dlt read `.dlt` in the project's root instead of the current folder.
+    """Makes dlt read `.dlt` in the project's root, and no variable that is not documented there.
 
-    dlt starts in the current folder, where no file may turn its telemetry off.
+    Raises:
+        Misconfigured: a file cannot be read.
     """
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-    switch_context(str(ROOT))
+    use(ROOT, _configuration())
+
+
+@cache
+def _configuration() -> Configuration:
+    return Configuration(ROOT / ".dlt", DOCUMENTED)
 
 
 def intercom_settings(workspace: str = DEFAULT_WORKSPACE) -> IntercomSettings:
@@ -87,6 +112,8 @@ def warehouse_settings() -> WarehouseSettings:
 
 
 def _resolved(settings: Settings, sections: tuple[str, ...], workspace: str | None = None) -> Settings:
+    use_project_config()
+    check_names(_configuration().document, FIELDS)
     try:
         with Container().injectable_context(ConfigSectionContext(pipeline_name=workspace, sections=sections)):
             return resolve_configuration(settings, sections=sections)
@@ -98,8 +125,23 @@ def _resolved(settings: Settings, sections: tuple[str, ...], workspace: str | No
             if "access_token" in error.fields
             else f"Section [{section}] has no {missing}. Set it in .dlt/config.toml, which is part of the project."
         ) from None
+    except ConfigValueCannotBeCoercedException as error:
+        raise Misconfigured(_wrong_type(error, sections)) from None
     except ConfigurationException as error:
-        raise Misconfigured(f"Section [{'.'.join(sections)}] cannot be read: {type(error).__name__}. {error}") from None
+        raise Misconfigured(
+            f"Section [{'.'.join(sections)}] cannot be read ({type(error).__name__}). Compare it with .dlt/config.toml."
+        ) from None
+
+
+def _wrong_type(error: ConfigValueCannotBeCoercedException, sections: tuple[str, ...]) -> str:
+    """Without the value of a secret."""
+    kind = extract_inner_hint(error.hint)
+    shown = "" if is_secret_hint(error.hint) else f", not {plainly(repr(error.field_value))}"
+    name = f"{'.'.join(sections)}.{error.field_name}"
+    return (
+        f"{error.field_name} has to be {KINDS.get(kind, 'text')}{shown}. Correct it in .dlt/ ({name}) or in the "
+        f"variable {variable((*sections, error.field_name))}."
+    )
 
 
 def _no_token(section: str) -> str:

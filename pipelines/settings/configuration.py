@@ -1,0 +1,132 @@
+"""What dlt is configured with: this project's `.dlt/` and the variables that it documents, and nothing else.
+
+dlt would also read its own files in the home and current folders, Airflow's variables, and plain variables such as
+`REFRESH` or `PROGRESS`, which a host with other dlt pipelines has for those.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.providers import ConfigProvider
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from dlt.common.runtime.run_context import RunContext
+from dlt.common.utils import update_dict_nested
+
+from ..errors import Misconfigured
+
+Names = tuple[str, ...]
+"""A setting's section and key, such as sources, intercom, region."""
+FILES = ("config.toml", "secrets.toml")
+"""In `.dlt/`; the second one wins."""
+FIXED: Mapping[Names, Any] = {
+    ("providers", "enable_airflow_secrets"): False,
+    ("providers", "enable_google_secrets"): False,
+    ("providers", "enable_aws_secrets"): False,
+}
+TOML_HINT = 'Text has to stand in quotes, for example: region = "eu".'
+
+
+class Configuration(ConfigProvider):
+    """All settings, as one provider: dlt asks each provider some ten thousand times in a sync.
+
+    Args:
+        folder: the project's `.dlt`.
+        documented: settings that a variable may set although no file has them.
+    """
+
+    supports_secrets = True
+    supports_sections = True
+    name = "intercom-warehouse"
+
+    def __init__(self, folder: Path, documented: frozenset[Names]) -> None:
+        self.document: dict[str, Any] = {}
+        for name in FILES:
+            if (folder / name).exists():
+                update_dict_nested(self.document, read_toml(folder / name))
+        self._values: dict[Names, Any] = {**dict(_nodes(self.document)), **FIXED}
+        self._variables = documented | self._values.keys()
+
+    def get_value(self, key: str, hint: Any, pipeline_name: str | None, *sections: str) -> tuple[Any, str]:
+        """The variable's value, else the file's; null where neither has one."""
+        names = (*sections, key)
+        full = (pipeline_name, *names) if pipeline_name else names
+        is_documented = self._is_documented(names) or self._is_documented(names[1:])
+        value = os.environ.get(variable(full)) if is_documented else None
+        if not value:  # CI and Compose set variables without a value
+            return self._values.get(full), key
+        return (_listed(value) if isinstance(self._values.get(names), list) else value), key
+
+    def _is_documented(self, names: Names) -> bool:
+        """Whether a variable may set it, also for a workspace with a section of its own."""
+        if names in FIXED:
+            return False
+        return names in self._variables or (names[:1] == ("destination",) and names[2:3] == ("credentials",))
+
+
+class ProjectContext(RunContext):
+    """The project's folder, whatever the current folder is and whatever dlt's own variables say."""
+
+    def __init__(self, root: Path, configuration: Configuration) -> None:
+        super().__init__(str(root))
+        self._configuration = configuration
+
+    @property
+    def run_dir(self) -> str:
+        return str(self._init_run_dir)
+
+    local_dir = run_dir
+
+    @property
+    def settings_dir(self) -> str:
+        return str(Path(self.run_dir, ".dlt"))
+
+    @property
+    def data_dir(self) -> str:
+        return self.global_dir
+
+    def initial_providers(self) -> list[ConfigProvider]:
+        return [self._configuration]
+
+
+def use(root: Path, configuration: Configuration) -> None:
+    """Makes dlt read this configuration. Its own context would read files in the current folder first."""
+    context = PluggableRunContext(ProjectContext(root, configuration))
+    Container()[PluggableRunContext] = context
+
+
+def variable(names: Names) -> str:
+    """The environment variable of a setting."""
+    return "__".join(names).upper()
+
+
+def _listed(text: str) -> str | list[str]:
+    """A list as names with commas between them. Text in brackets is left to dlt, which reads it as JSON."""
+    return text if text.lstrip().startswith("[") else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a file; a byte order mark is skipped.
+
+    Raises:
+        Misconfigured: it cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be read: {error.strerror}. Make it readable for this user.") from None
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{path} is not UTF-8 text. Save it with that encoding.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{path} is not TOML: {error}. {TOML_HINT}") from None
+
+
+def _nodes(document: Mapping[str, Any], above: Names = ()) -> Iterator[tuple[Names, Any]]:
+    """All tables and values, by their names."""
+    for key, value in document.items():
+        yield (*above, key), value
+        if isinstance(value, dict):
+            yield from _nodes(value, (*above, key))
