@@ -1,6 +1,7 @@
 """The start of the command `intercom-warehouse`."""
 
 import gc
+import os
 
 
 def main() -> None:
@@ -9,6 +10,8 @@ def main() -> None:
     The garbage collector is off during the imports, and skips what they made: it would take a twentieth of the CPU of
     a sync that finds no change.
     """
+    for name in [name for name in os.environ if name.startswith("DLT_")]:
+        del os.environ[name]  # dlt reads them when it is imported; they are meant for another project
     gc.disable()
     from .cli import main as run
 

@@ -9,10 +9,10 @@ from typing import NoReturn
 import typer
 
 from sources.intercom.api import IntercomError
+from sources.intercom.wire import without_secrets
 
 from ..display import reporting
 from ..errors import ExitCode, Problem, WarehouseError
-from ..settings import use_project_config
 from . import commands  # noqa: F401  # registers the commands
 from .app import app
 from .output import Result, print_json, session
@@ -25,7 +25,6 @@ def main() -> None:
     """The command `intercom-warehouse`."""
     started = time.monotonic()
     os.umask(0o077)  # all files hold contacts' data
-    use_project_config()
     reporting.report_to_terminal()
     try:
         exit_code = run()
@@ -58,7 +57,7 @@ def run() -> ExitCode:
 
 
 def fail(error: Exception, message: str) -> ExitCode:
-    problem = Problem.of(error, message)
+    problem = Problem.of(error, without_secrets(message))
     reporting.report_problem(problem, error if session.debug else None)
     if session.as_json:
         with suppress(BrokenPipeError):

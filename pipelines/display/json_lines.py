@@ -10,6 +10,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from sources.intercom.wire import without_secrets
+
 from ..folder import newest_run
 from .terminal import event_of, stderr
 
@@ -42,7 +44,7 @@ def _json_object(record: logging.LogRecord) -> dict[str, Any]:
         "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
         "level": record.levelname.lower(),
         "event": event.name,
-        "message": event,
+        "message": without_secrets(event),
         **({"run_id": run.run_id, "workspace": run.pipeline_name} if run else {}),
         **event.metrics,
     }

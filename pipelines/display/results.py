@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from sources.intercom.readings import Preview, moment_of
@@ -12,7 +11,7 @@ from ..commands import Aborted, Backfilled, BackfillPreview, Forgotten, Outcome,
 from ..commands.repair import Repaired
 from ..destinations import Warehouse
 from ..models import Build
-from .terminal import SCAN_PROBLEMS, print_notes, print_row, print_rows, stdout
+from .terminal import SCAN_PROBLEMS, as_text, print_notes, print_row, print_rows, stdout
 
 
 def show_sync(outcome: Outcome, warehouse: Warehouse) -> None:
@@ -44,7 +43,7 @@ def show_plan(preview: Preview) -> None:
     if plan.sweeps:
         table = _table("segment", "swept because", numbers=("members", "calls"))
         for sweep in sorted(plan.sweeps, key=lambda sweep: -sweep.members):
-            table.add_row(escape(sweep.segment.name), sweep.why, f"{sweep.members:,}", f"{sweep.sweep_calls:,}")
+            table.add_row(as_text(sweep.segment.name), sweep.why, f"{sweep.members:,}", f"{sweep.sweep_calls:,}")
         stdout.print(table)
     print_rows(dict(_plan_rows(preview)))
     print_notes(preview.notes)

@@ -6,14 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from ..commands.status import Days, RunSummary, SegmentStatus, Status, WorkspaceStatus
 from ..errors import ExitCode
 from ..folder import Holder
 from ..messages import duration_text, utc_text
-from .terminal import SCAN_PROBLEMS
+from .terminal import SCAN_PROBLEMS, as_text
 
 NAME_WIDTH = 10
 MOST_LINES = 8
@@ -55,7 +54,7 @@ def _table(runs: Iterable[RunSummary]) -> Table:
 
 def _cells(run: RunSummary) -> Iterator[str]:
     yield _minute(run.started_at)
-    yield escape(run.command)
+    yield as_text(run.command)
     yield run.outcome or "not ended"
     yield "" if run.exit_code is None else str(run.exit_code)
     yield f"{run.api_calls:,}"
@@ -155,7 +154,7 @@ def _grid(lines: Iterable[Line]) -> Table:
     grid.add_column(min_width=NAME_WIDTH, style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, text, style in lines:
-        grid.add_row(escape(name), escape(text), style=style)
+        grid.add_row(as_text(name), as_text(text), style=style)
     return grid
 
 

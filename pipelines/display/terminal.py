@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from typer.rich_utils import rich_format_error
 
+from sources.intercom.wire import visible
+
 from ..messages import Event
 
 stdout = Console()
@@ -26,6 +28,11 @@ SHOWN_ELSEWHERE = frozenset(("segment_incomplete", "note", "fields_changed", "ch
 """Events that people see in the result, as a progress bar, or as the exit code."""
 
 
+def as_text(text: str) -> str:
+    """Text as rich prints it, whatever it holds: names and errors come from outside."""
+    return escape(visible(text))
+
+
 def print_rows(rows: Mapping[str, str]) -> None:
     """Prints the rows of a result, by name."""
     for name, value in rows.items():
@@ -34,13 +41,13 @@ def print_rows(rows: Mapping[str, str]) -> None:
 
 def print_row(name: str, value: str, *, mark: str = "") -> None:
     """`mark` may hold rich's markup."""
-    stdout.print(f"{mark}[bold]{name:<10}[/bold] {escape(value)}", highlight=False, soft_wrap=True)
+    stdout.print(f"{mark}[bold]{name:<10}[/bold] {as_text(value)}", highlight=False, soft_wrap=True)
 
 
 def print_notes(notes: Iterable[str]) -> None:
     """Prints what needs attention in a result."""
     for note in notes:
-        stdout.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
+        stdout.print(as_text(note), style="yellow", highlight=False, soft_wrap=True)
 
 
 class TerminalHandler(logging.Handler):
@@ -56,11 +63,11 @@ class TerminalHandler(logging.Handler):
         if usage_error := getattr(record, "usage_error", None):
             rich_format_error(usage_error)
         elif record.levelno < logging.ERROR:
-            self._print(f"[dim]·[/dim] {escape(record.getMessage())}", soft_wrap=True)
+            self._print(f"[dim]·[/dim] {as_text(record.getMessage())}", soft_wrap=True)
         else:
             if traceback := event_of(record).metrics.get("traceback"):
                 self._print(escape(traceback), soft_wrap=True)
-            self._print(escape(record.getMessage()), style="red")
+            self._print(as_text(record.getMessage()), style="red")
 
     def _print(self, text: str, *, style: str | None = None, soft_wrap: bool | None = None) -> None:
         self._console.print(text, style=style, highlight=False, soft_wrap=soft_wrap)

@@ -4,10 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from rich.markup import escape
-
 from ..commands.verify import Difference, Verification
-from .terminal import print_notes, print_rows, stdout
+from .terminal import as_text, print_notes, print_rows, stdout
 
 MOST_GROUPS = 20
 """Groups of differences that are shown: enough to see what they have in common."""
@@ -48,7 +46,7 @@ def _show_group(group: list[Difference]) -> None:
     contacts = f"{len(group):,} contacts" if others else f"contact {first.contact_id}"
     reason, style = (first.explanation.words, "") if first.explanation else ("unexplained", "red")
     text = f"segment {first.segment_id}, {contacts}: {side}\n  {reason}"
-    stdout.print(escape(text), style=style, highlight=False, soft_wrap=True)
+    stdout.print(as_text(text), style=style, highlight=False, soft_wrap=True)
 
 
 def _advice(verification: Verification) -> Iterable[str]:

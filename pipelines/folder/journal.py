@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from sources.intercom.wire import visible, without_secrets
+
 from ..errors import ExitCode
 from .file_modes import owner_only
 
@@ -106,4 +108,6 @@ def read_journal(path: Path) -> Iterator[Run]:
         return
     for line in path.read_bytes().splitlines():
         with suppress(msgspec.DecodeError):
-            yield msgspec.json.decode(line, type=Run)
+            run = msgspec.json.decode(line, type=Run)
+            run.problem = run.problem and visible(without_secrets(run.problem))  # earlier releases kept a token there
+            yield run

@@ -5,11 +5,17 @@ from contextlib import contextmanager
 
 from sources.intercom.api import Usage
 from sources.intercom.memberships import Clock
+from sources.intercom.wire import visible, without_secrets
 
 from ..destinations import Warehouse
 from ..errors import ExitCode, exit_code_of, is_ours, plain_errors
 from ..folder import Run, append_run, start_run
 from ..loading import stuck_packages_explained
+
+
+def _problem(error: BaseException) -> str:
+    """The class alone of an error that is not ours: its message may hold personal data."""
+    return visible(without_secrets(str(error))) if is_ours(error) else type(error).__name__
 
 
 @contextmanager
@@ -22,7 +28,11 @@ def recorded(warehouse: Warehouse, pipeline_name: str, command: str, *, clock: C
             yield run
         run.end(clock(), ExitCode(run.exit_code or 0))
     except BaseException as error:
-        run.end(clock(), exit_code_of(error), str(error) if is_ours(error) else type(error).__name__)
+        run.end(
+            clock(),
+            exit_code_of(error),
+            _problem(error),
+        )
         raise
     finally:
         run.api_calls = usage.calls.total()
