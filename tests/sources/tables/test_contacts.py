@@ -72,9 +72,11 @@ def drift_and_fields(*contacts: dict[str, Any], known: KnownFields | None = None
 
 
 def test_a_new_field_is_reported_once() -> None:
-    drift, known = drift_and_fields({"name": "Ann"}, {"name": "Bob", "shoe_size": 41})
+    at_first, known = drift_and_fields({"name": "Ann", "hat_size": 7})
+    drift, known = drift_and_fields({"name": "Ann"}, {"name": "Bob", "hat_size": 8, "shoe_size": 41}, known=known)
     again, _ = drift_and_fields({"name": "Cyd", "shoe_size": 38}, known=known)
 
+    assert at_first == []
     assert drift == ["contacts are sent with a new field, shoe_size: it is kept in _extra"]
     assert again == []
 
