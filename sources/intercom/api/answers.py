@@ -69,7 +69,7 @@ class Page(msgspec.Struct, Generic[Record]):
     _unknown: ClassVar[dict[str, Any]] = {"data": [], "total_count": UNKNOWN, "pages": Pages(UNREADABLE)}
 
     data: list[Record]
-    total_count: int
+    total_count: Whole
     pages: Pages | None = None
 
 
@@ -101,7 +101,7 @@ class ContactSegments(msgspec.Struct):
     _unknown: ClassVar[dict[str, Any]] = {"data": [], "total_count": UNKNOWN, "pages": Pages(UNREADABLE)}
 
     data: list[SegmentId]
-    total_count: int | None = None
+    total_count: Whole | None = None
     pages: Pages | None = None
 
 

@@ -208,7 +208,7 @@ class Intercom(Client):
 
 
 class _NotThere(Exception):
-    """Intercom has no such contact, if one of its own error codes says so: a proxy's 404 says nothing about contacts."""
+    """Intercom has no such contact, if one of its own error codes says so: a proxy's 404 proves nothing."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__()
