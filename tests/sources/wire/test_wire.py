@@ -1,4 +1,4 @@
-"""Text, headers and records: whatever is sent can be read, and an odd value costs only itself."""
+"""Text, headers and records: any value that is sent can be read, and an odd value costs only itself."""
 
 import json
 from typing import Any
