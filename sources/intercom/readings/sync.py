@@ -61,7 +61,6 @@ class Reading:
 
     @property
     def options(self) -> RunOptions:
-        """The run's options."""
         return self.inputs.options
 
     @property
@@ -81,6 +80,7 @@ class Reading:
             incomplete={scan.segment_id: str(scan.problem) for scan in scans if scan.status == "incomplete"},
             drift=tuple(self.inputs.fields.changes()),
             notes=tuple(self._notes),
+            flaws=self._progress.usage.flaws.total(),
         )
 
     @property
@@ -88,10 +88,10 @@ class Reading:
         notes = list(self.scanning.notes) if self.scanning else []
         if self.contacts_missing:
             notes.append(
-                f"Intercom counts {self.contacts_missing:,} contacts more than it showed, twice. The next run reads "
-                "them again."
+                f"Intercom counts {self.contacts_missing:,} contacts more than could be read, twice. The next run "
+                "reads them again."
             )
-        return notes
+        return notes + self._progress.notes
 
     @property
     def mark(self) -> int | None:

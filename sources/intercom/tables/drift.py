@@ -13,7 +13,7 @@ from .contacts import DOCUMENTED_CONTACT_FIELDS, NULL, SentContact, contacts_tab
 from .privacy import Privacy
 
 IN_EXTRA = frozenset(("sms_consent", "unsubscribed_from_sms"))
-"""Fields that Intercom sends to everybody and does not document. They have no column."""
+"""Fields that Intercom sends for each contact and does not document. They have no column."""
 SURPRISE = 1e-6
 """A field is missing if the chance that all contacts of a run lack it by accident is below this."""
 

@@ -130,8 +130,8 @@ def problems(excluded: Collection[str], hashed: Collection[str], key: str | None
     if hashed and (len(key or "") < SHORTEST_KEY or len(set(key or "")) < LEAST_VARIETY):
         yield (
             f"hash_columns needs a hash_key of at least {SHORTEST_KEY} random characters: set "
-            "SOURCES__INTERCOM__HASH_KEY, or hash_key in .dlt/secrets.toml, to the output of `openssl rand -hex 32`. Keep that key: another key gives "
-            "other hashes."
+            "SOURCES__INTERCOM__HASH_KEY, or hash_key in .dlt/secrets.toml, to the output of `openssl rand -hex 32`. "
+            "Keep that key: another key gives other hashes."
         )
 
 
