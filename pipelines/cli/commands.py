@@ -62,7 +62,7 @@ def check(workspace: WorkspaceName = DEFAULT_WORKSPACE) -> None:
     """Check that a sync would work: token, scopes, quota, lock, warehouse and region, one line each."""
     warehouse = warehouse_without_wait()
     with plain_errors(warehouse.explain):
-        for name, finding in run_checks(warehouse, intercom_settings(workspace), workspace):
+        for name, finding in run_checks(warehouse, intercom_settings(workspace), workspace, utc_now()):
             results.show_check(name, finding)
 
 

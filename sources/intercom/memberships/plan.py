@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..api import Segment, page_calls
+from ..api import Segment, SetupError, page_calls
 
 BYTES_A_CONTACT = 2_400
 """A contact in a search answer, unpacked; search always sends whole contacts."""
@@ -61,6 +61,18 @@ class Selection:
     def of(self, listed: Iterable[Segment]) -> list[Segment]:
         """The segments that are read."""
         return [segment for segment in listed if not self.excludes(segment.id, segment.name)]
+
+    def check(self, listed: Collection[Segment]) -> None:
+        """Stops a run that would read no segment.
+
+        Raises:
+            SetupError: there are segments, and all are excluded.
+        """
+        if listed and not self.of(listed):
+            raise SetupError(
+                f"include_segments and exclude_segments leave none of the {len(listed):,} segments to read. Nothing "
+                "was written. Correct the names in these settings."
+            )
 
     def notes(self, listed: Collection[Segment]) -> list[str]:
         """Entries that match no listed segment, in sentences."""

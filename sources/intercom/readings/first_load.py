@@ -114,12 +114,13 @@ class FirstLoad:
             joins=self._joins,
             notes=self._notes,
             drift=tuple(self._fields.changes()),
+            unmatched=len(self._notes),
         )
 
     async def read(self, memory: Memory) -> None:
         """Reads what earlier attempts did not load, by `memory`."""
         async with self._connect() as client:
-            snapshot = await take_snapshot(client)
+            snapshot = await take_snapshot(client, self._options.selection)
             segments = self._options.selection.of(snapshot.segments)
             if self._stage is None and _calls(snapshot, segments) <= LARGE:
                 return

@@ -47,7 +47,7 @@ class Preview:
 async def preview(client: Intercom, options: RunOptions, *, saved: SavedState, memory: Memory) -> Preview:
     """The plan of a run that would start now."""
     async with client:
-        snapshot = await take_snapshot(client)
+        snapshot = await take_snapshot(client, options.selection)
         is_whole = options.full or saved.cursor is None
         since = everyone() if saved.cursor is None else updated_after(saved.cursor, options.version, options.timezone)
         contacts = snapshot.contacts if is_whole else await count(client, since)

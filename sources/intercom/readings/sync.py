@@ -81,6 +81,7 @@ class Reading:
             drift=tuple(self.inputs.fields.changes()),
             notes=tuple(self._notes),
             flaws=self._progress.usage.flaws.total(),
+            unmatched=len(self.options.selection.notes(self.snapshot.segments)) if self.snapshot else 0,
         )
 
     @property
@@ -113,7 +114,7 @@ class Reading:
     async def _taken(self, client: Intercom) -> WorkspaceSnapshot:
         async with self._turn:
             if self.snapshot is None:
-                self.snapshot = await take_snapshot(client)
+                self.snapshot = await take_snapshot(client, self.options.selection)
             return self.snapshot
 
     async def new_versions(self) -> list[dict[str, Any]]:

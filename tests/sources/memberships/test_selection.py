@@ -11,7 +11,7 @@ from pipelines.errors import ExitCode
 from pipelines.runs import build_models
 from pipelines.settings import intercom_settings
 from sandbox.segments.rules import Tagged
-from sources.intercom.api import Segment
+from sources.intercom.api import Segment, SetupError
 from sources.intercom.memberships import Selection
 
 from ...soak.audit import check_keys
@@ -192,17 +192,26 @@ def test_a_lost_scan_is_reported_though_another_segment_was_never_read(deploymen
     assert fault.example["segment_id"] == lost
 
 
-def test_an_entry_that_matches_no_segment_is_a_note_and_not_an_error(settled: Settled) -> None:
+def test_an_entry_that_matches_no_segment_makes_the_run_incomplete(settled: Settled) -> None:
     settled.settings.include_segments, settled.settings.exclude_segments = ["Crowd", "Crwod"], ["Payers"]
 
     outcome = settled.sync()
 
-    assert outcome.exit_code == ExitCode.DONE
+    assert outcome.exit_code == ExitCode.INCOMPLETE
     assert outcome.notes == (
         "include_segments names 'Crwod', but no segment has that id or name.",
         "exclude_segments names 'Payers', but no segment has that id or name.",
     )
     assert {name for name, scan in settled.scans().items() if scan[1] != "excluded"} == {"Crowd"}
+
+
+def test_a_selection_that_leaves_no_segment_stops_the_run_before_it_writes(deployment: Deployment) -> None:
+    deployment.settings.include_segments = ["Evryone"]
+
+    with pytest.raises(SetupError, match="leave none of the 10 segments"):
+        deployment.sync()
+
+    assert not deployment.warehouse.published.exists()
 
 
 def test_contact_by_contact_a_segment_that_comes_back_needs_all_contacts(settled: Settled) -> None:
