@@ -92,7 +92,7 @@ class Warehouse:
         """The dlt pipeline of one workspace."""
         return dlt.pipeline(
             pipeline_name=name,
-            pipelines_dir=str(self.working_folder()),
+            pipelines_dir=str(self.data_folder.plain_working_folder / self.destination.subfolder),
             destination=_with_capabilities_cached(self.destination.dlt_destination()),
             dataset_name=RAW,
         )

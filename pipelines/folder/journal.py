@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ..errors import ExitCode
-from .file_modes import owner_only
+from .file_modes import owner_only, without_links
 
 
 @dataclass
@@ -58,7 +58,7 @@ def newest_run() -> Run | None:
 def append_run(path: Path, run: Run) -> None:
     """Appends the run's line and syncs it to disk. A line that a crash cut off is closed first."""
     cut_off = path.exists() and not path.read_bytes().endswith(b"\n")
-    with owner_only(), path.open("a") as file:
+    with owner_only(), open(path, "a", encoding="utf-8", opener=without_links) as file:
         file.write("\n" * cut_off + json.dumps(asdict(run)) + "\n")
         file.flush()
         os.fsync(file.fileno())
@@ -70,7 +70,8 @@ def replace_in_journal(path: Path, name: str, substitute: str) -> None:
     if name not in text:
         return
     successor = path.with_suffix(".next")
-    with owner_only(), successor.open("w") as file:
+    successor.unlink(missing_ok=True)
+    with owner_only(), open(successor, "w", encoding="utf-8", opener=without_links) as file:
         file.write(text.replace(name, substitute))
         file.flush()
         os.fsync(file.fileno())
