@@ -14,7 +14,7 @@ from sources.intercom.api import IntercomError
 from sources.intercom.wire import without_secrets
 
 from ..display import reporting
-from ..errors import ExitCode, Problem, WarehouseError
+from ..errors import ExitCode, Problem, WarehouseError, explained
 from . import commands  # noqa: F401  # registers the commands
 from .app import app
 from .output import Result, print_json, session
@@ -56,6 +56,8 @@ def run() -> ExitCode:
     except typer.Abort as error:
         return fail(error, "Not confirmed, so nothing was done.")
     except Exception as error:  # noqa: BLE001  # the last resort; its message may hold personal data, its class does not
+        if known := explained(error):
+            return fail(known, str(known))
         kind = type(error).__name__
         return fail(error, f"An unexpected error occurred ({kind}). Run the command with --debug to see its traceback.")
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 import msgspec
 
 from ...destinations import Warehouse
-from ...errors import ExitCode, Misconfigured, NothingToRead
+from ...errors import ExitCode, Misconfigured, NothingToRead, Unreadable
 from ...folder import Holder, Lock, Run, read_journal
 from ...loading import pending_folders, state_in
 from .segments import NOTHING, Days, Published, SegmentStatus, gaps, published
@@ -129,16 +129,20 @@ class StatusQuery:
             Misconfigured: the warehouse or the workspace does not exist.
             Unreachable: the database server does not answer.
         """
+        self.warehouse.data_folder.check_readable()
         self._runs = list(read_journal(self.warehouse.journal))
         tables, unread = read_published(self.warehouse)
+        is_unreadable = self.max_age is not None and isinstance(unread, Unreadable)
         holder = Lock(self.warehouse.folder).last_holder()
         workspaces = tuple(self._workspace(*names, tables) for names in self._chosen(tables, holder).items())
         return Status(
-            exit_code=ExitCode.INCOMPLETE if any(workspace.is_stale for workspace in workspaces) else ExitCode.DONE,
+            exit_code=ExitCode.INCOMPLETE
+            if is_unreadable or any(one.is_stale for one in workspaces)
+            else ExitCode.DONE,
             warehouse=self.warehouse.place,
             asked_at=self.now,
             published_at=self.warehouse.published_at,
-            unread=unread,
+            unread=str(unread) if unread else None,
             holder=holder,
             max_age_seconds=None if self.max_age is None else round(self.max_age.total_seconds()),
             workspaces=workspaces,
@@ -191,13 +195,13 @@ class StatusQuery:
         return age is None or self.max_age is None or not NOTHING_PASSED <= age <= self.max_age
 
 
-def read_published(warehouse: Warehouse) -> tuple[Published, str | None]:
+def read_published(warehouse: Warehouse) -> tuple[Published, NothingToRead | None]:
     """The published tables; if they cannot be read, nothing, and why."""
     try:
         with warehouse.reading() as ask:
             return published(ask), None
     except NothingToRead as error:
-        return NOTHING, str(error)
+        return NOTHING, error
 
 
 def last_good_sync(runs: Iterable[Run]) -> datetime | None:
