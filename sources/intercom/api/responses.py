@@ -1,11 +1,13 @@
 """Reads Intercom's responses: as records, or as the errors that they report."""
 
+import re
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
 import httpx
 import msgspec
 
+from ..wire import plainly
 from .answers import without_nul
 from .errors import QueryRefused, Refused, TryAgain, Unreadable, unreadable
 from .rate_limit import seconds_until
@@ -13,6 +15,8 @@ from .rate_limit import seconds_until
 PASSING_STATUSES = (408, 409, 429, 500, 502, 503, 504)
 """Statuses worth another attempt; Intercom's own clients retry the same ones."""
 LONGEST_WAIT_SECONDS = 120.0
+REQUEST_ID = re.compile(r"[A-Za-z0-9][\w.:/-]{0,63}", re.ASCII)
+"""The form of Intercom's ids of calls."""
 
 Record = TypeVar("Record")
 Answer = TypeVar("Answer")
@@ -93,13 +97,13 @@ def describe(response: httpx.Response) -> str:
     faults = "; ".join(f"{one.code} ({one.message})" if one.message else one.code for one in _faults(response))
     if not faults:
         faults = "an empty body" if not response.content else "a body that is not Intercom's JSON"
-    return f"HTTP {response.status_code}, {faults}, request {request_id(response) or 'without an id'}"
+    return f"HTTP {response.status_code}, {plainly(faults)}, request {request_id(response) or 'without an id'}"
 
 
 def request_id(response: httpx.Response) -> str | None:
     """Intercom's id of the call; null where something between answered."""
     sent: str | None = response.headers.get("x-request-id")
-    return sent
+    return sent if sent is None or REQUEST_ID.fullmatch(sent) else plainly(sent)
 
 
 def _faults(response: httpx.Response) -> list[Fault]:

@@ -86,6 +86,7 @@ class ReadingResult:
         incomplete: segments (by id) in which no membership could end, and why.
         drift: fields that are new, missing or of another type, in sentences.
         notes: what was read in another way than usual, and why.
+        unmatched: how many entries of the selection match no segment.
     """
 
     contacts_read: int
@@ -99,6 +100,7 @@ class ReadingResult:
     incomplete: Mapping[str, str] = field(default_factory=dict)
     drift: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unmatched: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..api import Segment, page_calls
+from ..api import Segment, SetupError, page_calls
 
 BYTES_A_CONTACT = 2_400
 """A contact in a search answer, unpacked; search always sends whole contacts."""
@@ -62,8 +62,28 @@ class Selection:
         """The segments that are read."""
         return [segment for segment in listed if not self.excludes(segment.id, segment.name)]
 
+    def followed(self, listed: Collection[Segment]) -> list[Segment]:
+        """The segments that a run reads.
+
+        Raises:
+            SetupError: the configuration leaves none of the listed ones.
+        """
+        followed = self.of(listed)
+        if listed and not followed:
+            raise SetupError(
+                " ".join(
+                    [
+                        f"include_segments and exclude_segments leave none of {len(listed):,} segments to follow.",
+                        *self.notes(listed),
+                        "Nothing was changed. Correct SOURCES__INTERCOM__INCLUDE_SEGMENTS or "
+                        "SOURCES__INTERCOM__EXCLUDE_SEGMENTS, or the lists in .dlt/config.toml.",
+                    ]
+                )
+            )
+        return followed
+
     def notes(self, listed: Collection[Segment]) -> list[str]:
-        """Entries that match no listed segment, in sentences."""
+        """Entries that match no listed segment, in sentences. A run that has any is incomplete."""
         return [
             f"{setting} names {entry!r}, but no segment has that id or name."
             for setting, entries in (("include_segments", self.include), ("exclude_segments", self.exclude))

@@ -51,13 +51,14 @@ class Scanning:
         self.asked_until = saved.asked_until
         self.unaccounted: int | None = None
         self.notes: list[str] = []
+        self.unmatched = 0
         self._context = RunContext(
             client,
             snapshot,
             options,
             saved,
             memory,
-            segments=options.selection.of(snapshot.segments),
+            segments=options.selection.followed(snapshot.segments),
             remembered=memory.segments(),
             removed=memory.removed(),
         )
@@ -72,7 +73,9 @@ class Scanning:
     async def run(self) -> None:
         """Scans all segments."""
         context, options = self._context, self._context.options
-        self.notes += options.selection.notes(context.snapshot.segments)
+        unmatched = options.selection.notes(context.snapshot.segments)
+        self.notes += unmatched
+        self.unmatched = len(unmatched)
         await self._record_excluded()
         if await knows_segments(context.client, [segment.id for segment in context.segments]):
             pending = await self._read_by_segment()

@@ -113,6 +113,7 @@ class FirstLoad:
             members=self._joins,
             joins=self._joins,
             notes=self._notes,
+            unmatched=len(self._notes),
             drift=tuple(self._fields.changes()),
         )
 
@@ -120,7 +121,7 @@ class FirstLoad:
         """Reads what earlier attempts did not load, by `memory`."""
         async with self._connect() as client:
             snapshot = await take_snapshot(client)
-            segments = self._options.selection.of(snapshot.segments)
+            segments = self._options.selection.followed(snapshot.segments)
             if self._stage is None and _calls(snapshot, segments) <= LARGE:
                 return
             self._is_resumed |= memory.contact_count() > 0  # by an earlier attempt, or by a backfill
