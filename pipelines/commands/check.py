@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sources.intercom.api import App, Pacer, Retries, Segment, Usage
 from sources.intercom.memberships import Selection
-from sources.intercom.outside import plainly
 from sources.intercom.search import count, everyone
 from sources.intercom.settings import IntercomSettings
+from sources.intercom.wire import plainly
 
 from ..destinations import Warehouse
 from ..folder import LockRequest

@@ -86,7 +86,7 @@ class ReadingResult:
         incomplete: segments (by id) in which no membership could end, and why.
         drift: fields that are new, missing or of another type, in sentences.
         notes: what was read in another way than usual, and why.
-        unmatched: how many entries of the selection match no segment.
+        unmatched: how many entries of the selection match no segment that was ever listed.
     """
 
     contacts_read: int
@@ -101,6 +101,11 @@ class ReadingResult:
     drift: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unmatched: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all contacts and segments were read, and the selection is meant for this workspace."""
+        return not (self.incomplete or self.contacts_missing or self.unmatched)
 
 
 @dataclass(frozen=True)

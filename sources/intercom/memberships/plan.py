@@ -83,7 +83,7 @@ class Selection:
         return followed
 
     def notes(self, listed: Collection[Segment]) -> list[str]:
-        """Entries that match no listed segment, in sentences. A run that has any is incomplete."""
+        """Entries that match no listed segment, in sentences."""
         return [
             f"{setting} names {entry!r}, but no segment has that id or name."
             for setting, entries in (("include_segments", self.include), ("exclude_segments", self.exclude))

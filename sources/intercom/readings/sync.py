@@ -55,8 +55,7 @@ class Reading:
         self._turn = asyncio.Lock()
         self._removals_reported: dict[str, Removal] = {}
         self._read: dict[str, Times] = {}
-        self._contacts_finished = asyncio.Event()
-        self._feed_finished = asyncio.Event()
+        self._contacts_finished, self._feed_finished = asyncio.Event(), asyncio.Event()
         self._scans_finished = asyncio.Event()
 
     @property
@@ -81,6 +80,7 @@ class Reading:
             incomplete={scan.segment_id: str(scan.problem) for scan in scans if scan.status == "incomplete"},
             drift=tuple(self.inputs.fields.changes()),
             notes=tuple(self._notes),
+            unmatched=self.scanning.unmatched if self.scanning else 0,
         )
 
     @property

@@ -11,7 +11,7 @@ from pipelines.errors import ExitCode
 from pipelines.runs import build_models
 from pipelines.settings import intercom_settings
 from sandbox.segments.rules import Tagged
-from sources.intercom.api import Segment
+from sources.intercom.api import Segment, SetupError
 from sources.intercom.memberships import Selection
 
 from ...soak.audit import check_keys
@@ -192,17 +192,33 @@ def test_a_lost_scan_is_reported_though_another_segment_was_never_read(deploymen
     assert fault.example["segment_id"] == lost
 
 
-def test_an_entry_that_matches_no_segment_is_a_note_and_not_an_error(settled: Settled) -> None:
+def test_an_entry_that_matches_no_segment_makes_a_run_incomplete(settled: Settled) -> None:
     settled.settings.include_segments, settled.settings.exclude_segments = ["Crowd", "Crwod"], ["Payers"]
 
     outcome = settled.sync()
 
-    assert outcome.exit_code == ExitCode.DONE
+    assert outcome.exit_code == ExitCode.INCOMPLETE
     assert outcome.notes == (
         "include_segments names 'Crwod', but no segment has that id or name.",
         "exclude_segments names 'Payers', but no segment has that id or name.",
     )
     assert {name for name, scan in settled.scans().items() if scan[1] != "excluded"} == {"Crowd"}
+
+
+@pytest.mark.parametrize(("include", "exclude"), [(["Crwod"], []), (["Crowd"], ["crowd"])])
+def test_a_selection_that_leaves_no_segment_ends_a_run_and_its_plan(
+    settled: Settled, include: list[str], exclude: list[str]
+) -> None:
+    before = settled.members()
+    settled.settings.include_segments, settled.settings.exclude_segments = include, exclude
+
+    for act in (settled.sync, lambda: settled.job().preview()):
+        with pytest.raises(
+            SetupError, match=r"leave none of 7 segments to follow.* Correct SOURCES__INTERCOM__INCLUDE"
+        ):
+            act()
+
+    assert settled.members() == before
 
 
 def test_contact_by_contact_a_segment_that_comes_back_needs_all_contacts(settled: Settled) -> None:
@@ -280,7 +296,7 @@ def test_a_first_load_in_parts_leaves_excluded_segments_out(
         "select distinct segment_id, status from intercom_raw.segment_scans where segment_id in (?, ?)", *excluded
     )
 
-    assert outcome.exit_code == ExitCode.DONE
+    assert outcome.exit_code == ExitCode.INCOMPLETE
     assert outcome.notes == ("exclude_segments names 'nonsense', but no segment has that id or name.",)
     assert found == true
     assert {pair[0] for pair in deployment.members()}.isdisjoint(excluded)
