@@ -18,6 +18,7 @@ from ..errors import ExitCode, Problem, WarehouseError, explained
 from . import commands  # noqa: F401  # registers the commands
 from .app import app
 from .output import Result, print_json, session
+from .private_memory import keep_memory_private
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """What Typer raises for a wrong command line. It comes from Typer's own copy of Click, and has no public name."""
@@ -25,6 +26,7 @@ UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 def main() -> None:
     """The command `intercom-warehouse`."""
+    keep_memory_private()
     started = time.monotonic()
     os.umask(0o077)  # all files hold contacts' data
     for stream in (sys.stdout, sys.stderr):

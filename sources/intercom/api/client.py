@@ -6,12 +6,10 @@ An attempt waits for the quota, sends, reads the body and decodes it, and only t
 
 import asyncio
 import math
-import ssl
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import cycle
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -19,9 +17,17 @@ from typing import Any, Self, TypeVar
 import httpx
 import stamina
 
-from ..wire import Flaws, date
+from ..wire import (
+    Flaws,
+    UnusableVariable,
+    date,
+    is_untrusted,
+    plainly,
+    proxy_routes,
+    trusted_certificates,
+)
 from .bounds import BOUNDS, Bounds, received
-from .errors import OutOfBounds, TryAgain, Unavailable
+from .errors import IntercomError, OutOfBounds, SetupError, TryAgain, Unavailable
 from .rate_limit import Pacer
 from .responses import reports, understood
 
@@ -94,21 +100,8 @@ class Client:
         self._retries = retries
         self._bounds = bounds
         self._lanes = asyncio.Semaphore(LANES)
-        self._pools = [
-            httpx.AsyncClient(
-                base_url=self.base_url,
-                headers={
-                    "Authorization": f"Bearer {token}",
-                    "Accept": "application/json",
-                    "Intercom-Version": version,
-                },
-                verify=_trusted(),
-                timeout=TIMEOUT_SECONDS,
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=LANES),
-                transport=transport,
-            )
-            for _ in range(1 if transport else POOLS)
-        ]
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Intercom-Version": version}
+        self._pools = [_pool(self.base_url, headers, transport) for _ in range(1 if transport else POOLS)]
         self._next_pool = cycle(self._pools)
         self._open = AsyncExitStack()
 
@@ -176,7 +169,7 @@ class Client:
                 response = await received(next(self._next_pool), method, path, json, self._bounds)
                 headers = response.headers
             except (httpx.TransportError, httpx.DecodingError) as error:
-                raise TryAgain(_cause(error)) from None
+                raise _failure(error, self.base_url) from None
             finally:
                 self.pacer.learn(headers, sent_at=sent_at)
         self._count(label, response)
@@ -197,10 +190,22 @@ class Client:
             self.usage.answered_at = date(response.headers)
 
 
-@cache
-def _trusted() -> ssl.SSLContext:
-    """The certificates that httpx trusts; reading them takes as long as a call."""
-    return httpx.create_ssl_context()
+def _pool(url: str, headers: Mapping[str, str], transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    """Raises SetupError where an environment variable of the network cannot be used."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=LANES)
+    try:
+        return httpx.AsyncClient(
+            base_url=url,
+            headers=headers,
+            verify=trusted_certificates(),
+            timeout=TIMEOUT_SECONDS,
+            limits=limits,
+            transport=transport,
+            mounts=None if transport else proxy_routes(url, limits),
+            trust_env=False,  # it is read by those two functions
+        )
+    except UnusableVariable as error:
+        raise SetupError(str(error)) from None
 
 
 class Backoff:
@@ -224,12 +229,28 @@ class Backoff:
         return True if error.wait_seconds is None else error.wait_seconds
 
 
-def _cause(error: Exception) -> str:
-    """What a network error was, without what was sent."""
+def _failure(error: httpx.RequestError, url: str) -> TryAgain | IntercomError:
+    """What follows from an error of the network: another attempt, or a change of the setup."""
+    if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
+        return SetupError(
+            "A call could not be sent, since a setting holds a character or an address that HTTP does not allow. Check "
+            "SOURCES__INTERCOM__ACCESS_TOKEN, SOURCES__INTERCOM__API_VERSION and SOURCES__INTERCOM__BASE_URL."
+        )
+    if is_untrusted(error):
+        return SetupError(
+            f"The certificate of {url} is not trusted, so nothing was sent. Check the address. If a proxy or firewall "
+            "of your network answers there, put its certificate into a file, and the file's path into SSL_CERT_FILE."
+        )
+    return TryAgain(_cause(error))
+
+
+def _cause(error: httpx.RequestError) -> str:
+    """What a network error was. Only of a failed connection the text is repeated: others may quote what was sent."""
     causes = {
         httpx.ConnectError: "no connection could be made",
         httpx.TimeoutException: "no answer in time",
         httpx.RemoteProtocolError: "the answer was cut off",
     }
     cause = next((cause for kind, cause in causes.items() if isinstance(error, kind)), "the connection failed")
-    return f"{cause} ({type(error).__name__}: {error})" if str(error) else f"{cause} ({type(error).__name__})"
+    details = f": {plainly(str(error))}" if isinstance(error, httpx.ConnectError) and str(error) else ""
+    return f"{cause} ({type(error).__name__}{details})"

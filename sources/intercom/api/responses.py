@@ -1,5 +1,6 @@
 """Reads Intercom's responses: as records, or as the errors that they report."""
 
+import re
 from collections.abc import Callable, Collection
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -7,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from ..wire import Flaws, clean, lenient, shallow, whole_number
+from ..wire import Flaws, clean, lenient, plainly, shallow, whole_number
 from .errors import QueryRefused, Refused, SetupError, TryAgain
 from .rate_limit import seconds_until
 
@@ -32,6 +33,8 @@ LASTING_CODES = (
 )
 """Codes of errors that do not pass, where the status says that all is well."""
 LONGEST_WAIT_SECONDS = 120.0
+REQUEST_ID = re.compile(r"[A-Za-z0-9][\w.:/-]{0,63}", re.ASCII)
+"""The form of Intercom's ids of calls."""
 
 Record = TypeVar("Record")
 Answer = TypeVar("Answer")
@@ -124,13 +127,13 @@ def describe(response: httpx.Response) -> str:
     if not faults:
         odd = "a body that this release cannot read" if _is_json(response) else "a body that is not Intercom's JSON"
         faults = odd if response.content else "an empty body"
-    return f"HTTP {response.status_code}, {faults}, request {request_id(response) or 'without an id'}"
+    return f"HTTP {response.status_code}, {plainly(faults)}, request {request_id(response) or 'without an id'}"
 
 
 def request_id(response: httpx.Response) -> str | None:
     """Intercom's id of the call; null where something between answered."""
     sent: str | None = response.headers.get("x-request-id")
-    return sent
+    return sent if sent is None or REQUEST_ID.fullmatch(sent) else plainly(sent)
 
 
 def _faults(response: httpx.Response) -> list[Fault]:

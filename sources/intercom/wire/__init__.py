@@ -1,5 +1,6 @@
-"""What Intercom sends, before it has a meaning: text, headers, and records read field by field."""
+"""What is sent over the wire: text, headers, records read field by field, and how this host is connected."""
 
+from .connections import UnusableVariable, is_untrusted, proxy_routes, trusted_certificates
 from .headers import date, whole_number
 from .records import Flaws, Id, Whole, lenient
 from .shown import keep_secret, plainly, visible, without_secrets
@@ -9,13 +10,17 @@ __all__ = [
     "MOST_LEVELS",
     "Flaws",
     "Id",
+    "UnusableVariable",
     "Whole",
     "clean",
     "date",
+    "is_untrusted",
     "keep_secret",
     "lenient",
     "plainly",
+    "proxy_routes",
     "shallow",
+    "trusted_certificates",
     "visible",
     "whole_number",
     "without_secrets",
