@@ -41,9 +41,10 @@ class Segment(msgspec.Struct, kw_only=True):
 
 
 class Cursor(msgspec.Struct):
-    """Where the next page of a search starts; null on the last page."""
+    """Where the next page starts: behind a cursor in a search, at a number in some lists; null on the last page."""
 
     starting_after: str | None = None
+    page: int | None = None
 
 
 class Pages(msgspec.Struct):
