@@ -86,6 +86,7 @@ class ReadingResult:
         incomplete: segments (by id) in which no membership could end, and why.
         drift: fields that are new, missing or of another type, in sentences.
         notes: what was read in another way than usual, and why.
+        flaws: records and values that could not be read.
     """
 
     contacts_read: int
@@ -99,6 +100,12 @@ class ReadingResult:
     incomplete: Mapping[str, str] = field(default_factory=dict)
     drift: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    flaws: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything was read that Intercom has."""
+        return not (self.incomplete or self.contacts_missing or self.flaws)
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ class WorkspaceSnapshot:
 
     Args:
         newest: the contact updated last, null in an empty workspace.
-        contacts: how many there are.
+        contacts: how many there are; `UNKNOWN` where Intercom's total could not be read.
         began_at: Intercom's clock at its first answer.
     """
 

@@ -101,7 +101,7 @@ class FirstLoad:
         Changes during the load do not need that run if the load was shorter than the overlap, which the next run reads.
         """
         stage, duration = self._stage, self._options.clock() - self._began
-        if stage is None or self._is_resumed or not self._is_complete:
+        if stage is None or self._is_resumed or not self._is_complete or self._progress.usage.flaws.total():
             return None
         if duration > timedelta(seconds=self._options.overlap) or memory.contact_count() != stage.contacts:
             return None
@@ -196,7 +196,7 @@ class FirstLoadReader:
         await windows.read()
 
     async def _take_contacts(self, page: Page[Raw]) -> None:
-        self.buffer.add(read_contacts(page))
+        self.buffer.add(read_contacts(self.client, page))
         self.progress.contacts.add(len(page.data))
         self.buffer.hand_over_when_due()
 

@@ -25,6 +25,7 @@ from ..memberships import (
 from ..search import ROWS_A_TABLE, ContactSearch, Progress, Times, window_pages
 from ..tables import SentContact
 from .contacts import contacts_query
+from .flaws import flaw_notes
 from .inputs import Prepare, RunInputs
 from .producing import produced
 
@@ -81,6 +82,7 @@ class Reading:
             incomplete={scan.segment_id: str(scan.problem) for scan in scans if scan.status == "incomplete"},
             drift=tuple(self.inputs.fields.changes()),
             notes=tuple(self._notes),
+            flaws=self._progress.usage.flaws.total(),
         )
 
     @property
@@ -88,10 +90,10 @@ class Reading:
         notes = list(self.scanning.notes) if self.scanning else []
         if self.contacts_missing:
             notes.append(
-                f"Intercom counts {self.contacts_missing:,} contacts more than it showed, twice. The next run reads "
-                "them again."
+                f"Intercom counts {self.contacts_missing:,} contacts more than could be read, twice. The next run "
+                "reads them again."
             )
-        return notes
+        return [*notes, *flaw_notes(self._progress.usage.flaws)]
 
     @property
     def mark(self) -> int | None:

@@ -1,0 +1,17 @@
+"""What a run could not read, in sentences."""
+
+from ..wire import Flaws
+
+MOST_PLACES = 10
+"""Places that a note names."""
+
+
+def flaw_notes(flaws: Flaws) -> list[str]:
+    """One note with numbers and places, and no values; none if all was read."""
+    if not flaws.total():
+        return []
+    places = [f"{count:,} in {place}" for place, count in flaws.most_common(MOST_PLACES) if count]
+    return [
+        f"Intercom sent records or values that could not be read, and were left out: {', '.join(places)}. The run is "
+        "incomplete: no membership ended for them. The next run reads them again."
+    ]
