@@ -97,6 +97,20 @@ Chunk = Annotated[
     typer.Option(parser=duration, metavar="DURATION", help="Load this much of the window at a time."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Print the chunks and their cost. Then stop.")]
+RunId = Annotated[
+    str | None, typer.Option("--run", metavar="RUN_ID", help="Remove what this run has loaded. status shows run ids.")
+]
+After = Annotated[
+    datetime | None,
+    typer.Option(
+        "--after", parser=utc_time, metavar="TIME", help="Remove what all runs have loaded that observed later (UTC)."
+    ),
+]
+OnlyShow = Annotated[bool, typer.Option("--dry-run", metavar="", help="Print what would be removed. Then stop.")]
+AcceptLoss = Annotated[
+    bool,
+    typer.Option("--accept-loss", metavar="", help="Begin anew where the warehouse is gone. All history starts then."),
+]
 Sample = Annotated[int, typer.Option(min=1, metavar="N", help="Compare this many random contacts.")]
 Seed = Annotated[
     int | None, typer.Option(metavar="SEED", help="Compare the same contacts as an earlier run that printed this seed.")

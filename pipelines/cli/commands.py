@@ -5,6 +5,7 @@ import sys
 import typer
 
 from ..commands import NO_HISTORY, Abort, Backfill, Forget, Rebuild, Sync, Waiting, run_checks
+from ..commands.repair import Repair
 from ..commands.status import StatusQuery
 from ..commands.verify import DEFAULT_SAMPLE, Verify, random_seed
 from ..destinations import Warehouse
@@ -17,7 +18,9 @@ from .app import app
 from .arguments import (
     CHUNK,
     NO_WAIT,
+    AcceptLoss,
     AcceptShrink,
+    After,
     AsJson,
     Chunk,
     ContactId,
@@ -29,6 +32,8 @@ from .arguments import (
     MaxAge,
     OneWorkspace,
     OnlyPlan,
+    OnlyShow,
+    RunId,
     Sample,
     Seed,
     Select,
@@ -66,6 +71,7 @@ def sync(
     full: Full = False,
     plan: OnlyPlan = False,
     accept_shrink: AcceptShrink = False,
+    accept_loss: AcceptLoss = False,
     wait: Wait = NO_WAIT,
     workspace: WorkspaceName = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
@@ -77,6 +83,7 @@ def sync(
         settings=intercom_settings(workspace),
         full=full,
         accept_shrink=accept_shrink,
+        accept_loss=accept_loss,
         wait=wait,
         say=reporting.say,
         watch=reporting.watch,
@@ -203,6 +210,26 @@ def abort_pending(
 
     aborted = Abort(configured_warehouse(), workspace, confirm=confirm, wait=wait, say=reporting.say).run()
     return Result(aborted, lambda: results.show_aborted(aborted))
+
+
+@app.command(epilog="Example: intercom-warehouse repair --after 2026-03-02T09:30 --dry-run")
+def repair(
+    run: RunId = None,
+    after: After = None,
+    dry_run: OnlyShow = False,
+    wait: Wait = NO_WAIT,
+    workspace: WorkspaceName = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+) -> Result:
+    """Remove rows that are there twice, and what single runs have loaded. Makes no call to Intercom.
+
+    Later observations stay. Contacts stay, too: the next sync reads again those that changed since a removed run.
+    """
+    job = Repair(
+        configured_warehouse(), workspace, run_id=run, after=after, is_dry_run=dry_run, wait=wait, say=reporting.say
+    )
+    repaired = job.run()
+    return Result(repaired, lambda: results.show_repaired(repaired))
 
 
 def configured_warehouse() -> Warehouse:

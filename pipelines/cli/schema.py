@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ..commands import Aborted, Backfilled, Forgotten, Outcome
+from ..commands.repair import Repaired
 from ..commands.status import Status
 from ..commands.verify import Verification
 from ..errors import Problem
@@ -24,6 +25,7 @@ OBJECTS = {
     "status": Status,
     "abort_pending": Aborted,
     "forget": Forgotten,
+    "repair": Repaired,
     "error": Problem,
 }
 """The type that each command prints. `sync_plan` is `sync --plan`; `error` is any command that ends early."""

@@ -7,23 +7,18 @@ the state in a second step, after the packages are deleted: a kill in between wo
 also keeps the failed files, and needs packages that can be read.
 """
 
-import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import dlt
-from dlt.destinations.sql_client import SqlClientBase
 
-from ..destinations import Dialect, columns, dialect_of, parameters, statement
+from ..destinations import dialect_of
 from ..errors import ExitCode, Misconfigured
-from ..loading import PendingPackage, part_store_of, pending_packages, set_aside
+from ..loading import KEPT, PendingPackage, drop_pending, loaded_rows, part_store_of, pending_packages
 from ..runs import Job, bound_workspace
 
 COMMAND = "abort-pending"
-KEPT = "contacts"
-"""The only table whose rows stay: each is a contact as Intercom sent it, no matter which load wrote it."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +74,7 @@ class Abort(Job):
             return Aborted(run.run_id, ExitCode.DONE, waiting, is_dropped, deleted)
 
     def _drop(self, pipeline: dlt.Pipeline, waiting: Waiting) -> dict[str, int]:
-        with pipeline.sql_client() as client:
-            delete_arrived(client, self.warehouse.dialect, [package.load_id for package in waiting.packages])
-        shutil.rmtree(set_aside(Path(pipeline.working_dir)))
+        drop_pending(pipeline, self.warehouse.dialect)
         self.warehouse.pipeline(self.workspace).sync_destination()
         return {table: rows for table, rows in waiting.arrived.items() if table != KEPT}
 
@@ -91,43 +84,5 @@ def waiting_for(pipeline: dlt.Pipeline) -> Waiting:
     packages = pending_packages(Path(pipeline.working_dir))
     parts = [part for part in part_store_of(pipeline).parts if not part.is_loaded]
     with pipeline.sql_client() as client:
-        counted = arrived(client, dialect_of(pipeline), [package.load_id for package in packages])
+        counted = loaded_rows(client, dialect_of(pipeline), [package.load_id for package in packages])
     return Waiting(tuple(packages), len(parts), sum(part.rows for part in parts), counted)
-
-
-def arrived(client: SqlClientBase[Any], dialect: Dialect, load_ids: Collection[str]) -> dict[str, int]:
-    """Rows of these loads in the raw tables, by table."""
-    counts = dict[str, int]()
-    for source in _loaded_tables(client, dialect) if load_ids else ():
-        if source.schema == client.dataset_name and not source.table.startswith("_dlt"):
-            rows = client.execute_sql(_of_loads("select count(*)", source, dialect, load_ids), *load_ids)
-            counts[source.table] = rows[0][0] if rows else 0
-    return {table: rows for table, rows in sorted(counts.items()) if rows}
-
-
-def delete_arrived(client: SqlClientBase[Any], dialect: Dialect, load_ids: Collection[str]) -> None:
-    """Deletes the rows of these loads, staged ones and dlt's own included, except contacts, in one transaction."""
-    with client.begin_transaction():
-        for source in _loaded_tables(client, dialect) if load_ids else ():
-            if source[:2] != (client.dataset_name, KEPT):
-                client.execute_sql(_of_loads("delete", source, dialect, load_ids), *load_ids)
-
-
-class _LoadedTable(NamedTuple):
-    """A table whose rows have a load id, in this column."""
-
-    schema: str
-    table: str
-    column: str
-
-
-def _loaded_tables(client: SqlClientBase[Any], dialect: Dialect) -> Iterator[_LoadedTable]:
-    for schema in (client.dataset_name, client.staging_dataset_name):
-        for table, column, _ in columns(client.execute_sql, dialect, schema):
-            if column == "_dlt_load_id" or (table, column) == ("_dlt_loads", "load_id"):
-                yield _LoadedTable(schema, table, column)
-
-
-def _of_loads(action: str, source: _LoadedTable, dialect: Dialect, load_ids: Collection[str]) -> str:
-    template = f"{action} from {{schema}}.{{table}} where {{column}} in ({parameters(len(load_ids))})"
-    return statement(dialect, template, **source._asdict())

@@ -203,8 +203,8 @@ class Backfill(IntercomJob):
             self.settings.check_region(app)
             return app, 0
         with self.warehouse.held(self._lock_request("backfill --dry-run")):
-            pipeline = self.warehouse.pipeline(self.workspace)
-            return self._identify(pipeline), period.loaded(source_state(pipeline))
+            app, pipeline = self._identify(self._opened_pipeline())
+            return app, period.loaded(source_state(pipeline))
 
     def _load(self, pipeline: dlt.Pipeline, app: App, period: Period, fields: Fields) -> Loaded:
         """Loads chunk after chunk, and stops before one that Intercom does not show completely."""
@@ -246,7 +246,7 @@ class Backfill(IntercomJob):
     def _outcome(
         self, run: Run, period: Period, before: int, loaded: Loaded, fields: Fields, faults: tuple[Fault, ...]
     ) -> Backfilled:
-        notes = (*self._notes(period), *([loaded.problem] if loaded.problem else []))
+        notes = (*self._remarks, *self._notes(period), *([loaded.problem] if loaded.problem else []))
         return Backfilled(
             run_id=run.run_id,
             workspace_id=str(run.workspace_id),

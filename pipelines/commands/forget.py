@@ -6,7 +6,6 @@ database keeps of replaced rows goes too: its files are rewritten.
 
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
 import dlt
 from dlt.pipeline.exceptions import PipelineStepFailed
@@ -14,7 +13,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from ..destinations import MARTS, dialect_of, relations
 from ..errors import ExitCode, Misconfigured, causes
 from ..folder import replace_in_journal
-from ..loading import Mentions, is_id, part_store_of, pseudonym, repair_packages
+from ..loading import Mentions, is_id, part_store_of, pseudonym
 from ..models import published_marts
 from ..runs import Job, bound_workspace, build_models
 
@@ -62,7 +61,6 @@ class Forget(Job):
             )
 
     def _workspace_id(self, pipeline: dlt.Pipeline) -> str:
-        repair_packages(Path(pipeline.working_dir))
         if not pipeline.has_pending_data:
             pipeline.sync_destination()
         workspace_id = bound_workspace(pipeline)

@@ -110,8 +110,7 @@ class Sync(IntercomJob):
         """
         check_purpose(self.warehouse, self.workspace)
         with plain_errors(self.warehouse.explain), self.warehouse.held(self._lock_request("sync --plan")):
-            pipeline = self.warehouse.pipeline(self.workspace)
-            app = self._identify(pipeline)
+            app, pipeline = self._identify(self._opened_pipeline())
             inputs = self._inputs(pipeline, app, "preview")
             with inputs.tables as tables:
                 check_clock(self.clock(), tables)
@@ -212,7 +211,7 @@ class Sync(IntercomJob):
             leaves=found.leaves,
             incomplete=dict(found.incomplete),
             drift=found.drift,
-            notes=found.notes,
+            notes=(*self._remarks, *found.notes),
             warnings=tuple(str(fault) for fault in built.faults),
             api_calls=self.usage.calls.total(),
             megabytes=round(self.usage.bytes_received / 1e6, 1),

@@ -8,7 +8,7 @@ import dlt
 from ..errors import Misconfigured
 from .format import RELEASES, NotedTable, note_release
 from .interface import MARTS, RAW, Ask, Destination, Dialect, Kind, Options, PublishedMart
-from .sql import WRITTEN_IN, Column, Query, columns, descriptions, parameters, relations, statement
+from .sql import WRITTEN_IN, Column, Query, columns, descriptions, identifier, parameters, relations, statement
 from .swaps import SWAPS, MartsSwap
 from .warehouse import Warehouse
 
@@ -41,6 +41,7 @@ __all__ = [
     "descriptions",
     "destination_named",
     "dialect_of",
+    "identifier",
     "note_release",
     "parameters",
     "relations",

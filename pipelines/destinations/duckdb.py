@@ -16,7 +16,7 @@ from ..errors import Busy, Misconfigured, NothingToRead, WarehouseError, first_l
 from ..folder import AT_ONCE, LockRequest
 from ..messages import Step
 from .format import refuse_newer
-from .interface import MARTS, Ask, Destination, Dialect, Options, PublishedMart
+from .interface import MARTS, RAW, Ask, Destination, Dialect, Options, PublishedMart
 from .published_copy import check_closed, drop_successor, log_of, publish_all, publish_marts, replaced, rewrite_file
 
 STORAGE_VERSION = "v1.5.0"
@@ -88,6 +88,18 @@ class DuckDB(Destination):
             raise NothingToRead(
                 f"{self.published} cannot be read: {first_line(error)} The next sync replaces it."
             ) from None
+
+    @property
+    def way_back(self) -> str:
+        """The published copy only serves where it holds the raw tables."""
+        try:
+            with duckdb.connect(str(self.published), read_only=True) as copy:
+                schemas = copy.execute("select schema_name from information_schema.schemata").fetchall()
+        except duckdb.Error:
+            schemas = []
+        if (RAW,) in schemas:
+            return f"Copy {self.published.name} to {self.file.name} beside it, then run the command again."
+        return f"Restore {self.file.name} from a backup of the data folder, then run the command again."
 
     @property
     def published_at(self) -> datetime | None:

@@ -126,6 +126,11 @@ class Destination(ABC):
         """
 
     @property
+    def way_back(self) -> str:
+        """A sentence that says how a lost database can be restored."""
+        return "Restore the database from a backup, then run the command again."
+
+    @property
     def published_at(self) -> datetime | None:
         """When readers last got new marts; null where no file says so."""
         return None

@@ -39,6 +39,16 @@ class Warehouse:
         return self.destination.dialect
 
     @property
+    def key(self) -> str:
+        """Names the database in the journal: a data folder can have served several."""
+        return self.destination.subfolder or self.dialect.name
+
+    @property
+    def way_back(self) -> str:
+        """A sentence that says how a lost database can be restored."""
+        return self.destination.way_back
+
+    @property
     def place(self) -> str:
         """What runs write to."""
         return self.destination.place
@@ -88,11 +98,11 @@ class Warehouse:
         with self.data_folder.held(request, self.destination.files), self.destination.held(request):
             yield
 
-    def pipeline(self, name: str) -> dlt.Pipeline:
-        """The dlt pipeline of one workspace."""
+    def pipeline(self, name: str, folder: Path | None = None) -> dlt.Pipeline:
+        """The dlt pipeline of one workspace. Its working folder is in `folder`, else in that of the warehouse."""
         return dlt.pipeline(
             pipeline_name=name,
-            pipelines_dir=str(self.working_folder()),
+            pipelines_dir=str(folder or self.working_folder()),
             destination=_with_capabilities_cached(self.destination.dlt_destination()),
             dataset_name=RAW,
         )

@@ -9,6 +9,7 @@ from rich.table import Table
 from sources.intercom.readings import Preview, moment_of
 
 from ..commands import Aborted, Backfilled, BackfillPreview, Forgotten, Outcome, Waiting
+from ..commands.repair import Repaired
 from ..destinations import Warehouse
 from ..models import Build
 from .terminal import SCAN_PROBLEMS, print_notes, print_row, print_rows, stdout
@@ -154,6 +155,26 @@ def _forget_notes(forgotten: Forgotten) -> Iterator[str]:
             "Delete the contact in Intercom, too: otherwise the next sync loads it again. Backups and other copies of "
             "the warehouse still hold it."
         )
+
+
+def show_repaired(repaired: Repaired) -> None:
+    """What was removed, or would be."""
+    print_rows(dict(_repair_rows(repaired)))
+    if repaired.is_dry_run and not repaired.is_nothing:
+        print_notes(["Nothing was removed. Run the command without --dry-run to remove it."])
+    _print_checks(repaired.warnings)
+
+
+def _repair_rows(repaired: Repaired) -> Iterator[tuple[str, str]]:
+    yield "workspace", repaired.workspace_id
+    for run in repaired.runs:
+        yield f"run {run.run_id}", f"{run.command or 'not in the journal'}: {_by_table(run.rows) or 'no rows'}"
+    if repaired.doubled:
+        yield "doubled", _by_table(repaired.doubled)
+    if repaired.schemas:
+        yield "schemas", f"{', '.join(repaired.schemas)}: of dlt's development mode"
+    if repaired.is_nothing:
+        yield "repaired", "nothing: no row is there twice"
 
 
 def _cost(outcome: Outcome | Backfilled) -> str:

@@ -2,7 +2,7 @@
 
 from .data_folder import DataFolder
 from .file_modes import owner_only
-from .journal import Run, append_run, newest_run, read_journal, replace_in_journal, start_run
+from .journal import Run, append_run, mark_removed, newest_run, read_journal, replace_in_journal, start_run
 from .lock import AT_ONCE, Holder, Lock, LockRequest
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "LockRequest",
     "Run",
     "append_run",
+    "mark_removed",
     "newest_run",
     "owner_only",
     "read_journal",

@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -19,7 +19,8 @@ from .file_modes import owner_only
 class Run:
     """One run of a command. Times are ISO 8601 in UTC; `problem` is the error message that the user read.
 
-    `memberships_changed` counts memberships that began or ended.
+    `memberships_changed` counts memberships that began or ended. `destination` is the key of the database it wrote to.
+    `removed_by`: the run of `repair` that removed what it had loaded.
     """
 
     run_id: str
@@ -34,6 +35,8 @@ class Run:
     contacts_read: int = 0
     memberships_changed: int = 0
     problem: str | None = None
+    destination: str | None = None
+    removed_by: str | None = None
 
     def end(self, at: datetime, exit_code: ExitCode, problem: str | None = None) -> None:
         self.ended_at, self.exit_code, self.problem = at.isoformat(), int(exit_code), problem
@@ -65,16 +68,36 @@ def append_run(path: Path, run: Run) -> None:
 
 
 def replace_in_journal(path: Path, name: str, substitute: str) -> None:
-    """Replaces a name that a run's problem mentions. A kill leaves either the old journal or the new one."""
-    text = path.read_text() if path.exists() else ""
-    if name not in text:
-        return
+    """Replaces a name that a run's problem mentions."""
+    if name in (text := _text(path)):
+        _rewrite(path, text.replace(name, substitute))
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
+
+
+def _rewrite(path: Path, text: str) -> None:
+    """A kill leaves either the old journal or the new one."""
     successor = path.with_suffix(".next")
-    with owner_only(), successor.open("w") as file:
-        file.write(text.replace(name, substitute))
+    with owner_only(), successor.open("w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     successor.replace(path)
+
+
+def mark_removed(path: Path, run_ids: Collection[str], removed_by: str) -> None:
+    """Notes in the lines of these runs that a run of `repair` removes what they had loaded."""
+    if run_ids:
+        _rewrite(path, "".join(_marked(line, run_ids, removed_by) for line in _text(path).splitlines(keepends=True)))
+
+
+def _marked(line: str, run_ids: Collection[str], removed_by: str) -> str:
+    with suppress(msgspec.DecodeError):
+        if (run := msgspec.json.decode(line, type=Run)).run_id in run_ids:
+            return json.dumps(asdict(run) | {"removed_by": removed_by}) + "\n"
+    return line
 
 
 def read_journal(path: Path) -> Iterator[Run]:

@@ -4,12 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import msgspec
 
 from sources.intercom.tables import KnownFields
 
 from ..destinations import dialect_of, note_release
 from .part_store import PartStore, drop_unreadable_parts
 from .recovery import drop_old_notes
+
+LOADED_STATE = "loaded_state"
+"""The version hash of the warehouse's newest state, when it was last compared."""
 
 
 def part_store_of(pipeline: dlt.Pipeline) -> PartStore:
@@ -25,7 +29,18 @@ def load_package(pipeline: dlt.Pipeline) -> None:
     with pipeline.sql_client() as client:
         note_release(client, dialect_of(pipeline))
     pipeline.load()
+    note_loaded_state(pipeline)
     drop_old_notes(Path(pipeline.working_dir))
+
+
+def note_loaded_state(pipeline: dlt.Pipeline) -> None:
+    """Notes, in the local part of dlt's state, that the pipeline's state is the warehouse's."""
+    pipeline.set_local_state_val(LOADED_STATE, state_hash(pipeline))
+
+
+def state_hash(pipeline: dlt.Pipeline) -> str | None:
+    """Null for a state that no run has changed: dlt loads none of those."""
+    return pipeline.state.get("_version_hash") if source_state(pipeline) else None
 
 
 def source_state(pipeline: dlt.Pipeline) -> dict[str, Any]:
@@ -33,6 +48,17 @@ def source_state(pipeline: dlt.Pipeline) -> dict[str, Any]:
     sources: dict[str, Any] = pipeline.state.get("sources") or {}
     state: dict[str, Any] = sources.get("intercom", {})
     return state
+
+
+def state_in(folder: Path) -> dict[str, Any]:
+    """The source's state in a pipeline's working folder; empty if that is missing or cannot be read."""
+    try:
+        state = msgspec.json.decode((folder / "state.json").read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return {}
+    sources = state.get("sources")
+    found = sources.get("intercom") if isinstance(sources, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def known_fields(pipeline: dlt.Pipeline) -> KnownFields | None:

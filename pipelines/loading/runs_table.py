@@ -17,14 +17,14 @@ from ..folder import Run, read_journal
 
 @dlt.resource(name="runs", primary_key=RUNS_KEY, write_disposition=INSERT_ONLY)
 def new_runs(path: Path, workspace_id: str, tables: LoadedTables, pipeline_name: str) -> Iterator[pa.Table]:
-    """One row per ended run that is not loaded yet. The current run has not ended, so the table lags by one run."""
-    newest = tables.newest_run(pipeline_name)
-    unloaded = [run for run in read_journal(path) if run.pipeline_name == pipeline_name and _is_after(run, newest)]
-    yield rows_table(RUNS, [asdict(run) | {"workspace_id": workspace_id} | _moments(run) for run in unloaded])
+    """One row per ended run that is not loaded yet. The current run has not ended, so the table lags by one run.
 
-
-def _is_after(run: Run, newest: datetime | None) -> bool:
-    return newest is None or (run.ended_at is not None and datetime.fromisoformat(run.ended_at) > newest)
+    Each run comes once, also where two journals were joined into one. A run that `repair` removed does not come.
+    """
+    loaded = tables.runs(pipeline_name)
+    new = {run.run_id: run for run in read_journal(path) if run.pipeline_name == pipeline_name and run.ended_at}
+    rows = [run for run_id, run in new.items() if run_id not in loaded and run.removed_by is None]
+    yield rows_table(RUNS, [asdict(run) | {"workspace_id": workspace_id} | _moments(run) for run in rows])
 
 
 def _moments(run: Run) -> dict[str, datetime | None]:

@@ -6,23 +6,25 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 
 import dlt
 import httpx
 
 from sources.intercom.api import PATIENT, App, Intercom, Pacer, Retries, Usage
 from sources.intercom.memberships import Clock
+from sources.intercom.readings import check_host_clock
 from sources.intercom.search import Progress
 from sources.intercom.settings import IntercomSettings
 
 from ..destinations import MARTS, RAW, Warehouse, dialect_of
 from ..folder import AT_ONCE, LockRequest, Run
-from ..loading import load_package, repair_packages
+from ..loading import UNREADABLE, agreed, is_usable, load_package, restored
 from ..messages import Step
 from ..models import Build, build, published_marts, refresh
 from ..settings import DEFAULT_WORKSPACE
 from .identity import check_identity, check_purpose
+from .loss import check_database_is_there, check_not_lost
 from .recording import recorded
 
 Say = Callable[[str], None]
@@ -67,6 +69,7 @@ class Job:
 
     def __post_init__(self) -> None:
         self._began = time.monotonic()
+        self._remarks: list[str] = []
 
     @property
     def _seconds(self) -> float:
@@ -80,7 +83,19 @@ class Job:
     def _recorded(self, command: str) -> Iterator[tuple[Run, dlt.Pipeline]]:
         """A journaled run that holds the warehouse."""
         with self._journaled(command) as run, self.warehouse.held(self._lock_request(command)):
-            yield run, self.warehouse.pipeline(self.workspace)
+            yield run, self._opened_pipeline()
+
+    def _opened_pipeline(self) -> dlt.Pipeline:
+        """The pipeline. A working folder that dlt cannot read is made again from the warehouse."""
+        folder = self.warehouse.working_folder(self.workspace)
+        if is_usable(folder):
+            return self.warehouse.pipeline(self.workspace)
+        self._note(UNREADABLE)
+        return restored(self.warehouse, self.workspace)
+
+    def _note(self, note: str) -> None:
+        self._remarks.append(note)
+        self.say(note)
 
     def _lock_request(self, command: str) -> LockRequest:
         return LockRequest(command, self.workspace, wait=self.wait, say=self.say)
@@ -108,10 +123,12 @@ class IntercomJob(Job):
 
     Args:
         transport: replaces the network, for a workspace that lives in this process.
+        accept_loss: begin anew where the warehouse was lost.
         watch: entered while Intercom is read, with the progress of that.
     """
 
     settings: IntercomSettings
+    accept_loss: bool = False
     transport: httpx.AsyncBaseTransport | None = None
     retries: Retries = PATIENT
     watch: Watch = unwatched
@@ -124,20 +141,30 @@ class IntercomJob(Job):
     def _identified(self, command: str) -> Iterator[tuple[Run, dlt.Pipeline, App]]:
         """A recorded run whose token belongs to the pipeline's workspace. Pending packages are loaded first."""
         check_purpose(self.warehouse, self.workspace)
+        if not self.accept_loss:
+            check_database_is_there(self.warehouse, self.workspace)
         self.warehouse.prepare()
         with self._recorded(command) as (run, pipeline):
-            repair_packages(Path(pipeline.working_dir))
-            app = self._identify(pipeline)
+            app, pipeline = self._identify(pipeline)
             run.workspace_id = app.id_code
             self._finish_pending(pipeline)
             yield run, pipeline, app
 
-    def _identify(self, pipeline: dlt.Pipeline) -> App:
+    def _identify(self, pipeline: dlt.Pipeline) -> tuple[App, dlt.Pipeline]:
+        """The token's workspace, and the pipeline with the state that the warehouse holds.
+
+        Raises:
+            SetupError: this host's clock, or the token's region or workspace, is another one than it has to be.
+            Misconfigured: the warehouse was lost.
+        """
         app = self._token_owner()
-        if not pipeline.has_pending_data:  # pending packages are newer than the destination, and would be dropped
-            pipeline.sync_destination()
+        check_host_clock(self.clock(), self.usage)
+        check = partial(check_not_lost, self.warehouse, pipeline, app.id_code, accept=self.accept_loss)
+        pipeline, notes = agreed(pipeline, self.warehouse, check)
+        for note in notes:
+            self._note(note)
         check_identity(app, self.settings, pipeline)
-        return app
+        return app, pipeline
 
     def _token_owner(self) -> App:
         self.say(Step(f"Asking {self.settings.url} whose token this is", "identify"))

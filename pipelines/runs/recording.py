@@ -16,6 +16,7 @@ from ..loading import stuck_packages_explained
 def recorded(warehouse: Warehouse, pipeline_name: str, command: str, *, clock: Clock, usage: Usage) -> Iterator[Run]:
     """A run that goes into the journal even if it fails. Errors that the user can fix get a message that says how."""
     run = start_run(pipeline_name, command, clock())
+    run.destination = warehouse.key
     try:
         with stuck_packages_explained(), plain_errors(warehouse.explain):
             yield run

@@ -1,7 +1,14 @@
--- severity: error
--- One row per change without an effect: a join of a member, or a leave of a contact that is not a member.
+-- severity: warn
+-- One row per segment with loaded changes that have no effect: a join of a member, or a leave of another contact. They
+-- are left out. `intercom-warehouse repair` removes them.
 
 with
+
+loaded as (
+
+    select * from raw.membership_changes
+
+),
 
 changes as (
 
@@ -9,37 +16,44 @@ changes as (
 
 ),
 
-followed as (
+loaded_by_segment as (
 
     select
         workspace_id,
         segment_id,
-        contact_id,
-        observed_at,
-        seen_by,
-        is_member,
+        count(*) as loaded_changes
 
-        coalesce(lag(is_member) over (
-            partition by workspace_id, segment_id, contact_id
-            order by observed_at asc, is_member desc
-        ), false) as was_member
+    from loaded
+    group by workspace_id, segment_id
+
+),
+
+effective_by_segment as (
+
+    select
+        workspace_id,
+        segment_id,
+        count(*) as effective_changes
 
     from changes
+    group by workspace_id, segment_id
 
 ),
 
 final as (
 
     select
-        workspace_id,
-        segment_id,
-        contact_id,
-        observed_at,
-        seen_by,
-        is_member
+        loaded_by_segment.workspace_id,
+        loaded_by_segment.segment_id,
+        loaded_by_segment.loaded_changes,
+        coalesce(effective_by_segment.effective_changes, 0) as effective_changes
 
-    from followed
-    where is_member = was_member
+    from loaded_by_segment
+    left join effective_by_segment
+        on
+            loaded_by_segment.workspace_id = effective_by_segment.workspace_id
+            and loaded_by_segment.segment_id = effective_by_segment.segment_id
+    where loaded_by_segment.loaded_changes <> coalesce(effective_by_segment.effective_changes, 0)
 
 )
 

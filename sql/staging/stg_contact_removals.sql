@@ -8,6 +8,16 @@ source as (
 
 ),
 
+numbered as (
+
+    select
+        *,
+        row_number() over (partition by workspace_id, contact_id, status, observed_at order by run_id) as copy_number
+
+    from source
+
+),
+
 renamed as (
 
     select
@@ -24,7 +34,8 @@ renamed as (
         to_timestamp(happened_at) as happened_at,
         observed_at
 
-    from source
+    from numbered
+    where copy_number = 1
 
 )
 

@@ -8,6 +8,50 @@ source as (
 
 ),
 
+doubled as (
+
+    select
+        workspace_id,
+        id
+
+    from source
+    group by workspace_id, id
+    having count(*) > 1
+
+),
+
+-- only doubled contacts are numbered: numbering all of them takes long
+numbered as (
+
+    select
+        source.*,
+        1 as copy_number
+
+    from source
+    left join doubled
+        on
+            source.workspace_id = doubled.workspace_id
+            and source.id = doubled.id
+    where doubled.id is null
+
+    union all
+
+    select
+        source.*,
+        row_number() over (
+            partition by source.workspace_id, source.id
+            order by source.updated_at desc
+        ) as copy_number
+
+    from source
+    -- inner: the doubled ones
+    inner join doubled
+        on
+            source.workspace_id = doubled.workspace_id
+            and source.id = doubled.id
+
+),
+
 renamed as (
 
     select
@@ -82,7 +126,8 @@ renamed as (
         to_timestamp(android_last_seen_at) as android_last_seen_at,
         to_timestamp(ios_last_seen_at) as ios_last_seen_at
 
-    from source
+    from numbered
+    where copy_number = 1
 
 )
 

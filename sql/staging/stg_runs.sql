@@ -8,6 +8,16 @@ source as (
 
 ),
 
+numbered as (
+
+    select
+        *,
+        row_number() over (partition by workspace_id, run_id order by ended_at) as copy_number
+
+    from source
+
+),
+
 renamed as (
 
     select
@@ -27,7 +37,8 @@ renamed as (
         started_at,
         ended_at
 
-    from source
+    from numbered
+    where copy_number = 1
 
 )
 

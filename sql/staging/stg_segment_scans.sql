@@ -8,6 +8,16 @@ source as (
 
 ),
 
+numbered as (
+
+    select
+        *,
+        row_number() over (partition by workspace_id, run_id, segment_id order by observed_at) as copy_number
+
+    from source
+
+),
+
 renamed as (
 
     select
@@ -30,7 +40,8 @@ renamed as (
         observed_at,
         cast(observed_at at time zone 'UTC' as date) as observed_on
 
-    from source
+    from numbered
+    where copy_number = 1
 
 )
 

@@ -8,6 +8,16 @@ source as (
 
 ),
 
+numbered as (
+
+    select
+        *,
+        row_number() over (partition by workspace_id, segment_id, updated_at order by observed_at) as copy_number
+
+    from source
+
+),
+
 renamed as (
 
     select
@@ -24,7 +34,8 @@ renamed as (
         to_timestamp(updated_at) as updated_at,
         observed_at
 
-    from source
+    from numbered
+    where copy_number = 1
 
 )
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -40,9 +41,21 @@ class CommandServer:
         )
         atexit.register(self._close)
 
-    def run(self, arguments: Sequence[str], environment: Mapping[str, str], output: Path, errors: Path) -> int:
-        """The exit code, which is negative after a signal; `output` and `errors` are overwritten."""
-        call = {"arguments": arguments, "environment": environment, "output": str(output), "errors": str(errors)}
+    def run(
+        self, arguments: Sequence[str], environment: Mapping[str, str], output: Path, errors: Path, ahead: float
+    ) -> int:
+        """The exit code, which is negative after a signal; `output` and `errors` are overwritten.
+
+        Args:
+            ahead: how many seconds the host's clock is ahead of the real one.
+        """
+        call = {
+            "arguments": arguments,
+            "environment": environment,
+            "output": str(output),
+            "errors": str(errors),
+            "ahead": ahead,
+        }
         requests, answers = self._pipes()
         requests.write(json.dumps(call) + "\n")
         requests.flush()
@@ -79,7 +92,7 @@ def serve() -> None:
         print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201  # the answer
 
 
-def become(arguments: list[str], environment: dict[str, str], output: str, errors: str) -> None:
+def become(arguments: list[str], environment: dict[str, str], output: str, errors: str, ahead: float) -> None:
     """Makes this process the one that the caller described."""
     signal.alarm(TIMEOUT_SECONDS)
     for number, path in enumerate((os.devnull, output, errors)):
@@ -90,6 +103,19 @@ def become(arguments: list[str], environment: dict[str, str], output: str, error
     os.environ.update(environment)
     os.chdir("/")
     sys.argv[:] = ["intercom-warehouse", *arguments]
+    set_clock(ahead)
+
+
+def set_clock(ahead: float) -> None:
+    """Sets the clock by which the command dates what it observes."""
+    job = import_module("pipelines.runs.job")
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + timedelta(seconds=ahead)
+
+    vars(job)["datetime"] = Shifted
 
 
 if __name__ == "__main__":

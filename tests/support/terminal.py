@@ -33,9 +33,10 @@ class Terminal:
     held: ExitStack = field(default_factory=ExitStack)
 
     def run(self, *arguments: str, **variables: Any) -> "Ended":
-        """In a process that is forked from one which has imported the command."""
+        """In a process that is forked from one which has imported the command. Its clock is the workspace's."""
         output, errors = (self.folder.with_name(name) for name in ("output", "errors"))
-        exit_code = command_server().run(arguments, self.environment(**variables), output, errors)
+        ahead = (self.workspace.now() - datetime.now(UTC)).total_seconds()
+        exit_code = command_server().run(arguments, self.environment(**variables), output, errors, ahead)
         return Ended(exit_code, output.read_text(), errors.read_text())
 
     def run_installed(self, *arguments: str, wrapped_by: tuple[str, ...] = (), **variables: Any) -> "Ended":

@@ -15,7 +15,7 @@ import msgspec
 from ...destinations import Warehouse
 from ...errors import ExitCode, Misconfigured, NothingToRead
 from ...folder import Holder, Lock, Run, read_journal
-from ...loading import pending_folders
+from ...loading import pending_folders, state_in
 from .segments import NOTHING, Days, Published, SegmentStatus, gaps, published
 
 LAST_RUNS = 5
@@ -195,22 +195,12 @@ def last_good_sync(runs: Iterable[Run]) -> datetime | None:
 
 
 def unloaded(folder: Path) -> Unloaded:
-    state, store = source_state(folder), folder / "first_load"
+    state, store = state_in(folder), folder / "first_load"
     return Unloaded(
         packages=len(pending_folders(folder)),
         is_first_load_unfinished="first_load" in state or (store.is_dir() and any(store.iterdir())),
         backfills=tuple(backfill(key, done) for key, done in state.get("backfills", {}).items()),
     )
-
-
-def source_state(folder: Path) -> dict[str, Any]:
-    """The source's state in a pipeline's working folder; empty if that is missing or cut off."""
-    try:
-        state = msgspec.json.decode((folder / "state.json").read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.DecodeError):
-        return {}
-    found: dict[str, Any] = state.get("sources", {}).get("intercom", {})
-    return found
 
 
 def backfill(key: str, done: Any) -> UnfinishedBackfill:

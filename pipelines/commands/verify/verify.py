@@ -114,7 +114,7 @@ class Verify(IntercomJob):
         It reads the raw tables. PostgreSQL has no published copy, and after a failed build that copy is out of date.
         """
         with self.warehouse.held(self._lock_request("verify")):
-            pipeline = self.warehouse.pipeline(self.workspace)
+            pipeline = self._opened_pipeline()
             check_bound(app, self.settings, pipeline)
             with LoadedTables(pipeline.sql_client, app.id_code) as tables:
                 return read_sample(tables, sample=self.sample, seed=self.seed)

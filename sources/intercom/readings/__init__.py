@@ -2,7 +2,7 @@
 
 from .backfill import By, CameShort, ChunkReading, Estimate, Period, estimates, moment_of
 from .first_load import FirstLoad
-from .inputs import ALL_TABLES, MEMBERSHIP_TABLES, Prepare, RunInputs, check_clock, check_workspace
+from .inputs import ALL_TABLES, MEMBERSHIP_TABLES, Prepare, RunInputs, check_clock, check_host_clock, check_workspace
 from .loaded import LoadedTables
 from .parts import FirstLoadState, Interruptions, Part, Sweep, state_after_first_load
 from .preview import Preview, preview
@@ -27,6 +27,7 @@ __all__ = [
     "RunInputs",
     "Sweep",
     "check_clock",
+    "check_host_clock",
     "check_workspace",
     "estimates",
     "moment_of",

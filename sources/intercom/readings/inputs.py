@@ -2,15 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from ..api import Intercom, SetupError
+from ..api import Intercom, SetupError, Usage
 from ..memberships import RunOptions, SavedState
 from ..tables import Fields
 from .loaded import LoadedTables
 
 MEMBERSHIP_TABLES = frozenset(("membership_changes", "segment_scans", "contact_removals"))
 ALL_TABLES = MEMBERSHIP_TABLES | {"segments", "contacts", "contact_activities"}
+
+MOST_CLOCK_DIFFERENCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -62,5 +64,27 @@ def check_clock(now: datetime, tables: LoadedTables) -> None:
     if newest is not None and now <= newest:
         raise SetupError(
             f"This host's clock says {now:%Y-%m-%d %H:%M:%S} UTC, but the warehouse was last written at "
-            f"{newest.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC. Nothing was written. Set the clock right and run again."
+            f"{newest.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC. Nothing was written. If the clock is wrong, set it right "
+            "and run again. If it is right, an earlier run had a wrong one: intercom-warehouse repair --after "
+            f"{now:%Y-%m-%dT%H:%M:%SZ} removes what that run observed."
+        )
+
+
+def check_host_clock(now: datetime, usage: Usage) -> None:
+    """Stops a run whose clock is not Intercom's: all that it observes would be dated wrongly, for good.
+
+    Args:
+        now: this host's time at Intercom's first answer.
+        usage: of the client that received that answer. One without a date proves nothing.
+
+    Raises:
+        SetupError: the clocks differ by more than five minutes.
+    """
+    if usage.answered_at is None:
+        return
+    theirs = datetime.fromtimestamp(usage.answered_at, UTC)
+    if abs(now - theirs) > MOST_CLOCK_DIFFERENCE:
+        raise SetupError(
+            f"This host's clock says {now:%Y-%m-%d %H:%M:%S} UTC, but Intercom's says {theirs:%Y-%m-%d %H:%M:%S} UTC. "
+            "Nothing was written, since all that a run observes is dated by this clock. Set it right and run again."
         )

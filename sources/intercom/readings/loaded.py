@@ -99,6 +99,13 @@ class LoadedTables:
         loaded = self._rows("select id from {contacts} where workspace_id = %s", self._workspace_id)
         return {contact_id for (contact_id,) in loaded} - self.removed().keys()
 
+    def is_empty(self) -> bool:
+        """Whether nothing of the workspace is loaded: neither a contact nor a scan of a segment."""
+        tables = ("contacts", "segment_scans")
+        queries = (f"select 1 from {{{table}}} where workspace_id = %s limit 1" for table in tables)  # noqa: S608
+        with self:
+            return not any(self._rows(query, self._workspace_id) for query in queries)
+
     def contact_count(self) -> int:
         """The number of `contacts`."""
         rows = self._rows("select count(*) from {contacts} where workspace_id = %s", self._workspace_id)
@@ -139,10 +146,10 @@ class LoadedTables:
         """The latest time in the log: the clock must be past it."""
         return self._value("select max(observed_at) from {segment_scans} where workspace_id = %s", self._workspace_id)
 
-    def newest_run(self, pipeline_name: str) -> datetime | None:
-        """The end of the last loaded run of a pipeline."""
-        query = "select max(ended_at) from {runs} where workspace_id = %s and pipeline_name = %s"
-        return self._value(query, self._workspace_id, pipeline_name)
+    def runs(self, pipeline_name: str) -> set[str]:
+        """The loaded runs of a pipeline."""
+        query = "select run_id from {runs} where workspace_id = %s and pipeline_name = %s"
+        return {run_id for (run_id,) in self._rows(query, self._workspace_id, pipeline_name)}
 
     def _newest(self, table: str, key: str, columns: str, condition: str = "", *values: str) -> list[tuple[Any, ...]]:
         return self._rows(

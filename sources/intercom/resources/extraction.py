@@ -19,6 +19,7 @@ from ..readings import (
     Reading,
     RunInputs,
     check_clock,
+    check_host_clock,
     check_workspace,
 )
 from ..search import Progress
@@ -63,6 +64,7 @@ def _prepare(settings: IntercomSettings, *, full: bool, accept_shrink: bool) -> 
         if pipeline:
             merge_as_destination_can(source, pipeline)
         app = (await client.me()).app
+        check_host_clock(_now(), client.usage)
         settings.check_region(app)
         check_workspace(app.id_code, state.get("workspace_id"), pipeline.pipeline_name if pipeline else "")
         return _inputs(settings, app, state, pipeline, selected, full=full, accept_shrink=accept_shrink)

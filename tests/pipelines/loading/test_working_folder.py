@@ -1,0 +1,94 @@
+"""The warehouse decides: a working folder of another state, or with a file that cannot be read, is made again."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import ExitCode
+from pipelines.loading.working_folder import OTHER_STATE, UNREADABLE
+
+from ...soak.audit import check_keys
+from ...soak.kills import POINTS, Death
+from ...support.deployments import Deployment
+from ...support.first_loads import contacts, true_contacts
+
+
+def working_folder(deployment: Deployment) -> Path:
+    return deployment.warehouse.working_folder(deployment.name)
+
+
+def check_truth(deployment: Deployment) -> None:
+    assert deployment.members() == deployment.workspace.pairs()
+    assert contacts(deployment) == true_contacts(deployment.workspace)
+    check_keys(deployment)
+
+
+def test_a_warehouse_that_was_restored_from_a_backup_is_up_to_date_after_one_sync(
+    synced: Deployment, tmp_path: Path
+) -> None:
+    shutil.copy(synced.warehouse.file, tmp_path / "backup")
+    for _ in range(2):
+        synced.workspace.live(days=1)
+        synced.sync()
+    shutil.copy(tmp_path / "backup", synced.warehouse.file)
+
+    outcome = synced.sync()
+
+    assert outcome.exit_code == ExitCode.DONE
+    assert OTHER_STATE in outcome.notes
+    check_truth(synced)
+    assert synced.sync().notes == ()
+
+
+def test_the_working_folder_of_another_warehouse_is_dropped(synced: Deployment, tmp_path: Path) -> None:
+    other = Deployment(tmp_path / "other", synced.workspace)
+    other.sync()
+    shutil.rmtree(working_folder(synced))
+    shutil.copytree(working_folder(other), working_folder(synced))
+    synced.workspace.live(days=1)
+
+    synced.sync()
+
+    check_truth(synced)
+
+
+def files_below(folder: Path) -> list[Path]:
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["empty", "half"])
+def test_whichever_file_is_cut_off_one_sync_equals_the_workspace(synced: Deployment, half: bool) -> None:
+    for name in files_below(working_folder(synced)):
+        if "trace" in name.name or "loaded" in name.parts:
+            continue
+        file = working_folder(synced) / name
+        if not file.exists():
+            continue
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2 * half])
+
+        outcome = synced.sync()
+
+        assert outcome.exit_code == ExitCode.DONE, name
+        assert UNREADABLE in outcome.notes, name
+    check_truth(synced)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("half", [False, True], ids=["empty", "half"])
+def test_whichever_file_of_a_pending_package_is_cut_off_one_sync_equals_the_workspace(
+    killed: Callable[[Death], Deployment], half: bool, tmp_path: Path
+) -> None:
+    deployment = killed(POINTS["when memberships are merged, but not marked so"])
+    shutil.copytree(deployment.folder, tmp_path / "pending")
+    for name in files_below(working_folder(deployment) / "load" / "normalized"):
+        shutil.rmtree(deployment.folder)
+        shutil.copytree(tmp_path / "pending", deployment.folder)
+        file = working_folder(deployment) / "load" / "normalized" / name
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2 * half])
+
+        outcome = deployment.sync()
+
+        assert outcome.exit_code == ExitCode.DONE, name
+        check_truth(deployment)
