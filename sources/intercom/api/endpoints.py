@@ -1,5 +1,6 @@
 """Intercom's endpoints, as far as they are read here."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from math import ceil
@@ -39,6 +40,8 @@ NOT_OFFERED = (400, 403, 404)
 MOST_LIST_PAGES = 1_000
 FLAWED_ATTEMPTS = 2
 """An answer of which something cannot be read is mostly as flawed at the next attempt."""
+
+_CANONICAL = re.compile(r'/([^/<>\s]+)>\s*;\s*rel="?canonical\b')
 
 Record = TypeVar("Record")
 Listed = TypeVar("Listed", SegmentList, ContactSegments)
@@ -91,7 +94,7 @@ class Intercom(Client):
     async def segment_exists(self, segment_id: str) -> bool | None:
         """Null where Intercom's answer proves neither."""
         try:
-            response = await self._call("GET", f"/segments/{segment_id}", whole, expected=(200, 404))
+            response = await self._call("GET", f"/segments/{quote(segment_id, safe='')}", whole, expected=(200, 404))
         except Refused:
             return None
         if response.status_code == httpx.codes.OK:
@@ -208,7 +211,7 @@ class Intercom(Client):
 
 
 class _NotThere(Exception):
-    """Intercom has no such contact, if it says so in its own words: a proxy's 404 says nothing about contacts."""
+    """Intercom has no such contact, if it says so itself: a proxy's 404 says nothing about contacts."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__()
@@ -224,7 +227,9 @@ def next_page(pages: Pages | None) -> dict[str, str] | None:
     """
     following = pages.next if pages else None
     if isinstance(following, Cursor):
-        return {"starting_after": following.starting_after} if following.starting_after else None
+        if following.starting_after:
+            return {"starting_after": following.starting_after}
+        return {"page": str(following.page)} if following.page is not None else None
     if isinstance(following, int):
         return {"page": str(following)}
     query = parse_qs(urlsplit(following or "").query)
@@ -238,5 +243,5 @@ def page_calls(rows: int) -> int:
 
 def _canonical(response: httpx.Response) -> str | None:
     """The contact that a merged one became, from `Link: </contacts/{id}>; rel="canonical"`."""
-    link = response.links.get("canonical", {}).get("url", "")
-    return link.rpartition("/")[2] or None
+    canonical = _CANONICAL.search(response.headers.get("link", ""))
+    return canonical[1] if canonical else None

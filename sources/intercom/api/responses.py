@@ -153,7 +153,11 @@ def _is_error_list(response: httpx.Response) -> bool:
 
 
 def _moved(response: httpx.Response) -> str:
-    host = urlsplit(response.headers.get("location", "")).hostname or "an address that cannot be read"
+    try:
+        host = urlsplit(response.headers.get("location", "")).hostname
+    except ValueError:
+        host = None
+    host = host or "an address that cannot be read"
     return (
         f"HTTP {response.status_code}: the API's address has moved to {host}. Nothing was changed. Set "
         "SOURCES__INTERCOM__BASE_URL to the new address, with https://, or delete the setting."

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from sources.intercom.api import Intercom, IntercomError, Pacer, Refused, Retries, Unavailable, Unreadable
+from sources.intercom.api import Intercom, IntercomError, Pacer, Refused, Retries, Unavailable
 from sources.intercom.api.client import LANES
 
 TOKEN = "secret-token"
@@ -82,9 +82,11 @@ def test_a_refusal_is_not_tried_again_and_says_what_to_do(refusal: httpx.Respons
     assert TOKEN not in str(caught.value)
 
 
-def test_an_answer_of_another_shape_names_the_place_but_no_value() -> None:
-    with pytest.raises(Unreadable, match=r"Expected `str`, got `int` - at `\$\.app\.id_code`"):
-        me(httpx.Response(200, json={"app": {"id_code": 4711}}))
+def test_an_answer_without_a_workspace_names_the_place_but_no_value() -> None:
+    with pytest.raises(Unavailable, match=r"app\.id_code is missing or has another type.*later") as caught:
+        me(httpx.Response(200, json={"app": {"id_code": ["Ada"]}}))
+
+    assert "Ada" not in str(caught.value)
 
 
 def test_every_call_sends_token_version_and_what_it_accepts() -> None:
@@ -150,7 +152,7 @@ def test_only_intercoms_own_not_found_proves_that_a_segment_is_deleted(
     [
         (error(401, "unauthorized"), Refused),
         (error(500, "server_error"), Unavailable),
-        (httpx.Response(200, json={"app": 1}, headers={"x-request-id": "r-1"}), Unreadable),
+        (httpx.Response(200, json={"app": 1}, headers={"x-request-id": "r-1"}), Unavailable),
     ],
     ids=["refused", "unavailable", "unreadable"],
 )

@@ -1,6 +1,9 @@
-"""What a run could not read, in sentences."""
+"""What a run could not read, in numbers and in sentences."""
 
-from ..wire import Flaws
+from collections import Counter
+
+Flaws = Counter[str]
+"""How often records or values that are needed could not be read, by place. Names of fields, and no values."""
 
 MOST_PLACES = 10
 """Places that a note names."""
