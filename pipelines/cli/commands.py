@@ -40,6 +40,7 @@ from .arguments import (
     To,
     Wait,
     WindowOf,
+    Within,
     WorkspaceName,
     Yes,
 )
@@ -73,6 +74,7 @@ def sync(
     accept_shrink: AcceptShrink = False,
     accept_loss: AcceptLoss = False,
     wait: Wait = NO_WAIT,
+    within: Within = None,
     workspace: WorkspaceName = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> Result:
@@ -85,6 +87,7 @@ def sync(
         accept_shrink=accept_shrink,
         accept_loss=accept_loss,
         wait=wait,
+        within=within,
         say=reporting.say,
         watch=reporting.watch,
     )
@@ -107,6 +110,7 @@ def backfill(
     chunk: Chunk = CHUNK,
     dry_run: DryRun = False,
     wait: Wait = NO_WAIT,
+    within: Within = None,
     workspace: WorkspaceName = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> Result:
@@ -119,6 +123,7 @@ def backfill(
         by=by,
         chunk=chunk,
         wait=wait,
+        within=within,
         say=reporting.say,
         watch=reporting.watch,
     )

@@ -78,8 +78,9 @@ class IntercomSettings(BaseConfiguration):
         *,
         retries: Retries = PATIENT,
         transport: httpx.AsyncBaseTransport | None = None,
+        until: float | None = None,
     ) -> Intercom:
-        """A client for the configured workspace."""
+        """A client for the configured workspace. It starts no call after `until`, by the monotonic clock."""
         return Intercom(
             self.url,
             self.access_token,
@@ -88,6 +89,7 @@ class IntercomSettings(BaseConfiguration):
             usage=usage,
             retries=retries,
             transport=transport,
+            until=until,
         )
 
     def options(

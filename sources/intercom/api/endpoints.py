@@ -67,7 +67,7 @@ class ContactMemberships:
         """Adds a page. A total that disagrees with the pages so far is left to `close`."""
         self.segment_ids |= {segment.id for segment in page.data}
         self._totals.add(page.total_count)
-        self.is_whole &= not (page.pages and page.pages.next == UNREADABLE)
+        self.is_whole &= not is_unfollowed(page.pages)
 
     def close(self) -> None:
         """Compares the totals with what came, after the last page."""
@@ -158,6 +158,7 @@ class Intercom(Client):
             yield page
             following = next_page(page.pages)
             if following is None:
+                self.usage.flaws[f"{label} pages.next"] += is_unfollowed(page.pages)
                 return
             if following in seen:
                 break
@@ -234,6 +235,12 @@ def next_page(pages: Pages | None) -> dict[str, str] | None:
         return {"page": str(following)}
     query = parse_qs(urlsplit(following or "").query)
     return {name: query[name][0] for name in ("starting_after", "page") if name in query} or None
+
+
+def is_unfollowed(pages: Pages | None) -> bool:
+    """Whether there may be a next page that cannot be followed."""
+    following = pages.next if pages else None
+    return following == Cursor(UNREADABLE) or (isinstance(following, str) and next_page(pages) is None)
 
 
 def page_calls(rows: int) -> int:
