@@ -111,7 +111,7 @@ class ContactSegments(msgspec.Struct):
 class ContactById(msgspec.Struct):
     """`GET /contacts/{id}`, as far as it shows whether the contact is active; most answers lack the flags."""
 
-    id: Id
+    id: Id | None = None
     updated_at: Whole | None = None
     archived: bool = False
     blocked: bool = False

@@ -43,6 +43,7 @@ FLAWED_ATTEMPTS = 2
 
 _CANONICAL = re.compile(r'/([^/<>\s]+)>\s*;\s*rel="?canonical\b')
 
+OnFlaw = Callable[[], None]
 Record = TypeVar("Record")
 Listed = TypeVar("Listed", SegmentList, ContactSegments)
 
@@ -68,6 +69,10 @@ class ContactMemberships:
         self.segment_ids |= {segment.id for segment in page.data}
         self._totals.add(page.total_count)
         self.is_whole &= not is_unfollowed(page.pages)
+
+    def doubt(self) -> None:
+        """Something of an answer could not be read: it may have been a segment."""
+        self.is_whole = False
 
     def close(self) -> None:
         """Compares the totals with what came, after the last page."""
@@ -106,7 +111,7 @@ class Intercom(Client):
         found = ContactMemberships()
         path = f"/contacts/{quote(contact_id, safe='')}/segments"
         try:
-            async for page in self._pages(path, "/contacts/{id}/segments", ContactSegments, {}):
+            async for page in self._pages(path, "/contacts/{id}/segments", ContactSegments, {}, found.doubt):
                 found.add(page)
         except _NotThere as absent:
             if absent.is_certain:
@@ -128,6 +133,8 @@ class Intercom(Client):
             if not absent.is_certain:
                 return ContactStatus("unknown")
             return ContactStatus("merged", absent.merged_into) if absent.is_merged else ContactStatus("deleted")
+        if found.id is None:
+            return ContactStatus("unknown")
         status = "archived" if found.archived else "blocked" if found.blocked else "present"
         return ContactStatus(status, updated_at=found.updated_at)
 
@@ -145,8 +152,13 @@ class Intercom(Client):
         body = {"query": query, "sort": sort, "pagination": pagination}
         return await self._call("POST", "/contacts/search", self._reader("/contacts/search", page), json=body)
 
-    async def _pages(self, path: str, label: str, shape: type[Listed], asked: dict[str, str]) -> AsyncIterator[Listed]:
+    async def _pages(
+        self, path: str, label: str, shape: type[Listed], asked: dict[str, str], on_flaw: OnFlaw | None = None
+    ) -> AsyncIterator[Listed]:
         """All pages of a list, which is not paged as documented, and is followed if it is.
+
+        Args:
+            on_flaw: called for each page of which something cannot be read.
 
         Raises:
             Unavailable: a page came twice, or pages come without end.
@@ -154,7 +166,7 @@ class Intercom(Client):
         seen = [dict[str, str]()]
         while len(seen) <= MOST_LIST_PAGES:
             query = urlencode(asked | seen[-1])
-            page = await self._contact(f"{path}?{query}" if query else path, label, shape)
+            page = await self._contact(f"{path}?{query}" if query else path, label, shape, on_flaw)
             yield page
             following = next_page(page.pages)
             if following is None:
@@ -168,13 +180,13 @@ class Intercom(Client):
             "too many. Nothing was changed. Run the command again later."
         )
 
-    async def _contact(self, path: str, label: str, shape: type[Record]) -> Record:
+    async def _contact(self, path: str, label: str, shape: type[Record], on_flaw: OnFlaw | None = None) -> Record:
         """A record that belongs to a contact or to the workspace.
 
         Raises:
             _NotThere: Intercom answers 404 or 410.
         """
-        reader = self._reader(label, shape)
+        reader = self._reader(label, shape, on_flaw)
 
         def read(response: httpx.Response) -> Record:
             if response.status_code == httpx.codes.OK:
@@ -195,7 +207,9 @@ class Intercom(Client):
 
         return await self._call("GET", path, read, expected=(200, *NOT_OFFERED))
 
-    def _reader(self, label: str, shape: type[Record]) -> Callable[[httpx.Response], Record]:
+    def _reader(
+        self, label: str, shape: type[Record], on_flaw: OnFlaw | None = None
+    ) -> Callable[[httpx.Response], Record]:
         """Reads the answers to one call. One with flaws is requested once more; then it is read without them."""
         attempts = 0
 
@@ -206,6 +220,8 @@ class Intercom(Client):
             if flaws and attempts < FLAWED_ATTEMPTS:
                 raise msgspec.DecodeError("some of it cannot be read")
             self.usage.flaws.update({f"{label} {place}": count for place, count in flaws.items()})
+            if flaws and on_flaw:
+                on_flaw()
             return record
 
         return read

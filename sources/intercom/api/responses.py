@@ -57,14 +57,22 @@ def decode(body: bytes, shape: type[Record]) -> tuple[Record, Flaws]:
     Raises:
         msgspec.DecodeError: it is not JSON, or not all of it, or lacks a value that is needed.
     """
-    body, flaws = clean(body), Flaws()
+    body = clean(body)
     try:
-        return msgspec.json.decode(body, type=shape), flaws
+        return msgspec.json.decode(body, type=shape), Flaws()
+    except (msgspec.DecodeError, RecursionError):
+        return _decode_by_field(body, shape)
+
+
+def _decode_by_field(body: bytes, shape: type[Record]) -> tuple[Record, Flaws]:
+    flaws = Flaws()
+    try:
+        return lenient(body, shape, flaws), flaws
     except msgspec.ValidationError:
-        pass
+        raise
     except (msgspec.DecodeError, RecursionError):
         body, removed = shallow(body)
-        flaws.update(removed)
+        flaws = Flaws(removed)
     return lenient(body, shape, flaws), flaws
 
 
