@@ -500,3 +500,29 @@ def test_a_join_while_a_sweep_begins_hides_no_leave_by_time_alone(settled: Settl
     settled.sync()
 
     assert settled.members() == workspace.pairs()
+
+
+class RefusesOne(httpx.AsyncBaseTransport):
+    """Search refuses one segment."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, segment_id: str) -> None:
+        self.inner, self.segment_id = inner, segment_id
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.segment_id.encode() in request.content:
+            return httpx.Response(404, json={"type": "error.list", "errors": [{"code": "not_found"}]})
+        return await self.inner.handle_async_request(request)
+
+
+def test_a_segment_that_search_refuses_is_incomplete_by_itself(settled: Settled) -> None:
+    refusing = RefusesOne(settled.transport, settled.segments["Crowd"])
+    settled.workspace.untag(settled.crowd[0], "crowd")
+
+    outcome = settled.sync(transport=refusing)
+    refused = settled.scans()
+    settled.sync()
+
+    assert outcome.exit_code == ExitCode.INCOMPLETE
+    assert outcome.incomplete == {settled.segments["Crowd"]: "refused"}
+    assert refused == every_segment(READ, Crowd=("cursor", "incomplete"))
+    assert settled.members() == settled.workspace.pairs()
