@@ -1,4 +1,4 @@
-"""Text and records as sent: whatever is odd costs that value, and never the records around it."""
+"""Text and records as sent: an odd value costs that value, and never the records around it."""
 
 import json
 
