@@ -139,7 +139,7 @@ class IntercomSettings(BaseConfiguration):
         Raises:
             SetupError: it does.
         """
-        if app.region.lower() != self.region:
+        if app.region and app.region.lower() != self.region:
             raise SetupError(
                 f"The token's workspace is in Intercom's region {app.region.lower()}, but {self.region} is configured. "
                 f"Nothing was written. Set SOURCES__INTERCOM__REGION to {app.region.lower()}."

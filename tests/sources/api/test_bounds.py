@@ -157,6 +157,8 @@ def test_a_search_that_pages_without_end_is_given_up(rows: int) -> None:
         ({"data": [{"id": "s1"}], "total_count": 1}, True),
         ({"data": [{"id": "s1"}], "total_count": 2}, False),
         ({"data": [{"id": "s1"}], "total_count": "many"}, False),
+        ({"data": [{"id": "s1"}, {"id": []}]}, False),
+        ({"data": [{"id": "s1"}], "pages": {"next": "https://intercom/segments"}}, False),
         ({"data": [{"id": "s1"}], "pages": {"next": {"starting_after": []}}}, False),
     ],
     ids=str,

@@ -29,7 +29,7 @@ JSON_VALUES = st.recursive(
 VALUES = st.sampled_from(ODD) | JSON_VALUES.map(lambda value: json.dumps(value).encode())
 PATHS = ["/me", "/segments", "/contacts/search", "/contacts/activities", "/contacts/deleted", "/contacts/{id}"]
 BELIEVED = {"id", "id_code", "region", "total_count", "starting_after", "updated_at", "created_at", "count", "page"}
-"""Fields in which a wrong value of the right type cannot be told from a right one."""
+"""Fields in which a wrong value of the right type is read as a right one."""
 PLACE = "the place of the value"
 
 
