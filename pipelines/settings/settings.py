@@ -58,7 +58,10 @@ class WarehouseSettings(BaseConfiguration):
     @property
     def folder(self) -> Path:
         """The data folder; a relative one starts at the project's root."""
-        return ROOT / Path(self.data_dir).expanduser()
+        try:
+            return ROOT / Path(self.data_dir).expanduser()
+        except RuntimeError:
+            raise Misconfigured(f"data_dir names the home folder of a user who has none: {self.data_dir}.") from None
 
 
 FIELDS: Mapping[str, frozenset[str]] = {

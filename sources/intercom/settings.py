@@ -25,8 +25,6 @@ WHERE_TOKENS_ARE = (
     "SOURCES__INTERCOM__ACCESS_TOKEN, or into .dlt/secrets.toml."
 )
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-IN_PROCESS = "sandbox.invalid"
-"""The host of a workspace in this process: no name server can know it."""
 
 
 @configspec
@@ -168,7 +166,7 @@ def address_problems(base_url: str | None) -> Iterator[str]:
         yield "base_url is not an address. Set SOURCES__INTERCOM__BASE_URL to https:// and a host, or delete it."
     elif address.username or address.password:
         yield "base_url holds a user or a password, which Intercom does not use. Set it without them."
-    elif address.scheme == "http" and host not in (*LOOPBACK, IN_PROCESS):
+    elif address.scheme == "http" and host not in LOOPBACK:
         yield (
             f"base_url sends the access token to {plainly(host)} without encryption. Set SOURCES__INTERCOM__BASE_URL "
             "to an address that begins with https://."

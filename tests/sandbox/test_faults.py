@@ -375,7 +375,7 @@ async def everything(client: Intercom) -> tuple[list[str], dict[str, set[str]]]:
         slots = ReadSlots(client, Dates(version("Preview"), "UTC"), Tally())
         sightings = {}
         for segment in await client.segments():
-            async with slots.reserve(0) as read:
+            with await slots.reserve(0) as read:
                 sightings[segment.id] = await read.read(members_of(segment.id))
     assert all(sighting.total == len(sighting.ids) for sighting in sightings.values())
     return contacts, {segment_id: sighting.ids for segment_id, sighting in sightings.items()}

@@ -45,6 +45,7 @@ ADDRESSES = {
     "https://ann:secret-canary@api.intercom.io": "user or a password",
     "http://api.intercom.io": "without encryption",
     "http://127.0.0.1.evil.example": "without encryption",
+    "http://sandbox.invalid": "without encryption",
 }
 
 
@@ -72,7 +73,7 @@ def test_a_number_out_of_range_is_refused(name: str, value: float) -> None:
         settings.on_resolved()
 
 
-@pytest.mark.parametrize("key", ["a" * 64, "short", "0123456" * 9])
+@pytest.mark.parametrize("key", ["a" * 64, "short", "0123456" * 9, "0123456789abcdef" * 2])
 def test_a_key_that_can_be_guessed_is_refused(key: str) -> None:
     settings = IntercomSettings(access_token="token", hash_columns=["email"], hash_key=key)
 

@@ -1,8 +1,7 @@
 """Many calls at once, and one client for several readers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from .client import LANES
@@ -20,19 +19,18 @@ class SharedClient:
         self._users = 0
         self._connecting = asyncio.Lock()
 
-    @asynccontextmanager
-    async def in_use(self) -> AsyncIterator[Intercom]:
-        """The client, open while the block runs."""
+    async def __aenter__(self) -> Intercom:
+        """The client, open until the last block of a reader ends."""
         async with self._connecting:
             client = self._client = self._client or await self._connect().__aenter__()
             self._users += 1
-        try:
-            yield client
-        finally:
-            self._users -= 1
-            if self._users == 0:
-                self._client = None
-                await client.__aexit__(None, None, None)
+        return client
+
+    async def __aexit__(self, *_: object) -> None:
+        self._users -= 1
+        if self._users == 0 and self._client:
+            client, self._client = self._client, None
+            await client.__aexit__(None, None, None)
 
 
 def do_nothing() -> None:

@@ -35,7 +35,7 @@ class SegmentReader:
 
     async def _sweep_one(self, planned: Planned) -> None:
         self._tally.expect(planned.members)
-        async with self._slots.reserve(planned.members) as read:
+        with await self._slots.reserve(planned.members) as read:
             known = await asyncio.to_thread(self._context.memory.members, planned.segment.id)
             scan = await self._scanner.sweep(planned.segment, planned.before, known, read)
         await self._finish(scan)
@@ -71,7 +71,7 @@ class SegmentReader:
             raise AssertionError("without a cursor every segment is swept")
         since = updated_after(cursor, options.version, options.timezone)
         self._tally.expect(len(known))
-        async with self._slots.reserve(len(known)) as read:
+        with await self._slots.reserve(len(known)) as read:
             scan = await self._scanner.read_changed(segment, before, read, since=since, known=known, changed=changed)
         unread = scan.joins - changes.read.keys()  # updated after the contacts were read
         scan.joins -= await asyncio.to_thread(self._members_among, segment.id, unread)

@@ -220,7 +220,7 @@ class FirstLoadReader:
         self, slots: ReadSlots, scanner: Scanner, planned: Planned, interruptions: Interruptions
     ) -> None:
         segment, interrupted = planned.segment, self._resumable(planned.segment, interruptions)
-        async with slots.reserve(planned.members, interrupted) as read:
+        with await slots.reserve(planned.members, interrupted) as read:
             known = await asyncio.to_thread(self.memory.members, segment.id) if planned.before else set[str]()
             started_at = interrupted.started_at if interrupted else self.options.clock()
             self.buffer.sweeps[segment.id] = RunningSweep(segment.updated_at, started_at, read)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -104,17 +103,23 @@ class Reading:
         """Whether there are contacts, and the one updated last could not be read."""
         return self.snapshot is not None and self.snapshot.newest is None and self.snapshot.contacts != 0
 
-    @asynccontextmanager
-    async def _opened(self) -> AsyncIterator[tuple[Intercom, RunInputs]]:
-        """The client and the inputs; the client and the tables' connection stay open while the block runs."""
-        async with self._shared.in_use() as client:
+    async def __aenter__(self) -> tuple[Intercom, RunInputs]:
+        """The client and the inputs. No generator: dlt closes those when a run fails, while tasks still use them."""
+        client = await self._shared.__aenter__()
+        try:
             async with self._turn:
                 if not self._is_prepared:
                     self.inputs = await self._prepare(client)
-                    self.feed_cursor = self.inputs.saved.feed
-                    self._is_prepared = True
-            with self.inputs.tables:
-                yield client, self.inputs
+                    self.feed_cursor, self._is_prepared = self.inputs.saved.feed, True
+            self.inputs.tables.__enter__()
+        except BaseException:
+            await self._shared.__aexit__()
+            raise
+        return client, self.inputs
+
+    async def __aexit__(self, *_: object) -> None:
+        self.inputs.tables.__exit__(None, None, None)
+        await self._shared.__aexit__()
 
     async def _taken(self, client: Intercom) -> WorkspaceSnapshot:
         async with self._turn:
@@ -124,7 +129,7 @@ class Reading:
 
     async def new_versions(self) -> list[dict[str, Any]]:
         """Segment definitions not loaded yet, as rows of `segments` without their workspace and run."""
-        async with self._opened() as (client, inputs):
+        async with self as (client, inputs):
             if inputs.selected == {"segments"}:
                 listed = await client.segments()
             else:
@@ -140,7 +145,7 @@ class Reading:
         """
 
         async def produce(queue: "asyncio.Queue[pa.Table | None]") -> None:
-            async with self._opened() as (client, inputs):
+            async with self as (client, inputs):
                 snapshot = await self._taken(client)
                 query = await contacts_query(client, snapshot, inputs)
                 if query is not None:
@@ -169,7 +174,7 @@ class Reading:
         """The activity feed since the last run, in pages; at least one, which may be empty."""
 
         async def produce(queue: "asyncio.Queue[list[Activity] | None]") -> None:
-            async with self._opened() as (client, inputs):
+            async with self as (client, inputs):
                 if inputs.options.version.has_feeds:
                     async for page, behind in feed_pages(client, inputs.saved.feed):
                         self._removals_reported |= reported_removals(page)
@@ -188,7 +193,7 @@ class Reading:
         """
 
         async def produce(queue: "asyncio.Queue[Scan | None]") -> None:
-            async with self._opened() as (client, inputs):
+            async with self as (client, inputs):
                 snapshot = await self._taken(client)
                 self._progress.segments.expect(len(snapshot.segments))
                 self.scanning = Scanning(
@@ -219,7 +224,7 @@ class Reading:
 
     async def contact_removals(self) -> AsyncIterator[list[dict[str, Any]]]:
         """Removed contacts, those whose reason is found only now, and those that are active again; after all scans."""
-        async with self._opened():  # also refuses to wait for scans that are not selected
+        async with self:  # also refuses to wait for scans that are not selected
             pass
         await self._scans_finished.wait()
         found = [self.scanning.removed, self.scanning.explained, self.scanning.returned] if self.scanning else []

@@ -1,10 +1,10 @@
 """Which contacts match a search, as a set. Many searches run at once, within bounds: each is held until it is whole."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 from ..api import JSON, DatedContact, Intercom, Page, do_nothing, page_calls
 from .pages import count
@@ -58,9 +58,10 @@ class ReadSlots:
         self._expected = 0
         self._has_room = asyncio.Event()
 
-    @asynccontextmanager
-    async def reserve(self, rows: int, interrupted: Interrupted | None = None) -> AsyncIterator["MemberRead"]:
+    async def reserve(self, rows: int, interrupted: Interrupted | None = None) -> "MemberRead":
         """A read, once there is room for it: first come, first served. One read may exceed the limit by itself.
+
+        Use it in a `with` block: its end makes room for others.
 
         Args:
             rows: how many to expect.
@@ -71,10 +72,7 @@ class ReadSlots:
             await self._has_room.wait()
         read = MemberRead(self, page_calls(rows), interrupted)
         self._expected += read.pages_left
-        try:
-            yield read
-        finally:
-            self.release(read.pages_left)
+        return read
 
     def release(self, pages: int) -> None:
         """Makes room: these pages came, or will not come."""
@@ -96,6 +94,12 @@ class MemberRead:
         self._spans: Sequence[Span] = interrupted.unread if interrupted else (EVERYTHING,)
         self._windows: Windows[DatedContact] | None = None
         self._slots = slots
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._slots.release(self.pages_left)
 
     @property
     def unread(self) -> list[Span] | None:

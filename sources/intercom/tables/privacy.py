@@ -127,12 +127,17 @@ def problems(excluded: Collection[str], hashed: Collection[str], key: str | None
     for name in sorted(hashed):
         if name in COLUMNS and CONTACTS.field(name).type != pa.string():
             yield f"{name} holds no text, so it cannot hold a hash: move it to exclude_columns, or remove it."
-    if hashed and (len(key or "") < SHORTEST_KEY or len(set(key or "")) < LEAST_VARIETY):
+    if hashed and _is_guessable(key or ""):
         yield (
             f"hash_columns needs a hash_key of at least {SHORTEST_KEY} random characters: set "
             "SOURCES__INTERCOM__HASH_KEY, or hash_key in .dlt/secrets.toml, to the output of `openssl rand -hex 32`. "
             "Keep that key: another key gives other hashes."
         )
+
+
+def _is_guessable(key: str) -> bool:
+    """Whether a key is short, has few different characters, or repeats itself."""
+    return len(key) < SHORTEST_KEY or len(set(key)) < LEAST_VARIETY or key in (key + key)[1:-1]
 
 
 def _is_allowed(name: str) -> bool:

@@ -10,8 +10,8 @@ CONTROL = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 """Characters that end a line, move a terminal's cursor, turn the direction of text, are invisible or are no text."""
-BEARER = re.compile(r"bearer\s+\S+", re.IGNORECASE)
-ADDRESS = re.compile(r"[^\s@<>()\[\]{},;:'\"=]+@[^\s@<>()\[\]{},;:'\"=]+")
+BEARER = re.compile(r"(?:bearer|basic)\s+\S+", re.IGNORECASE)
+ADDRESS = re.compile(r"(?:\"[^\"]*\"|[^\s@＠<>()\[\]{},;:'\"=]+)(?:@|＠|%40)[^\s@<>()\[\]{},;:'\"=]+", re.IGNORECASE)
 NUMBER = re.compile(r"(?<![\w.])\+?\d(?:[\s().\-/]{0,2}\d){6,}(?![\w])")
 """Seven digits or more, as phone numbers are written."""
 

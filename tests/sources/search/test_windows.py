@@ -242,7 +242,7 @@ async def expected_pages_at_start(pages: list[int]) -> list[int]:
         slots = ReadSlots(client, Dates(version("Preview"), "UTC"), Tally())
 
         async def read(number: int) -> None:
-            async with slots.reserve(number * 150) as member_read:
+            with await slots.reserve(number * 150) as member_read:
                 expected.append(sum(one.pages_left for one in under_way))
                 under_way.append(member_read)
                 while member_read.pages_left:
