@@ -3,7 +3,9 @@
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import NoReturn
 
 import typer
@@ -12,7 +14,7 @@ from sources.intercom.api import IntercomError
 from sources.intercom.wire import without_secrets
 
 from ..display import reporting
-from ..errors import ExitCode, Problem, WarehouseError
+from ..errors import ExitCode, Problem, WarehouseError, explained
 from . import commands  # noqa: F401  # registers the commands
 from .app import app
 from .output import Result, print_json, session
@@ -27,6 +29,8 @@ def main() -> None:
     keep_memory_private()
     started = time.monotonic()
     os.umask(0o077)  # all files hold contacts' data
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name may hold what it cannot encode
     reporting.report_to_terminal()
     try:
         exit_code = run()
@@ -39,7 +43,7 @@ def main() -> None:
 def run() -> ExitCode:
     """Runs the command line, and prints its result or error."""
     try:
-        result = app(standalone_mode=False)
+        result = app(with_general_options_first(sys.argv[1:]), standalone_mode=False)
         if isinstance(result, Result):
             result.print()
             return result.exit_code
@@ -54,8 +58,24 @@ def run() -> ExitCode:
     except typer.Abort as error:
         return fail(error, "Not confirmed, so nothing was done.")
     except Exception as error:  # noqa: BLE001  # the last resort; its message may hold personal data, its class does not
+        if known := explained(error):
+            return fail(known, str(known))
         kind = type(error).__name__
         return fail(error, f"An unexpected error occurred ({kind}). Run the command with --debug to see its traceback.")
+
+
+def with_general_options_first(arguments: Sequence[str]) -> list[str]:
+    """The command line with the options of all commands before the command: people put them behind it, too."""
+    general, others = list[str](), list[str]()
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--log-format":
+            general += [argument, *islice(rest, 1)]
+        elif argument in ("--debug", "--quiet") or argument.startswith("--log-format="):
+            general.append(argument)
+        else:
+            others.append(argument)
+    return general + others
 
 
 def fail(error: Exception, message: str) -> ExitCode:

@@ -43,7 +43,8 @@ RAW_TABLES = {
 OTHER_SETTINGS = {
     "SOURCES__INTERCOM__ACCESS_TOKEN": "The access token. Required. In `.dlt/secrets.toml`: `access_token` in "
     "`[sources.intercom]`.",
-    "SOURCES__INTERCOM__HASH_KEY": "The key of the hashes that `hash_columns` asks for, at least 16 characters. In "
+    "SOURCES__INTERCOM__HASH_KEY": "The key of the hashes that `hash_columns` asks for, at least 32 random "
+    "characters. In "
     "`.dlt/secrets.toml`: `hash_key` in `[sources.intercom]`.",
     "SOURCES__INTERCOM__BASE_URL": "An address to use instead of the region's, for example that of the sandbox.",
     "INTERCOM_WAREHOUSE_LOG_FORMAT": "`json` for [JSON lines](monitoring.md#logs) on standard error.",

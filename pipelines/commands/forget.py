@@ -11,7 +11,7 @@ import dlt
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from ..destinations import MARTS, dialect_of, relations
-from ..errors import ExitCode, Misconfigured, causes
+from ..errors import ExitCode, Misconfigured
 from ..folder import replace_in_journal
 from ..loading import Mentions, is_id, part_store_of, pseudonym
 from ..models import published_marts
@@ -76,7 +76,7 @@ class Forget(Job):
         try:
             super()._finish_pending(pipeline)
         except PipelineStepFailed as error:
-            if any(self.warehouse.explain(cause) for cause in causes(error)):
+            if self.warehouse.explain(error):
                 raise
             raise Misconfigured(
                 "A pending package of an interrupted run cannot be loaded, and may hold the person. No contact was "

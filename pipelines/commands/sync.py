@@ -201,7 +201,7 @@ class Sync(IntercomJob):
         return Outcome(
             run_id=run.run_id,
             workspace_id=str(run.workspace_id),
-            exit_code=ExitCode.DONE if found.is_whole else ExitCode.INCOMPLETE,
+            exit_code=ExitCode.DONE if found.is_complete else ExitCode.INCOMPLETE,
             contacts_read=found.contacts_read,
             contacts_gone=found.contacts_gone,
             segments=found.segments,

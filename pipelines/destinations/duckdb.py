@@ -12,8 +12,8 @@ import dlt
 import duckdb
 from dlt.common.destination import Destination as DltDestination
 
-from ..errors import Busy, Misconfigured, NothingToRead, WarehouseError, first_line, plain_errors
-from ..folder import AT_ONCE, LockRequest
+from ..errors import Busy, Misconfigured, NothingToRead, Unreadable, WarehouseError, cause_of, first_line, plain_errors
+from ..folder import AT_ONCE, LockRequest, plain_path
 from ..messages import Step
 from .format import refuse_newer
 from .interface import MARTS, RAW, Ask, Destination, Dialect, Options, PublishedMart
@@ -42,6 +42,7 @@ class DuckDB(Destination):
     def __init__(self, folder: Path, *, wait_for_readers: timedelta = AT_ONCE, publish_raw: bool = True) -> None:
         self.file = folder / "warehouse.duckdb"
         self.published = folder / "published.duckdb"
+        self._folder = folder
         self.place, self.address = str(self.file), str(self.published)
         self._spilled = folder / "warehouse.duckdb.tmp"
         self.files = (self.file, log_of(self.file), self.published, self._spilled)
@@ -58,7 +59,7 @@ class DuckDB(Destination):
         return self.file.exists()
 
     def dlt_destination(self) -> DltDestination[Any, Any]:
-        return dlt.destinations.duckdb(str(self.file))
+        return dlt.destinations.duckdb(self._openable(self.file))
 
     @contextmanager
     def held(self, request: LockRequest) -> Iterator[None]:
@@ -77,7 +78,7 @@ class DuckDB(Destination):
         if not self.published.exists():
             raise NothingToRead(f"Nothing was published yet. The first sync that succeeds creates {self.published}.")
         try:
-            with duckdb.connect(str(self.published), read_only=True) as connection:
+            with duckdb.connect(self._openable(self.published), read_only=True) as connection:
                 yield lambda query: connection.execute(query).fetchall()
         except (duckdb.CatalogException, duckdb.BinderException):
             raise NothingToRead(
@@ -85,19 +86,12 @@ class DuckDB(Destination):
                 "replace it."
             ) from None
         except duckdb.Error as error:
-            raise NothingToRead(
-                f"{self.published} cannot be read: {first_line(error)} The next sync replaces it."
-            ) from None
+            raise self._unreadable(error) from None
 
     @property
     def way_back(self) -> str:
         """The published copy only serves where it holds the raw tables."""
-        try:
-            with duckdb.connect(str(self.published), read_only=True) as copy:
-                schemas = copy.execute("select schema_name from information_schema.schemata").fetchall()
-        except duckdb.Error:
-            schemas = []
-        if (RAW,) in schemas:
+        if self._holds_raw_tables():
             return f"Copy {self.published.name} to {self.file.name} beside it, then run the command again."
         return f"Restore {self.file.name} from a backup of the data folder, then run the command again."
 
@@ -109,14 +103,16 @@ class DuckDB(Destination):
         """Copies the file, in one step for readers: those that have the old copy open keep it."""
         say(Step(f"Publishing {self.published.name}", "publish"))
         if self.publish_raw:
-            publish_all(self.file, self.published)
+            publish_all(self._openable(self.file), self.file, self.published)
         else:
-            publish_marts(self.file, self.published, marts, schema=MARTS, storage_version=STORAGE_VERSION)
+            publish_marts(
+                self._openable(self.file), self.published, marts, schema=MARTS, storage_version=STORAGE_VERSION
+            )
 
     def rewrite(self, tables: Collection[str]) -> None:
         """Rewrites all tables: they share a file. A kill leaves either the old file or the new one."""
         with replaced(self.file) as copy:
-            rewrite_file(self.file, copy, storage_version=STORAGE_VERSION)
+            rewrite_file(self._openable(self.file), copy, storage_version=STORAGE_VERSION)
             self._connection.close()
             check_closed(self.file)
         self._connection = self._connect()
@@ -136,20 +132,61 @@ class DuckDB(Destination):
     def _connect(self) -> duckdb.DuckDBPyConnection:
         try:
             with plain_errors(self.explain):
+                address = self._openable(self.file)
                 if not self.file.exists():
-                    duckdb.connect(str(self.file), config={"storage_compatibility_version": STORAGE_VERSION}).close()
-                connection = duckdb.connect(str(self.file))
+                    duckdb.connect(address, config={"storage_compatibility_version": STORAGE_VERSION}).close()
+                connection = duckdb.connect(address)
                 set_limits(connection)
             refuse_newer(lambda query: connection.execute(query).fetchall(), self.dialect, self.place)
             # a kill leaves these two: what exceeded DuckDB's memory, and a file that was to replace this one
             shutil.rmtree(self._spilled, ignore_errors=True)
             drop_successor(self.file)
         except duckdb.Error as error:
+            if cause_of(error):
+                raise
             raise Misconfigured(
-                f"The warehouse {self.file} cannot be opened: {first_line(error)} Nothing was written. Restore it "
-                "from a backup or from published.duckdb, or set WAREHOUSE__DATA_DIR to another folder."
+                f"The warehouse {self.file} cannot be opened: {self._reason(error)} Nothing was written. "
+                f"{self._restore_advice()}"
             ) from None
         return connection
+
+    def _openable(self, file: Path) -> str:
+        """The file's path as DuckDB can open it."""
+        return str(plain_path(self._folder) / file.name)
+
+    def _reason(self, error: duckdb.Error) -> str:
+        return first_line(error).replace(str(plain_path(self._folder)), str(self._folder))
+
+    def _unreadable(self, error: duckdb.Error) -> Unreadable:
+        log = log_of(self.published)
+        if log.exists():
+            advice = (
+                f"Close the program that has the copy open for writing, or delete {log} if none has: the changes in it "
+                "are not the warehouse's. The next sync that succeeds replaces the copy and deletes that file."
+            )
+        else:
+            advice = "The next sync that succeeds replaces it; intercom-warehouse models does so without Intercom."
+        return Unreadable(f"{self.published} cannot be read: {self._reason(error)} {advice}")
+
+    def _restore_advice(self) -> str:
+        """What there is to restore from. A copy of the marts alone holds no history that a sync could continue."""
+        whole = f" or from {self.published.name} (copy it, do not move it)" if self._holds_raw_tables() else ""
+        log = log_of(self.file)
+        stray = (
+            f"If {self.file.name} is a restored file, move {log.name} aside first: it is the log of another file. "
+            if log.exists()
+            else ""
+        )
+        return f"{stray}Restore it from a backup{whole}, or set WAREHOUSE__DATA_DIR to another folder."
+
+    def _holds_raw_tables(self) -> bool:
+        """Whether the published copy can be opened, and holds all that the warehouse held."""
+        query = f"select 1 from duckdb_tables() where schema_name = '{RAW}' limit 1"  # noqa: S608 (a constant)
+        try:
+            with duckdb.connect(self._openable(self.published), read_only=True) as connection:
+                return bool(connection.execute(query).fetchall())
+        except duckdb.Error:
+            return False
 
 
 def set_limits(connection: duckdb.DuckDBPyConnection) -> None:

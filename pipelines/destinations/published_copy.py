@@ -10,26 +10,27 @@ from pathlib import Path
 
 import duckdb
 
-from ..errors import WarehouseError
+from ..errors import Misconfigured, WarehouseError
+from ..folder import plain_path
 from .interface import PublishedMart
 
 
-def publish_all(file: Path, published: Path) -> None:
-    """Copies the file as it is."""
-    with duckdb.connect(str(file)) as connection:
+def publish_all(address: str, file: Path, published: Path) -> None:
+    """Copies the file as it is. `address`: the file's path as DuckDB can open it."""
+    with duckdb.connect(address) as connection:
         connection.execute("checkpoint")
     with replaced(published) as copy:
         shutil.copyfile(file, copy)
 
 
 def publish_marts(
-    file: Path, published: Path, relations: Iterable[PublishedMart], *, schema: str, storage_version: str
+    address: str, published: Path, relations: Iterable[PublishedMart], *, schema: str, storage_version: str
 ) -> None:
     """Copies the marts and nothing else: no raw table, and no view that could show one.
 
     A view on raw tables becomes a table. A view on other models stays one, and the tables that it reads are copied too.
     """
-    with replaced(published) as copy, _attached(file, copy, storage_version) as (connection, source):
+    with replaced(published) as copy, _attached(address, copy, storage_version) as (connection, source):
         connection.execute(f'use copy; create schema "{schema}"')
         for relation in relations:
             name = f'"{schema}"."{relation.name}"'
@@ -40,34 +41,58 @@ def publish_marts(
         connection.execute(f'use "{source}"; checkpoint copy')
 
 
-def rewrite_file(file: Path, copy: Path, *, storage_version: str) -> None:
+def rewrite_file(address: str, copy: Path, *, storage_version: str) -> None:
     """Writes all that is in a DuckDB file into a new one, and nothing that was deleted from it.
 
     Raises:
         WarehouseError: the new file does not hold the same.
     """
-    with _attached(file, copy, storage_version) as (connection, source):
+    with _attached(address, copy, storage_version) as (connection, source):
         connection.execute(f'copy from database "{source}" to copy')
         connection.execute("checkpoint copy")
         if _contents(connection, source) != _contents(connection, "copy"):
             raise WarehouseError(
-                f"The new file made of {file.name} does not equal it, so it was not used. The warehouse is intact. Run "
-                "the command again."
+                f"The new file {copy.name} does not equal the warehouse, so it was not used. The warehouse is intact. "
+                "Run the command again."
             )
 
 
 @contextmanager
 def replaced(file: Path) -> Iterator[Path]:
-    """A path for the successor of a file. The successor replaces it in one step at the end of the block."""
-    drop_successor(file)
-    yield _successor(file)
-    _successor(file).replace(file)
+    """A path for the successor of a file. The successor replaces it in one step at the end of the block.
+
+    A link is followed: the successor replaces the file that it names. The old file's log is deleted, since DuckDB
+    refuses a file with the log of another. A client that has the old file open keeps it.
+
+    Raises:
+        Misconfigured: a link names no file.
+    """
+    target = _followed(file)
+    drop_successor(target)
+    yield _successor(target)
+    log_of(target).unlink(missing_ok=True)
+    _successor(target).replace(target)
+    for name in {target, file}:
+        log_of(name).unlink(missing_ok=True)
 
 
 def drop_successor(file: Path) -> None:
     """Deletes a successor that a killed run has left."""
     for leftover in (_successor(file), log_of(_successor(file))):
         leftover.unlink(missing_ok=True)
+
+
+def _followed(file: Path) -> Path:
+    """The file that a link names, or the file itself."""
+    if not file.is_symlink():
+        return file
+    try:
+        return file.resolve(strict=True)
+    except (OSError, RuntimeError):  # it names nothing, or itself
+        raise Misconfigured(
+            f"{file} is a link to {file.readlink()}, which cannot be reached. Mount or create what it names, or delete "
+            "the link: the next run then writes the file here."
+        ) from None
 
 
 def log_of(file: Path) -> Path:
@@ -90,12 +115,12 @@ def _successor(file: Path) -> Path:
 
 
 @contextmanager
-def _attached(file: Path, copy: Path, storage_version: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
+def _attached(address: str, copy: Path, storage_version: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     """A connection to a file, and the name of its database. A new file is attached as `copy`."""
-    with duckdb.connect(str(file)) as connection:
-        address = str(copy).replace("'", "''")
+    with duckdb.connect(address) as connection:
+        new = str(plain_path(copy.parent) / copy.name).replace("'", "''")
         source = _value(connection, "select current_database()")
-        connection.execute(f"attach '{address}' as copy (storage_version '{storage_version}')")
+        connection.execute(f"attach '{new}' as copy (storage_version '{storage_version}')")
         yield connection, source
         connection.execute("detach copy")
 

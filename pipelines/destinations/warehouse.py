@@ -12,7 +12,7 @@ from dlt.common.destination import Destination as DltDestination
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.normalizers.naming import NamingConvention
 
-from ..errors import WarehouseError
+from ..errors import WarehouseError, causes, explained
 from ..folder import DataFolder, LockRequest
 from .duckdb import DuckDB
 from .interface import RAW, Ask, Destination, Dialect, PublishedMart
@@ -102,7 +102,7 @@ class Warehouse:
         """The dlt pipeline of one workspace. Its working folder is in `folder`, else in that of the warehouse."""
         return dlt.pipeline(
             pipeline_name=name,
-            pipelines_dir=str(folder or self.working_folder()),
+            pipelines_dir=str(folder or self.data_folder.plain_working_folder / self.destination.subfolder),
             destination=_with_capabilities_cached(self.destination.dlt_destination()),
             dataset_name=RAW,
         )
@@ -128,7 +128,12 @@ class Warehouse:
         self.destination.rewrite(tables)
 
     def explain(self, error: BaseException) -> WarehouseError | None:
-        return self.destination.explain(error)
+        """The error that says what to do about what the database or the operating system reports.
+
+        Null for a fault of this program. The error's causes count too.
+        """
+        by_database = (self.destination.explain(cause) for cause in causes(error))
+        return next(filter(None, by_database), None) or explained(error, self.folder)
 
     def clear(self) -> None:
         """Deletes all files of the warehouse."""

@@ -71,6 +71,9 @@ def _style(run: RunSummary) -> str:
 def _workspace_lines(workspace: WorkspaceStatus, status: Status) -> Iterator[Line]:
     yield from _problems(workspace.runs)
     yield _freshness(workspace, status.max_age_seconds)
+    if at := workspace.observed_in_future_at:
+        repair = f"intercom-warehouse repair --after {status.asked_at:%Y-%m-%dT%H:%M}"
+        yield "future", f"observed {_minute(at)} UTC, by a run with a wrong clock. Remove it: {repair}", "red"
     segments = workspace.segments_worth_a_look
     yield from _few("incomplete", [_incomplete(segment) for segment in segments if segment.problem])
     yield from _few("drift", [_drift(segment) for segment in segments if segment.has_drifted])
@@ -178,7 +181,8 @@ def _minute(at: datetime) -> str:
 
 
 def _ago(age: timedelta) -> str:
-    return f"{_rounded(age.total_seconds())} ago"
+    seconds = age.total_seconds()
+    return f"{_rounded(seconds)} ago" if seconds >= 0 else f"{_rounded(-seconds)} from now, which cannot be"
 
 
 def _rounded(seconds: float) -> str:

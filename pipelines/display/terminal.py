@@ -19,6 +19,7 @@ stderr = Console(stderr=True)
 SCAN_PROBLEMS = {
     "shrunk": "would lose too many members at once: accepted if the next run finds the same, or with --accept-shrink",
     "list_shrunk": "is missing from a list that lost too many segments at once: checked by id if the next run agrees",
+    "refused": "is refused by search: exclude it with exclude_segments if this stays",
     "not_listed": "is missing from the list, but Intercom does not report it as deleted",
     "does_not_add_up": "returned other members than Intercom counted, twice",
 }
@@ -29,7 +30,7 @@ SHOWN_ELSEWHERE = frozenset(("segment_incomplete", "note", "fields_changed", "ch
 
 
 def as_text(text: str) -> str:
-    """Text as rich prints it, whatever it holds: names and errors come from outside."""
+    """Text as rich prints it: names and errors come from outside, and may hold markup and control characters."""
     return escape(visible(text))
 
 

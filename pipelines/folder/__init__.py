@@ -4,6 +4,7 @@ from .data_folder import DataFolder
 from .file_modes import owner_only
 from .journal import Run, append_run, mark_removed, newest_run, read_journal, replace_in_journal, start_run
 from .lock import AT_ONCE, Holder, Lock, LockRequest
+from .plain_path import plain_path
 
 __all__ = [
     "AT_ONCE",
@@ -16,6 +17,7 @@ __all__ = [
     "mark_removed",
     "newest_run",
     "owner_only",
+    "plain_path",
     "read_journal",
     "replace_in_journal",
     "start_run",

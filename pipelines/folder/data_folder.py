@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import Misconfigured
-from .file_modes import narrow, owner_only
+from .file_modes import narrow, owner_only, write_own
 from .lock import Lock, LockRequest
+from .ownership import refuse_foreign, refuse_links, refuse_unreadable
+from .plain_path import plain_path
 
 
 class DataFolder:
@@ -21,12 +23,22 @@ class DataFolder:
         self._demo_mark = path / "DEMO"
         self._rewrite_mark = path / "REWRITE"
 
+    @property
+    def plain_working_folder(self) -> Path:
+        """The working folder, by a path that dlt and DuckDB can use: see `plain_path`."""
+        return plain_path(self.path) / self.working_folder.name
+
     def prepare(self) -> None:
         """Creates the folder if it is missing.
 
         Raises:
             Misconfigured: it cannot be written.
         """
+        if self.path.is_symlink() and not self.path.exists():
+            raise Misconfigured(
+                f"The data folder {self.path} is a link to {self.path.readlink()}, which does not exist. Create that "
+                "folder (or mount its disk), or set WAREHOUSE__DATA_DIR to another one."
+            )
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             writable = os.access(self.path, os.W_OK | os.X_OK)
@@ -43,13 +55,22 @@ class DataFolder:
         """Holds the lock. All that is written in the block is for its owner only, and so are these files.
 
         Raises:
-            Misconfigured: the folder cannot be written.
+            Misconfigured: the folder or a file in it cannot be written, or belongs to another user.
             Busy: another process holds the lock, for longer than the request waits.
         """
         self.prepare()
+        kept = (self.journal, *database_files)
+        refuse_links(self.journal, self._demo_mark, self._rewrite_mark)
+        refuse_foreign(self.path, (*kept, self.path / "lock"), kept_by_runs=kept)
         with owner_only(), Lock(self.path).held(request):
-            narrow(self._files(database_files))
+            files = list(self._files(database_files))
+            refuse_foreign(self.path, files, kept_by_runs=kept)
+            narrow(files)
             yield
+
+    def check_readable(self) -> None:
+        """Raises Misconfigured where this user may not read the folder or the journal. They may be missing."""
+        refuse_unreadable(self.path, self.journal)
 
     @property
     def is_demo(self) -> bool:
@@ -57,8 +78,8 @@ class DataFolder:
         return self._demo_mark.exists()
 
     def mark_as_demo(self) -> None:
-        self._demo_mark.write_text(
-            "Made by `intercom-warehouse demo`: delete this folder before the first real sync.\n"
+        write_own(
+            self._demo_mark, b"Made by `intercom-warehouse demo`: delete this folder before the first real sync.\n"
         )
 
     @property
@@ -67,7 +88,7 @@ class DataFolder:
         return self._rewrite_mark.exists()
 
     def note_rewrite_due(self) -> None:
-        self._rewrite_mark.write_text("`intercom-warehouse forget` has not finished: run it again.\n")
+        write_own(self._rewrite_mark, b"`intercom-warehouse forget` has not finished: run it again.\n")
 
     def note_rewritten(self) -> None:
         self._rewrite_mark.unlink()
@@ -83,7 +104,14 @@ class DataFolder:
 
     def _files(self, database_files: Collection[Path]) -> Iterator[Path]:
         """Only files of this program: users may keep others in the folder."""
-        ours = (self.journal, self.path / "lock", self._demo_mark, self._rewrite_mark, self.working_folder)
+        ours = (
+            self.journal,
+            self.path / "lock",
+            self.path / "lock.holder",
+            self._demo_mark,
+            self._rewrite_mark,
+            self.working_folder,
+        )
         for path in (*database_files, *ours, *self.working_folder.rglob("*")):
-            if path.exists():
+            if path.exists() or path.is_symlink():
                 yield path

@@ -1,4 +1,4 @@
-"""File modes: only the owner can read the warehouse's files, with any umask."""
+"""Files of the data folder: only their owner can read them, with any umask, and no link is followed to write them."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -16,6 +16,21 @@ def owner_only() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+def without_links(path: str, flags: int) -> int:
+    """The opener for each file that is written in the data folder. Others may be able to put a link there.
+
+    Raises:
+        OSError: the file is a symbolic link (ELOOP).
+    """
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
+
+
+def write_own(path: Path, content: bytes) -> None:
+    """Writes a file, not through a link."""
+    with open(path, "wb", opener=without_links) as file:
+        file.write(content)
 
 
 def narrow(paths: Iterable[Path]) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from sources.intercom.wire import visible, without_secrets
 
 from ..errors import ExitCode
-from .file_modes import owner_only
+from .file_modes import owner_only, without_links
 
 
 @dataclass
@@ -63,7 +63,7 @@ def newest_run() -> Run | None:
 def append_run(path: Path, run: Run) -> None:
     """Appends the run's line and syncs it to disk. A line that a crash cut off is closed first."""
     cut_off = path.exists() and not path.read_bytes().endswith(b"\n")
-    with owner_only(), path.open("a") as file:
+    with owner_only(), open(path, "a", encoding="utf-8", opener=without_links) as file:
         file.write("\n" * cut_off + json.dumps(asdict(run)) + "\n")
         file.flush()
         os.fsync(file.fileno())
@@ -82,7 +82,11 @@ def _text(path: Path) -> str:
 def _rewrite(path: Path, text: str) -> None:
     """A kill leaves either the old journal or the new one."""
     successor = path.with_suffix(".next")
-    with owner_only(), successor.open("w", encoding="utf-8", errors="surrogateescape") as file:
+    successor.unlink(missing_ok=True)
+    with (
+        owner_only(),
+        open(successor, "w", encoding="utf-8", errors="surrogateescape", opener=without_links) as file,
+    ):
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -13,9 +13,12 @@ from filelock import FileLock, Timeout
 
 from ..errors import Busy
 from ..messages import duration_text, utc_text
+from .file_modes import without_links, write_own
 
 AT_ONCE = timedelta()
 POLL_SECONDS = 0.5
+PROBE_SECONDS = 0.2
+"""More than a reader takes to ask whether the lock is held."""
 
 Result = TypeVar("Result")
 
@@ -70,16 +73,16 @@ class LockRequest:
 
 
 class Holder(msgspec.Struct):
-    """The process that holds the lock, as it described itself. If it is not alive, it was killed."""
+    """The process that holds the lock, as it described itself. If it is not alive, it was killed.
+
+    The process id may be one of another container. So whether it is alive is not asked of it, but of the lock.
+    """
 
     pid: int
     command: str | None
     workspace: str | None
     since: datetime
     is_alive: bool = True
-
-    def __post_init__(self) -> None:
-        self.is_alive = is_alive(self.pid)  # checked again each time the description is read
 
     def __str__(self) -> str:
         run = f"A run of {self.command}" if self.command else "Another run"
@@ -116,17 +119,38 @@ class Lock:
     def last_holder(self) -> Holder | None:
         """The holder, or the last one if that was killed; null where neither has left a description."""
         try:
-            return msgspec.json.decode(self._description.read_bytes(), type=Holder)
+            holder = msgspec.json.decode(self._description.read_bytes(), type=Holder)
         except (OSError, msgspec.MsgspecError):
             return None
+        holder.is_alive = self.is_held
+        return holder
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process holds the lock, in this container or another. Always true where that cannot be asked.
+
+        The question itself holds the lock very briefly, shared with others who ask.
+        """
+        try:
+            probe = without_links(str(self._folder / "lock"), os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        try:
+            return not _is_shareable(probe)
+        finally:
+            os.close(probe)
 
     def _acquire(self, lock: FileLock) -> None:
-        try:
+        with suppress(Timeout):
             lock.acquire(timeout=0)
-        except Timeout:
-            raise Busy(
-                self._busy_message(), "Run the command again when it is done, or let it wait for that: --wait 10m."
-            ) from None
+            return
+        if not self.is_held:  # another process only asked
+            with suppress(Timeout):
+                lock.acquire(timeout=PROBE_SECONDS, poll_interval=PROBE_SECONDS / 20)
+                return
+        raise Busy(self._busy_message(), "Run the command again when it is done, or let it wait for that: --wait 10m.")
 
     def _busy_message(self) -> str:
         holder = self.last_holder()
@@ -136,19 +160,19 @@ class Lock:
 
     def _describe(self, holder: Holder) -> None:
         unfinished = self._description.with_suffix(".unfinished")
-        unfinished.touch(mode=0o600)
-        unfinished.write_bytes(msgspec.json.encode(holder))
+        unfinished.unlink(missing_ok=True)
+        write_own(unfinished, msgspec.json.encode(holder))
         unfinished.rename(self._description)
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process with this id runs on this host, of any user. Always true where that cannot be checked."""
-    if os.name != "posix":  # elsewhere any signal ends a process
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+def _is_shareable(lock: int) -> bool:
+    """Whether no process holds this open file's lock for itself."""
+    if os.name != "posix":
         return False
-    except PermissionError:
-        return True
+    import fcntl  # other systems do not have it
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
     return True

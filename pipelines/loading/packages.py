@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from dlt.common.storages.load_package import JOB_EXCEPTION_EXTENSION, PackageStorage, ParsedLoadJobFileName
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from ..errors import WarehouseError
+from ..errors import WarehouseError, cause_of_text
 from ..settings import DEFAULT_WORKSPACE
 
 LOGS = ("membership_changes", "segment_scans")
@@ -90,7 +90,16 @@ def stuck_packages_explained() -> Iterator[None]:
         if error.step not in ("normalize", "load"):
             raise
         workspace, folder = error.pipeline.pipeline_name, Path(error.pipeline.working_dir)
-        raise Stuck(_explanation(workspace, pending_packages(folder))) from error
+        raise _kept_cause(folder) or Stuck(_explanation(workspace, pending_packages(folder))) from error
+
+
+def _kept_cause(working_folder: Path) -> WarehouseError | None:
+    """What the computer lacked when a job failed. dlt keeps that as text alone; dropping the package does not help."""
+    for package in pending_folders(working_folder):
+        for traceback in _tracebacks(package).values():
+            if cause := cause_of_text(_last_error(traceback)):
+                return cause.explained(working_folder)
+    return None
 
 
 def _explanation(workspace: str, packages: list[PendingPackage]) -> str:
@@ -153,17 +162,26 @@ def _lines(file: Path) -> Iterator[str]:
 
 def _failures(folder: Path) -> dict[str, str]:
     """By table, why the last attempt at an unfinished job failed."""
+    return {table: _reason(traceback) for table, traceback in _tracebacks(folder).items()}
+
+
+def _tracebacks(folder: Path) -> dict[str, str]:
+    """By table, the traceback of the last attempt at an unfinished job."""
     reports = sorted((folder / PackageStorage.EXCEPTIONS_FOLDER).glob("*"), key=lambda file: file.stat().st_mtime_ns)
     unfinished = {_job_id(file) for file in _job_files(folder, *UNFINISHED)}
-    return {
-        _job_id(file)[0]: _reason(file.read_text(errors="replace")) for file in reports if _job_id(file) in unfinished
-    }
+    return {_job_id(file)[0]: file.read_text(errors="replace") for file in reports if _job_id(file) in unfinished}
 
 
 def _job_id(file: Path) -> tuple[str, str]:
     """Table and number of a job, from the name of its file or of its exception's file."""
     table, number, *_ = file.name.split(".")
     return table, number
+
+
+def _last_error(traceback: str) -> str:
+    """The whole message of a traceback's exception."""
+    raised = list(LAST_ERROR.finditer(traceback))
+    return traceback[raised[-1].start() :] if raised else ""
 
 
 def _reason(traceback: str) -> str:

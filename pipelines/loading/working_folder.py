@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from ..destinations import RAW, Warehouse, statement
+from ..folder import plain_path
 from .load import LOADED_STATE, note_loaded_state, state_hash
 from .loads import delete_loads, drop_pending
 from .packages import pending_folders
@@ -91,7 +92,7 @@ def _read_through(file: Path) -> None:
 def restored(warehouse: Warehouse, workspace: str) -> dlt.Pipeline:
     """The pipeline in a new working folder. Rows of pending packages that had arrived are deleted first."""
     folder = warehouse.working_folder(workspace)
-    with tempfile.TemporaryDirectory(dir=warehouse.folder, prefix="restoring-") as scratch:
+    with tempfile.TemporaryDirectory(dir=plain_path(warehouse.folder), prefix="restoring-") as scratch:
         pipeline = warehouse.pipeline(workspace, Path(scratch))
         pipeline.sync_destination()
         with pipeline.sql_client() as client:

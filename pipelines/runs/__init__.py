@@ -2,12 +2,14 @@
 
 from .identity import bound_workspace, check_identity, check_purpose
 from .job import IntercomJob, Job, build_models, refresh_models, utc_now
+from .loss import check_database_is_there
 
 __all__ = [
     "IntercomJob",
     "Job",
     "bound_workspace",
     "build_models",
+    "check_database_is_there",
     "check_identity",
     "check_purpose",
     "refresh_models",

@@ -36,4 +36,5 @@ def recorded(warehouse: Warehouse, pipeline_name: str, command: str, *, clock: C
         raise
     finally:
         run.api_calls = usage.calls.total()
-        append_run(warehouse.journal, run)
+        with plain_errors(warehouse.explain):
+            append_run(warehouse.journal, run)

@@ -68,7 +68,7 @@ class Configuration(ConfigProvider):
 
 
 class ProjectContext(RunContext):
-    """The project's folder, whatever the current folder is and whatever dlt's own variables say."""
+    """The project's folder. dlt's own takes the current folder, or those that its variables name."""
 
     def __init__(self, root: Path, configuration: Configuration) -> None:
         super().__init__(str(root))

@@ -103,7 +103,7 @@ def canaries() -> set[str]:
 def hide_all(settings: IntercomSettings) -> None:
     """Leaves every second of those columns out, and hashes the others."""
     settings.exclude_columns, settings.hash_columns = hidden()
-    settings.hash_key = "a key for this test only"
+    settings.hash_key = "a key for this test only, of no use elsewhere"
 
 
 def hidden() -> tuple[list[str], list[str]]:

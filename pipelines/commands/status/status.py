@@ -13,12 +13,14 @@ from typing import Any, Self
 import msgspec
 
 from ...destinations import Warehouse
-from ...errors import ExitCode, Misconfigured, NothingToRead
+from ...errors import ExitCode, Misconfigured, NothingToRead, Unreadable
 from ...folder import Holder, Lock, Run, read_journal
 from ...loading import pending_folders, state_in
 from .segments import NOTHING, Days, Published, SegmentStatus, gaps, published
 
 LAST_RUNS = 5
+NOTHING_PASSED = timedelta()
+"""A sync that ended in the future had a wrong clock, or this host has: its age says nothing."""
 GOOD = (ExitCode.DONE, ExitCode.INCOMPLETE)
 """Exit codes of a sync that loaded and published."""
 
@@ -73,6 +75,7 @@ class WorkspaceStatus:
     `runs`: the last ones, newest first. `last_good_sync_at`: the end of the last sync that published. `is_stale`: null
     without a maximum age. `segments_worth_a_look`: segments that have drifted, or were not observed completely in the
     last run or on some day. `days_missing`: days from the first observation until yesterday (UTC) without any.
+    `observed_in_future_at`: the newest observation, if it is later than now: a run had a wrong clock.
     """
 
     workspace: str
@@ -85,6 +88,7 @@ class WorkspaceStatus:
     members: int
     segments_worth_a_look: tuple[SegmentStatus, ...]
     days_missing: tuple[Days, ...]
+    observed_in_future_at: datetime | None
     unloaded: Unloaded
 
 
@@ -125,16 +129,20 @@ class StatusQuery:
             Misconfigured: the warehouse or the workspace does not exist.
             Unreachable: the database server does not answer.
         """
+        self.warehouse.data_folder.check_readable()
         self._runs = list(read_journal(self.warehouse.journal))
         tables, unread = read_published(self.warehouse)
+        is_unreadable = self.max_age is not None and isinstance(unread, Unreadable)
         holder = Lock(self.warehouse.folder).last_holder()
         workspaces = tuple(self._workspace(*names, tables) for names in self._chosen(tables, holder).items())
         return Status(
-            exit_code=ExitCode.INCOMPLETE if any(workspace.is_stale for workspace in workspaces) else ExitCode.DONE,
+            exit_code=ExitCode.INCOMPLETE
+            if is_unreadable or any(one.is_stale for one in workspaces)
+            else ExitCode.DONE,
             warehouse=self.warehouse.place,
             asked_at=self.now,
             published_at=self.warehouse.published_at,
-            unread=unread,
+            unread=str(unread) if unread else None,
             holder=holder,
             max_age_seconds=None if self.max_age is None else round(self.max_age.total_seconds()),
             workspaces=workspaces,
@@ -164,33 +172,42 @@ class StatusQuery:
         segments, days = tables.segments.get(workspace_id or "", []), tables.days.get(workspace_id or "", [])
         synced_at = last_good_sync(runs)
         age = None if synced_at is None else self.now - synced_at
+        observed_at = max(
+            (one.last_complete_scan_at for one in segments if one.last_complete_scan_at), default=self.now
+        )
+        today = self.now.astimezone(UTC).date()
         return WorkspaceStatus(
             workspace=name,
             workspace_id=workspace_id,
             runs=tuple(RunSummary.of(run) for run in reversed(runs[-LAST_RUNS:])),
             last_good_sync_at=synced_at,
             age_seconds=None if age is None else round(age.total_seconds()),
-            is_stale=None if self.max_age is None else age is None or age > self.max_age,
+            is_stale=None if self.max_age is None else self._is_stale(age) or observed_at > self.now,
             segments=sum(not segment.is_deleted for segment in segments),
             members=sum(segment.member_count for segment in segments),
             segments_worth_a_look=tuple(segment for segment in segments if segment.needs_attention),
-            days_missing=gaps(days, self.now.astimezone(UTC).date()),
+            days_missing=gaps([day for day in days if day <= today], today),
+            observed_in_future_at=observed_at if observed_at > self.now else None,
             unloaded=unloaded(self.warehouse.working_folder(name)),
         )
 
+    def _is_stale(self, age: timedelta | None) -> bool:
+        return age is None or self.max_age is None or not NOTHING_PASSED <= age <= self.max_age
 
-def read_published(warehouse: Warehouse) -> tuple[Published, str | None]:
+
+def read_published(warehouse: Warehouse) -> tuple[Published, NothingToRead | None]:
     """The published tables; if they cannot be read, nothing, and why."""
     try:
         with warehouse.reading() as ask:
             return published(ask), None
     except NothingToRead as error:
-        return NOTHING, str(error)
+        return NOTHING, error
 
 
 def last_good_sync(runs: Iterable[Run]) -> datetime | None:
     """The end of the last sync that published; null if none has."""
-    ends = [run.ended_at for run in runs if f"{run.command} ".startswith("sync ") and run.exit_code in GOOD]
+    good = (run for run in runs if run.exit_code in GOOD and run.removed_by is None)
+    ends = [run.ended_at for run in good if f"{run.command} ".startswith("sync ")]
     return max((datetime.fromisoformat(end) for end in ends if end), default=None)
 
 

@@ -96,6 +96,8 @@ class DifferenceExplainer:
         return {pair: reason for pair in pairs if (reason := reasons[pair[1]])}
 
     def _contact(self, contact_id: str, now: ContactStatus) -> Explanation | None:
+        if now.status == "unknown":
+            return None
         if now.status != "present":
             into = f" into {now.merged_into}" if now.merged_into else ""
             return Explanation("contact_gone", f"the contact was {now.status}{into} since the last sync")

@@ -122,7 +122,8 @@ class Verify(IntercomJob):
     async def _read_and_explain(self, known: KnownSample) -> tuple[SegmentsByContact, dict[Pair, Explanation]]:
         async with self._connect() as client:
             with self.track(len(known.contacts)) as advance:
-                read = await each(known.contacts, client.segments_of, advance)
+                answers = await each(known.contacts, client.segments_of, advance)
+            read = {key: None if answer is None else answer.segment_ids for key, answer in answers.items()}
             pairs = known.comparable(pairs_of(read))
             explainer = DifferenceExplainer(client, known, agreeing=known.pairs & pairs)
             return read, await explainer.explain(known.pairs ^ pairs)

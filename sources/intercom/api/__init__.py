@@ -1,6 +1,8 @@
 """Every HTTP call to Intercom: endpoints, retries, quota, versions, answers, errors."""
 
 from .answers import (
+    UNKNOWN,
+    UNREADABLE,
     Activities,
     Activity,
     App,
@@ -12,10 +14,11 @@ from .answers import (
     RemovedContact,
     Segment,
 )
+from .bounds import Bounds
 from .client import JSON, PATIENT, Retries, Usage
 from .concurrency import SharedClient, do_nothing, each, gathered
-from .endpoints import BASE_URLS, PAGE_SIZE, ContactStatus, Intercom, page_calls
-from .errors import IntercomError, QueryRefused, Refused, SetupError, Unavailable, Unreadable, unreadable
+from .endpoints import BASE_URLS, PAGE_SIZE, ContactMemberships, ContactStatus, Intercom, next_page, page_calls
+from .errors import IntercomError, QueryRefused, Refused, SetupError, Unavailable
 from .rate_limit import WINDOW_SECONDS, Pacer
 from .versions import Version, is_too_old, version
 
@@ -24,11 +27,15 @@ __all__ = [
     "JSON",
     "PAGE_SIZE",
     "PATIENT",
+    "UNKNOWN",
+    "UNREADABLE",
     "WINDOW_SECONDS",
     "Activities",
     "Activity",
     "App",
+    "Bounds",
     "ContactId",
+    "ContactMemberships",
     "ContactStamp",
     "ContactStatus",
     "Cursor",
@@ -45,14 +52,13 @@ __all__ = [
     "SetupError",
     "SharedClient",
     "Unavailable",
-    "Unreadable",
     "Usage",
     "Version",
     "do_nothing",
     "each",
     "gathered",
     "is_too_old",
+    "next_page",
     "page_calls",
-    "unreadable",
     "version",
 ]

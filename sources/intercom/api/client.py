@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from itertools import cycle
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -18,10 +17,19 @@ from typing import Any, Self, TypeVar
 import httpx
 import stamina
 
-from ..wire import UnusableVariable, is_untrusted, plainly, proxy_routes, trusted_certificates
-from .errors import IntercomError, SetupError, TryAgain, Unavailable
+from ..wire import (
+    Flaws,
+    UnusableVariable,
+    date,
+    is_untrusted,
+    plainly,
+    proxy_routes,
+    trusted_certificates,
+)
+from .bounds import BOUNDS, Bounds, received
+from .errors import IntercomError, OutOfBounds, SetupError, TryAgain, Unavailable
 from .rate_limit import Pacer
-from .responses import reports, understood
+from .responses import reports, request_id, understood
 
 LANES = 24
 """Most calls under way at once; more cost more than they bring."""
@@ -52,11 +60,15 @@ PATIENT = Retries()
 
 @dataclass
 class Usage:
-    """Answered calls by path, and bytes received. `answered_at` is the `Date` of Intercom's first answer."""
+    """Answered calls by path, and bytes received. `answered_at` is the `Date` of Intercom's first answer.
+
+    `flaws` counts what could not be read, by path and field: a run with any is incomplete.
+    """
 
     calls: Counter[str] = field(default_factory=Counter)
     bytes_received: int = 0
     answered_at: float | None = None
+    flaws: Flaws = field(default_factory=Flaws)
 
 
 class Client:
@@ -67,6 +79,7 @@ class Client:
         version: the `Intercom-Version` sent with each call.
         pacer, usage: pass those of an earlier client to continue its pace and its sums.
         transport: replaces the network, for a workspace in this process.
+        bounds: how long and how large an answer may be.
     """
 
     def __init__(
@@ -79,11 +92,13 @@ class Client:
         usage: Usage | None = None,
         retries: Retries = PATIENT,
         transport: httpx.AsyncBaseTransport | None = None,
+        bounds: Bounds = BOUNDS,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.pacer = pacer or Pacer()
         self.usage = usage or Usage()
         self._retries = retries
+        self._bounds = bounds
         self._lanes = asyncio.Semaphore(LANES)
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Intercom-Version": version}
         self._pools = [_pool(self.base_url, headers, transport) for _ in range(1 if transport else POOLS)]
@@ -125,9 +140,10 @@ class Client:
         """
         label = label or path.partition("?")[0]
         call = f"{method} {label}"
+        backoff = Backoff(self._bounds.attempts)
         try:
             async for attempt in stamina.retry_context(
-                on=_backoff,
+                on=backoff,
                 attempts=self._retries.attempts,
                 timeout=None,
                 wait_initial=self._retries.wait_initial,
@@ -139,7 +155,7 @@ class Client:
                     return understood(response, read, call=call, expected=expected)
         except TryAgain as error:
             raise Unavailable(
-                f"{call} at {self.base_url} failed {self._retries.attempts} times. The last attempt: {error}. Nothing "
+                f"{call} at {self.base_url} failed {backoff.failures} times. The last attempt: {error}. Nothing "
                 "was changed. Check status.intercom.com for an outage, and run the command again later.",
                 request_id=error.request_id,
             ) from None
@@ -150,13 +166,19 @@ class Client:
         async with self._lanes:
             sent_at = await self.pacer.wait()
             try:
-                response = await next(self._next_pool).request(method, path, json=json)
+                response = await received(next(self._next_pool), method, path, json, self._bounds)
                 headers = response.headers
             except (httpx.TransportError, httpx.DecodingError) as error:
                 raise _failure(error, self.base_url) from None
             finally:
                 self.pacer.learn(headers, sent_at=sent_at)
         self._count(label, response)
+        if self.pacer.limit == 0:
+            raise Unavailable(
+                "Intercom grants this workspace no calls: its answers say X-RateLimit-Limit: 0. Nothing was changed. "
+                "Run the command again later, or ask Intercom's support about the workspace's rate limit.",
+                request_id=request_id(response),
+            )
         if reports(response, "rate_limit_exceeded"):
             self.pacer.wait_for_next_window()
         return response
@@ -164,8 +186,8 @@ class Client:
     def _count(self, label: str, response: httpx.Response) -> None:
         self.usage.calls[label] += 1
         self.usage.bytes_received += len(response.content)
-        if self.usage.answered_at is None and "date" in response.headers:
-            self.usage.answered_at = parsedate_to_datetime(response.headers["date"]).timestamp()
+        if self.usage.answered_at is None:
+            self.usage.answered_at = date(response.headers)
 
 
 def _pool(url: str, headers: Mapping[str, str], transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
@@ -186,10 +208,25 @@ def _pool(url: str, headers: Mapping[str, str], transport: httpx.AsyncBaseTransp
         raise SetupError(str(error)) from None
 
 
-def _backoff(error: Exception) -> bool | float:
-    if not isinstance(error, TryAgain):
-        return False
-    return True if error.wait_seconds is None else error.wait_seconds
+class Backoff:
+    """Whether a failure is worth another attempt of one call, and after how long.
+
+    Args:
+        out_of_bounds: attempts that may break the bounds; each may have taken minutes.
+    """
+
+    def __init__(self, out_of_bounds: int) -> None:
+        self.failures = 0
+        self._left = out_of_bounds
+
+    def __call__(self, error: Exception) -> bool | float:
+        if not isinstance(error, TryAgain):
+            return False
+        self.failures += 1
+        self._left -= isinstance(error, OutOfBounds)
+        if not self._left:
+            return False
+        return True if error.wait_seconds is None else error.wait_seconds
 
 
 def _failure(error: httpx.RequestError, url: str) -> TryAgain | IntercomError:

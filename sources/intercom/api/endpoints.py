@@ -1,17 +1,30 @@
 """Intercom's endpoints, as far as they are read here."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from math import ceil
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import httpx
+import msgspec
 
-from .answers import Activities, ContactById, ContactSegments, Me, Page, RemovedContacts, Segment, SegmentList
+from .answers import (
+    UNREADABLE,
+    Activities,
+    ContactById,
+    ContactSegments,
+    Cursor,
+    Me,
+    Page,
+    Pages,
+    RemovedContacts,
+    Segment,
+    SegmentList,
+)
 from .client import JSON, Client
-from .errors import Refused, Unreadable
-from .responses import decode, describe, reports, request_id, whole
+from .errors import Refused, Unavailable
+from .responses import decode, reports, whole
 
 BASE_URLS = {
     "us": "https://api.intercom.io",
@@ -23,27 +36,57 @@ PAGE_SIZE = 150
 NOT_OFFERED = (400, 403, 404)
 """How Intercom answers where a version, a plan or a token lacks an optional endpoint."""
 
+MOST_LIST_PAGES = 1_000
+FLAWED_ATTEMPTS = 2
+"""An answer of which something cannot be read is mostly as flawed at the next attempt."""
+
 Record = TypeVar("Record")
+Listed = TypeVar("Listed", SegmentList, ContactSegments)
 
 
 @dataclass(frozen=True)
 class ContactStatus:
-    """What became of a contact: `status` is present, archived, blocked, merged or deleted."""
+    """What became of a contact: `status` is present, archived, blocked, merged, deleted or unknown."""
 
     status: str
     merged_into: str | None = None
     updated_at: int | None = None
 
 
+@dataclass
+class ContactMemberships:
+    """The segments that a contact is in. `is_whole`: nothing says that there are more."""
+
+    segment_ids: set[str] = field(default_factory=set)
+    is_whole: bool = True
+
+    def add(self, page: ContactSegments) -> None:
+        """Adds a page. A total that disagrees with the pages so far is left to `close`."""
+        self.segment_ids |= {segment.id for segment in page.data}
+        self._totals.add(page.total_count)
+        self.is_whole &= not (page.pages and page.pages.next == UNREADABLE)
+
+    def close(self) -> None:
+        """Compares the totals with what came, after the last page."""
+        self.is_whole &= self._totals <= {None, len(self.segment_ids)}
+
+    _totals: set[int | None] = field(default_factory=set, init=False, repr=False, compare=False)
+
+
 class Intercom(Client):
     """One workspace's API."""
 
     async def me(self) -> Me:
-        return await self._call("GET", "/me", _decoder(Me))
+        return await self._call("GET", "/me", self._reader("/me", Me))
 
     async def segments(self) -> list[Segment]:
-        """All segments, with Intercom's own member counts. Intercom does not page this endpoint."""
-        return (await self._call("GET", "/segments?include_count=true", _decoder(SegmentList))).segments
+        """All segments, with Intercom's own member counts: each once, as last updated."""
+        newest: dict[str, Segment] = {}
+        async for page in self._pages("/segments", "/segments", SegmentList, {"include_count": "true"}):
+            for one in page.segments:
+                if one.id not in newest or one.updated_at > newest[one.id].updated_at:
+                    newest[one.id] = one
+        return list(newest.values())
 
     async def segment_exists(self, segment_id: str) -> bool | None:
         """Null where Intercom's answer proves neither."""
@@ -55,13 +98,19 @@ class Intercom(Client):
             return True
         return False if reports(response, "not_found") else None
 
-    async def segments_of(self, contact_id: str) -> set[str] | None:
-        """Ids of the segments a contact is in; null where Intercom says that there is no such contact."""
-        response = await self._contact(contact_id, "/segments")
-        if response.status_code == httpx.codes.OK:
-            return {segment.id for segment in decode(response.content, ContactSegments).data}
-        _require_removal(response)
-        return None
+    async def segments_of(self, contact_id: str) -> ContactMemberships | None:
+        """The segments a contact is in; null where Intercom says that there is no such contact."""
+        found = ContactMemberships()
+        path = f"/contacts/{quote(contact_id, safe='')}/segments"
+        try:
+            async for page in self._pages(path, "/contacts/{id}/segments", ContactSegments, {}):
+                found.add(page)
+        except _NotThere as absent:
+            if absent.is_certain:
+                return None
+            found.is_whole = False
+        found.close()
+        return found
 
     async def contact_status(self, contact_id: str) -> ContactStatus:
         """What became of a contact.
@@ -69,15 +118,15 @@ class Intercom(Client):
         Up to version 2.15 Intercom answers 404 for a deleted contact and for a merged one; from 2.16 on a merged one
         has its own status. How it answers for an archived contact is not documented: `archived` is believed.
         """
-        response = await self._contact(contact_id)
-        if response.status_code == httpx.codes.OK:
-            found = decode(response.content, ContactById)
-            status = "archived" if found.archived else "blocked" if found.blocked else "present"
-            return ContactStatus(status, updated_at=found.updated_at)
-        _require_removal(response)
-        if response.status_code == httpx.codes.GONE:
-            return ContactStatus("merged", merged_into=_canonical(response))
-        return ContactStatus("deleted")
+        path, label = f"/contacts/{quote(contact_id, safe='')}", "/contacts/{id}"
+        try:
+            found = await self._contact(path, label, ContactById)
+        except _NotThere as absent:
+            if not absent.is_certain:
+                return ContactStatus("unknown")
+            return ContactStatus("merged", absent.merged_into) if absent.is_merged else ContactStatus("deleted")
+        status = "archived" if found.archived else "blocked" if found.blocked else "present"
+        return ContactStatus(status, updated_at=found.updated_at)
 
     async def activities(self, after: str | None) -> Activities | None:
         """A page of the contacts' activity feed after a cursor; null where this version or token has no feed."""
@@ -91,33 +140,100 @@ class Intercom(Client):
     async def search(self, query: JSON, *, sort: JSON, page: type[Page[Record]], pagination: JSON) -> Page[Record]:
         """One page of `POST /contacts/search`, decoded as `page`. It only reads, so it is retried like a GET."""
         body = {"query": query, "sort": sort, "pagination": pagination}
-        return await self._call("POST", "/contacts/search", _decoder(page), json=body)
+        return await self._call("POST", "/contacts/search", self._reader("/contacts/search", page), json=body)
 
-    async def _contact(self, contact_id: str, suffix: str = "") -> httpx.Response:
-        path = f"/contacts/{quote(contact_id, safe='')}{suffix}"
-        return await self._call("GET", path, whole, expected=(200, 404, 410), label=f"/contacts/{{id}}{suffix}")
+    async def _pages(self, path: str, label: str, shape: type[Listed], asked: dict[str, str]) -> AsyncIterator[Listed]:
+        """All pages of a list, which is not paged as documented, and is followed if it is.
+
+        Raises:
+            Unavailable: a page came twice, or pages come without end.
+        """
+        seen = [dict[str, str]()]
+        while len(seen) <= MOST_LIST_PAGES:
+            query = urlencode(asked | seen[-1])
+            page = await self._contact(f"{path}?{query}" if query else path, label, shape)
+            yield page
+            following = next_page(page.pages)
+            if following is None:
+                return
+            if following in seen:
+                break
+            seen.append(following)
+        raise Unavailable(
+            f"GET {label} sends its pages without end: page {len(seen):,} leads to one that was read before, or is one "
+            "too many. Nothing was changed. Run the command again later."
+        )
+
+    async def _contact(self, path: str, label: str, shape: type[Record]) -> Record:
+        """A record that belongs to a contact or to the workspace.
+
+        Raises:
+            _NotThere: Intercom answers 404 or 410.
+        """
+        reader = self._reader(label, shape)
+
+        def read(response: httpx.Response) -> Record:
+            if response.status_code == httpx.codes.OK:
+                return reader(response)
+            raise _NotThere(whole(response))
+
+        expected = (200, 404, 410) if "{id}" in label else (200,)
+        return await self._call("GET", path, read, expected=expected, label=label)
 
     async def _optional(self, path: str, shape: type[Record]) -> Record | None:
-        response = await self._call("GET", path, whole, expected=(200, *NOT_OFFERED))
-        return decode(response.content, shape) if response.status_code == httpx.codes.OK else None
+        reader = self._reader(path.partition("?")[0], shape)
+
+        def read(response: httpx.Response) -> Record | None:
+            if response.status_code == httpx.codes.OK:
+                return reader(response)
+            whole(response)
+            return None
+
+        return await self._call("GET", path, read, expected=(200, *NOT_OFFERED))
+
+    def _reader(self, label: str, shape: type[Record]) -> Callable[[httpx.Response], Record]:
+        """Reads the answers to one call. One with flaws is requested once more; then it is read without them."""
+        attempts = 0
+
+        def read(response: httpx.Response) -> Record:
+            nonlocal attempts
+            record, flaws = decode(response.content, shape)
+            attempts += 1
+            if flaws and attempts < FLAWED_ATTEMPTS:
+                raise msgspec.DecodeError("some of it cannot be read")
+            self.usage.flaws.update({f"{label} {place}": count for place, count in flaws.items()})
+            return record
+
+        return read
+
+
+class _NotThere(Exception):
+    """Intercom has no such contact, if one of its own error codes says so: a proxy's 404 proves nothing."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__()
+        self.is_certain = reports(response, "not_found", "contact_merged")
+        self.is_merged = response.status_code == httpx.codes.GONE
+        self.merged_into = _canonical(response)
+
+
+def next_page(pages: Pages | None) -> dict[str, str] | None:
+    """The query of the next page; null on the last page, and where the next one cannot be followed.
+
+    Of a URL only the query counts: a token must not be sent to another host.
+    """
+    following = pages.next if pages else None
+    if isinstance(following, Cursor):
+        return {"starting_after": following.starting_after} if following.starting_after else None
+    if isinstance(following, int):
+        return {"page": str(following)}
+    query = parse_qs(urlsplit(following or "").query)
+    return {name: query[name][0] for name in ("starting_after", "page") if name in query} or None
 
 
 def page_calls(rows: int) -> int:
     """Calls that a search with that many rows takes: an empty one takes a call, too."""
     return max(1, ceil(rows / PAGE_SIZE))
-
-
-def _decoder(shape: type[Record]) -> Callable[[httpx.Response], Record]:
-    return lambda response: decode(response.content, shape)
-
-
-def _require_removal(response: httpx.Response) -> None:
-    """Accepts only Intercom's own errors as proof of a removal: a proxy's 404 says nothing about contacts."""
-    if not reports(response, "not_found", "contact_merged"):
-        raise Unreadable(
-            f"Intercom answered a lookup of one contact with {describe(response)}, which this release cannot read.",
-            request_id=request_id(response),
-        )
 
 
 def _canonical(response: httpx.Response) -> str | None:

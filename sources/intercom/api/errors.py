@@ -1,7 +1,5 @@
 """What goes wrong between the client and Intercom: one exception for each reaction of the caller."""
 
-import msgspec
-
 
 class IntercomError(Exception):
     """The base class. Messages end with what to do next.
@@ -30,14 +28,6 @@ class Unavailable(IntercomError):
     """Intercom or the network did not answer properly, retries included: try again later."""
 
 
-class Unreadable(IntercomError):
-    """Intercom answered in a shape that this release does not know: a newer release is needed."""
-
-    def __init__(self, problem: str, *, request_id: str | None = None) -> None:
-        next_step = "Nothing was changed. Install a newer release, or report this message."
-        super().__init__(f"{problem} {next_step}", request_id=request_id)
-
-
 class TryAgain(Exception):
     """One attempt failed, and the next may succeed. `wait_seconds` is how long Intercom asked to wait, if it did."""
 
@@ -46,6 +36,5 @@ class TryAgain(Exception):
         self.wait_seconds, self.request_id = wait_seconds, request_id
 
 
-def unreadable(error: msgspec.ValidationError) -> Unreadable:
-    """The error for users: it names the place and the types, and like msgspec's it holds no value."""
-    return Unreadable(f"Intercom's answer has a shape that this release cannot read: {error}.")
+class OutOfBounds(TryAgain):
+    """One attempt took too long or sent too much: tried again less often than other failures."""

@@ -10,7 +10,8 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+
+from ..wire import date, whole_number
 
 WINDOW_SECONDS = 10
 DEFAULT_LIMIT = 160
@@ -85,8 +86,11 @@ class Pacer:
             self._count_lost_call()
             return
         self._add_latency(self._now() - sent_at)
-        if "x-ratelimit-limit" in headers and "x-ratelimit-reset" in headers:
-            self._read(headers, sent_at)
+        limit, reset = whole_number(headers, "x-ratelimit-limit"), whole_number(headers, "x-ratelimit-reset")
+        if limit is not None and limit <= 0:
+            self._limit = 0
+        elif limit is not None and reset is not None:
+            self._read(limit, reset, headers, sent_at)
 
     def wait_for_next_window(self) -> None:
         """Admits nothing until the window ends, if its end is known: Intercom has refused a call for the quota."""
@@ -101,18 +105,21 @@ class Pacer:
         before = seconds if self._latency is None else self._latency
         self._latency = before + SMOOTHING * (seconds - before)
 
-    def _read(self, headers: Mapping[str, str], sent_at: float) -> None:
-        limit, reset = int(headers["x-ratelimit-limit"]), int(headers["x-ratelimit-reset"])
-        now = self._now()
-        self._offset.measure(headers, sent_at=sent_at, answered_at=now)
+    def _read(self, limit: int, reset: int, headers: Mapping[str, str], sent_at: float) -> None:
+        now, remaining = self._now(), whole_number(headers, "x-ratelimit-remaining")
+        self._offset.measure(reset, date(headers), sent_at=sent_at, answered_at=now)
         if self._window is None or self._window.is_outdated(reset, limit):
             self._limit, self._window = limit, Window(reset, limit, remaining=limit)
         if self._window.ends_at(reset):
-            self._window.count(int(headers.get("x-ratelimit-remaining", limit)), now)
+            self._window.count(limit if remaining is None else remaining, now)
 
     @property
     def _even_rate(self) -> float:
-        return self.share * (self._limit or DEFAULT_LIMIT) / WINDOW_SECONDS
+        return self._calls_of_share(self._limit or DEFAULT_LIMIT) / WINDOW_SECONDS
+
+    def _calls_of_share(self, limit: int) -> float:
+        """Our calls in a window. At least one, since a smaller share would never be a whole call."""
+        return max(self.share * limit, 1.0)
 
     def _pause(self, now: float) -> float:
         if self._latency is None:  # the first call goes alone, since the quota is not known yet
@@ -132,14 +139,19 @@ class Pacer:
         return min(max(self._left(window, now), 1) / left_seconds, self._even_rate)
 
     def _open_window(self, now: float) -> "Window | None":
-        """The window that counts a call sent now. Before an answer describes it, it is assumed to be unused."""
+        """The window that counts a call sent now. Before an answer describes it, it is assumed to be unused.
+
+        One that ends later than any window can is forgotten: the answer that described it was wrong.
+        """
+        if self._window and self._offset.window_end(self._window.reset) - now > 2 * WINDOW_SECONDS:
+            self._window = None
         while self._window and now >= self._offset.window_end(self._window.reset):
             limit = self._window.limit
             self._window = Window(self._window.reset + WINDOW_SECONDS, limit, remaining=limit)
         return self._window
 
     def _left(self, window: "Window", now: float) -> float:
-        left_of_share = self.share * window.limit - window.ours
+        left_of_share = self._calls_of_share(window.limit) - window.ours
         left_for_all = window.remaining - self._reserve(window, now)
         return min(left_of_share, left_for_all) - self._in_flight
 
@@ -148,7 +160,8 @@ class Pacer:
         latency = self._latency or 0
         began_at = self._offset.window_end(window.reset) - WINDOW_SECONDS
         pace = (window.others - self._in_flight) / max(window.counted_at - began_at, latency, SLACK_SECONDS)
-        return max(BURST * pace * (now - window.counted_at + latency), RESERVE * window.limit)
+        reserve = max(BURST * pace * (now - window.counted_at + latency), RESERVE * window.limit)
+        return min(reserve, window.limit - 1)  # a window in which no call is counted yet has room for one
 
 
 @dataclass
@@ -193,10 +206,9 @@ class ClockOffset:
         self._offset = -math.inf
         self._shortest = math.inf
 
-    def measure(self, headers: Mapping[str, str], *, sent_at: float, answered_at: float) -> None:
+    def measure(self, reset: int, dated: float | None, *, sent_at: float, answered_at: float) -> None:
         """Narrows the offset by one answer."""
-        reset = int(headers["x-ratelimit-reset"])
-        least = max(reset - WINDOW_SECONDS, _date(headers) or -math.inf) - answered_at
+        least = max(reset - WINDOW_SECONDS, -math.inf if dated is None else dated) - answered_at
         self._offset = min(max(self._offset, least), reset - sent_at)
         self._shortest = min(self._shortest, answered_at - sent_at)
 
@@ -222,8 +234,4 @@ class LoopLock:
 
 def seconds_until(reset: int, headers: Mapping[str, str]) -> float:
     """Seconds from an answer to the epoch second `reset`, by the answer's own `Date`, since our clock may be wrong."""
-    return min(max(reset - (_date(headers) or time.time()), 0.0), WINDOW_SECONDS)
-
-
-def _date(headers: Mapping[str, str]) -> float | None:
-    return parsedate_to_datetime(headers["date"]).timestamp() if "date" in headers else None
+    return min(max(reset - (date(headers) or time.time()), 0.0), WINDOW_SECONDS)

@@ -3,17 +3,35 @@
 import re
 from collections.abc import Callable, Collection
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
-from ..wire import plainly
-from .answers import without_nul
-from .errors import QueryRefused, Refused, TryAgain, Unreadable, unreadable
+from ..wire import Flaws, clean, lenient, plainly, shallow, whole_number
+from .errors import QueryRefused, Refused, SetupError, TryAgain
 from .rate_limit import seconds_until
 
 PASSING_STATUSES = (408, 409, 429, 500, 502, 503, 504)
 """Statuses worth another attempt; Intercom's own clients retry the same ones."""
+QUERY_STATUSES = (400, 404, 422)
+"""How search answers to a query that it does not accept."""
+MOVED_STATUSES = (301, 308)
+ERROR_LIST_BYTES = 4_096
+"""An error list says what it is at its start."""
+LASTING_CODES = (
+    "unauthorized",
+    "forbidden",
+    "token_unauthorized",
+    "token_revoked",
+    "token_blocked",
+    "token_not_found",
+    "token_expired",
+    "missing_authorization",
+    "api_plan_restricted",
+    "intercom_version_invalid",
+)
+"""Codes of errors that do not pass, where the status says that all is well."""
 LONGEST_WAIT_SECONDS = 120.0
 REQUEST_ID = re.compile(r"[A-Za-z0-9][\w.:/-]{0,63}", re.ASCII)
 """The form of Intercom's ids of calls."""
@@ -25,7 +43,7 @@ Answer = TypeVar("Answer")
 class Fault(msgspec.Struct):
     """One error of Intercom's error list."""
 
-    code: str
+    code: str = ""
     message: str | None = None
 
 
@@ -33,19 +51,24 @@ class FaultList(msgspec.Struct):
     """The body of an answer that reports errors."""
 
     errors: list[Fault]
+    type: str | None = None
 
 
-def decode(body: bytes, shape: type[Record]) -> Record:
-    """JSON as a record, NUL characters replaced.
+def decode(body: bytes, shape: type[Record]) -> tuple[Record, Flaws]:
+    """JSON as a record, text cleaned; and what of it could not be read.
 
     Raises:
-        msgspec.DecodeError: it is not JSON, or not all of it.
-        Unreadable: it has another shape.
+        msgspec.DecodeError: it is not JSON, or not all of it, or lacks a value that is needed.
     """
+    body, flaws = clean(body), Flaws()
     try:
-        return msgspec.json.decode(without_nul(body), type=shape)
-    except msgspec.ValidationError as error:
-        raise unreadable(error) from None
+        return msgspec.json.decode(body, type=shape), flaws
+    except msgspec.ValidationError:
+        pass
+    except (msgspec.DecodeError, RecursionError):
+        body, removed = shallow(body)
+        flaws.update(removed)
+    return lenient(body, shape, flaws), flaws
 
 
 def whole(response: httpx.Response) -> httpx.Response:
@@ -54,7 +77,10 @@ def whole(response: httpx.Response) -> httpx.Response:
     Raises:
         msgspec.DecodeError: its body is not JSON, or not all of it.
     """
-    msgspec.json.decode(response.content, type=msgspec.Raw)
+    try:
+        msgspec.json.decode(response.content, type=msgspec.Raw)
+    except RecursionError:
+        decode(response.content, msgspec.Raw)
     return response
 
 
@@ -68,18 +94,21 @@ def understood(
 
     Raises:
         TryAgain: the status may pass, or the body is cut off or is not Intercom's.
-        Refused: any other status.
-        Unreadable: the body has another shape.
+        Refused: any other status, or an error list under a good one.
+        SetupError: the address has moved.
     """
-    is_cut_off = False
-    if response.status_code in expected:
+    is_cut_off, is_error = False, _is_error_list(response)
+    if response.status_code in expected and not is_error:
         try:
             return read(response)
+        except msgspec.ValidationError as error:
+            raise TryAgain(f"{describe(response)}: {error}", request_id=request_id(response)) from None
         except msgspec.DecodeError:
             is_cut_off = True
-        except Unreadable as error:
-            error.request_id = request_id(response)
-            raise
+    if response.status_code in MOVED_STATUSES:
+        raise SetupError(_moved(response))
+    if is_error and not reports(response, *LASTING_CODES):
+        is_cut_off = True
     if is_cut_off or response.status_code in PASSING_STATUSES or not _is_json(response):
         raise TryAgain(describe(response), wait_seconds=_requested_wait(response), request_id=request_id(response))
     refusal = QueryRefused if _is_about_query(call, response) else Refused
@@ -96,7 +125,8 @@ def describe(response: httpx.Response) -> str:
     """The status and Intercom's error codes; never the body, which may hold a contact's data."""
     faults = "; ".join(f"{one.code} ({one.message})" if one.message else one.code for one in _faults(response))
     if not faults:
-        faults = "an empty body" if not response.content else "a body that is not Intercom's JSON"
+        odd = "a body that this release cannot read" if _is_json(response) else "a body that is not Intercom's JSON"
+        faults = odd if response.content else "an empty body"
     return f"HTTP {response.status_code}, {plainly(faults)}, request {request_id(response) or 'without an id'}"
 
 
@@ -107,12 +137,30 @@ def request_id(response: httpx.Response) -> str | None:
 
 
 def _faults(response: httpx.Response) -> list[Fault]:
-    if response.status_code < httpx.codes.BAD_REQUEST:
+    if response.status_code < httpx.codes.BAD_REQUEST and not _is_error_list(response):
         return []
     try:
-        return msgspec.json.decode(response.content, type=FaultList).errors
+        return decode(response.content, FaultList)[0].errors
     except msgspec.MsgspecError:
         return []
+
+
+def _is_error_list(response: httpx.Response) -> bool:
+    """Whether an answer that announces success holds Intercom's list of errors."""
+    if response.status_code >= httpx.codes.BAD_REQUEST or b"error.list" not in response.content[:ERROR_LIST_BYTES]:
+        return False
+    try:
+        return decode(response.content, FaultList)[0].type == "error.list"
+    except msgspec.MsgspecError:
+        return False
+
+
+def _moved(response: httpx.Response) -> str:
+    host = urlsplit(response.headers.get("location", "")).hostname or "an address that cannot be read"
+    return (
+        f"HTTP {response.status_code}: the API's address has moved to {host}. Nothing was changed. Set "
+        "SOURCES__INTERCOM__BASE_URL to the new address, with https://, or delete the setting."
+    )
 
 
 def _is_json(response: httpx.Response) -> bool:
@@ -124,8 +172,8 @@ def _is_json(response: httpx.Response) -> bool:
 
 
 def _is_about_query(call: str, response: httpx.Response) -> bool:
-    is_malformed = response.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY)
-    return is_malformed and call.endswith("/search") and not _is_version_refused(response)
+    is_refused = response.status_code in QUERY_STATUSES
+    return is_refused and call.endswith("/search") and not _is_version_refused(response)
 
 
 def _is_version_refused(response: httpx.Response) -> bool:
@@ -135,10 +183,11 @@ def _is_version_refused(response: httpx.Response) -> bool:
 def _requested_wait(response: httpx.Response) -> float | None:
     """Seconds Intercom asked to wait: `Retry-After` if sent, else, after a 429, to the end of the quota's window."""
     headers = response.headers
-    if (seconds := headers.get("retry-after", "")).isdigit():
+    seconds, reset = whole_number(headers, "retry-after"), whole_number(headers, "x-ratelimit-reset")
+    if seconds is not None and seconds >= 0:
         return min(float(seconds), LONGEST_WAIT_SECONDS)
-    if response.status_code == httpx.codes.TOO_MANY_REQUESTS and "x-ratelimit-reset" in headers:
-        return seconds_until(int(headers["x-ratelimit-reset"]), headers)
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS and reset is not None:
+        return seconds_until(reset, headers)
     return None
 
 

@@ -1,7 +1,7 @@
 """Reads memberships contact by contact, where search refuses `segment_id`: one call for each contact."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 
 from ..api import Segment, each
@@ -31,10 +31,12 @@ async def read_by_contact(
     scans = [_begin(context, scanner, segment) for segment in context.segments]
     others, asked_until = _next(context, contacts - changed, context.options.limits.sweep_budget - len(changed))
     requested = contacts if any(_was_unobserved(one) for one in scans) else changed | set(others)
-    known = members_by_segment(await asyncio.to_thread(context.memory.memberships, requested))
-    present = _members(await each(requested, context.client.segments_of))
+    pairs = await asyncio.to_thread(context.memory.memberships, requested)
+    known, read = members_by_segment(pairs), await _read_twice(context, requested, pairs)
     for one in scans:
-        _compare(one, known.get(one.segment.id, set()), present.get(one.segment.id, set()))
+        _compare(one, known.get(one.segment.id, set()), read)
+        if one.scan.status == "incomplete":
+            continue
         if _was_unobserved(one):
             await _add_removed(context, one)
         _judge(scanner, one, is_whole=requested >= contacts)
@@ -70,15 +72,43 @@ def _next(context: RunContext, others: set[str], calls: int) -> tuple[list[str],
     return next_ones, next_ones[-1] if next_ones else saved.asked_until
 
 
-def _members(segments: Mapping[str, set[str] | None]) -> dict[str, set[str]]:
-    """Members by segment, of segments by contact; a removed contact is in none."""
-    pairs = ((segment_id, contact_id) for contact_id, ids in segments.items() for segment_id in ids or ())
-    return members_by_segment(pairs)
+@dataclass(frozen=True)
+class ReadMemberships:
+    """Members by segment, and contacts of which an answer may have left out segments."""
+
+    present: Mapping[str, set[str]]
+    doubtful: set[str]
 
 
-def _compare(one: PendingScan, known: set[str], present: set[str]) -> None:
-    one.scan.fetched = len(present)
-    one.scan.sighted, one.scan.joins, one.scan.leaves = present, present - known, known - present
+async def _read_twice(context: RunContext, contacts: Collection[str], known: Set[tuple[str, str]]) -> ReadMemberships:
+    """Reads the segments of contacts, a second time those of contacts that have left one by the first answer.
+
+    One sighting in either answer proves presence. A removed contact is in no segment.
+    """
+    observed = {one.id for one in context.segments}
+    first = await each(contacts, context.client.segments_of)
+    present = {(key, contact_id) for contact_id, answer in first.items() if answer for key in answer.segment_ids}
+    losing = {contact_id for key, contact_id in known - present if key in observed}
+    second = await each(losing, context.client.segments_of)
+    present |= {(key, contact_id) for contact_id, answer in second.items() if answer for key in answer.segment_ids}
+    partial = {one for answers in (first, second) for one, answer in answers.items() if answer and not answer.is_whole}
+    return ReadMemberships(members_by_segment(present), partial)
+
+
+def _compare(one: PendingScan, known: set[str], read: ReadMemberships) -> None:
+    """Without a leave if an answer was not whole, or if Intercom's count says that no member left."""
+    scan, present = one.scan, read.present.get(one.segment.id, set())
+    scan.fetched = len(present)
+    scan.sighted, scan.joins, scan.leaves = present, present - known, known - present
+    if scan.leaves & read.doubtful or _is_contradicted(one):
+        scan.mark_incomplete("does_not_add_up")
+
+
+def _is_contradicted(one: PendingScan) -> bool:
+    scan, before = one.scan, one.before
+    if before is None or not scan.leaves or scan.count is None or not is_suspect(scan.count, before, scan.members):
+        return False
+    return not is_suspect(scan.count, before, scan.members + len(scan.leaves))
 
 
 async def _add_removed(context: RunContext, one: PendingScan) -> None:

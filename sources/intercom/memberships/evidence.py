@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from ..api import Segment
+from ..api import UNKNOWN, Segment
 from .plan import RememberedSegment
 
 Clock = Callable[[], datetime]
@@ -103,7 +103,8 @@ class Scan:
     def row(self) -> dict[str, Any]:
         """The row of `segment_scans`, without workspace and run."""
         kept = {name: value for name, value in vars(self).items() if name not in NOT_IN_ROW}
-        return {**kept, "members": self.members}
+        total = None if self.total_count == UNKNOWN else self.total_count
+        return {**kept, "members": self.members, "total_count": total}
 
     def changes(self) -> Iterator[tuple[set[str], dict[str, Any]]]:
         """Contacts, and what their rows of `membership_changes` share, without workspace and run."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Sequence
 
+from ..api import UNKNOWN
 from .evidence import PendingScan, Removal, Scan, members_by_segment
 from .options import ContactChanges, RunContext
 from .removals import RemovalFinder
@@ -48,9 +49,11 @@ class Leavers:
         joined = {contact_id for scan in self._finished for contact_id in removed & scan.joins}
         return dict.fromkeys(joined | (removed & self._changes.read.keys()), Removal("active"))
 
-    def unaccounted(self) -> int:
-        """Loaded contacts that should be active, less those that Intercom counted when the run began."""
+    def unaccounted(self) -> int | None:
+        """Loaded contacts that should be active, less those that Intercom counted when the run began, if it did."""
         context = self._context
+        if context.snapshot.contacts == UNKNOWN:
+            return None
         active = context.memory.contact_count() + self._newcomers + len(self.returned) - len(self.found)
         return active - context.snapshot.contacts
 
@@ -112,7 +115,7 @@ class Leavers:
         """Whether contacts disappeared without a known reason: Intercom's total moved otherwise than the log."""
         context = self._context
         before = context.saved.unaccounted
-        return not context.is_whole and before is not None and self.unaccounted() != before
+        return not context.is_whole and before is not None and self.unaccounted() not in (None, before)
 
     def _sighted(self, contact_ids: set[str], pending: list[PendingScan]) -> set[str]:
         """Those of the contacts that were seen in a segment in this run."""

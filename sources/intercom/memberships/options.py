@@ -86,7 +86,8 @@ class ReadingResult:
         incomplete: segments (by id) in which no membership could end, and why.
         drift: fields that are new, missing or of another type, in sentences.
         notes: what was read in another way than usual, and why.
-        unmatched: how many entries of the selection match no segment that was ever listed.
+        flaws: records and values that could not be read.
+        unmatched: entries of include_segments and exclude_segments that match no segment.
     """
 
     contacts_read: int
@@ -100,12 +101,13 @@ class ReadingResult:
     incomplete: Mapping[str, str] = field(default_factory=dict)
     drift: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    flaws: int = 0
     unmatched: int = 0
 
     @property
-    def is_whole(self) -> bool:
-        """Whether all contacts and segments were read, and the selection is meant for this workspace."""
-        return not (self.incomplete or self.contacts_missing or self.unmatched)
+    def is_complete(self) -> bool:
+        """Whether everything was read that Intercom has."""
+        return not (self.incomplete or self.contacts_missing or self.flaws or self.unmatched)
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class WorkspaceSnapshot:
 
     Args:
         newest: the contact updated last, null in an empty workspace.
-        contacts: how many there are.
+        contacts: how many there are; `UNKNOWN` where Intercom's total could not be read.
         began_at: Intercom's clock at its first answer.
     """
 
@@ -139,11 +141,16 @@ class WorkspaceSnapshot:
         return self.newest.id if self.newest else None
 
 
-async def take_snapshot(client: Intercom) -> WorkspaceSnapshot:
-    """The segment list, and the high-water mark before any contact is read: two calls."""
+async def take_snapshot(client: Intercom, selection: Selection) -> WorkspaceSnapshot:
+    """The segment list, and the high-water mark before any contact is read: two calls.
+
+    Raises:
+        SetupError: the selection leaves no segment to read.
+    """
     async with asyncio.TaskGroup() as group:
         newest_contact = group.create_task(newest(client))
         listed = group.create_task(client.segments())
+    selection.check(listed.result())
     stamp, contacts = newest_contact.result()
     began_at = client.usage.answered_at
     return WorkspaceSnapshot(listed.result(), stamp, contacts, int(began_at) if began_at is not None else None)

@@ -62,25 +62,17 @@ class Selection:
         """The segments that are read."""
         return [segment for segment in listed if not self.excludes(segment.id, segment.name)]
 
-    def followed(self, listed: Collection[Segment]) -> list[Segment]:
-        """The segments that a run reads.
+    def check(self, listed: Collection[Segment]) -> None:
+        """Stops a run that would read no segment.
 
         Raises:
-            SetupError: the configuration leaves none of the listed ones.
+            SetupError: there are segments, and all are excluded.
         """
-        followed = self.of(listed)
-        if listed and not followed:
+        if listed and not self.of(listed):
             raise SetupError(
-                " ".join(
-                    [
-                        f"include_segments and exclude_segments leave none of {len(listed):,} segments to follow.",
-                        *self.notes(listed),
-                        "Nothing was changed. Correct SOURCES__INTERCOM__INCLUDE_SEGMENTS or "
-                        "SOURCES__INTERCOM__EXCLUDE_SEGMENTS, or the lists in .dlt/config.toml.",
-                    ]
-                )
+                f"include_segments and exclude_segments leave none of the {len(listed):,} segments to read. Nothing "
+                "was written. Correct the names in these settings."
             )
-        return followed
 
     def notes(self, listed: Collection[Segment]) -> list[str]:
         """Entries that match no listed segment, in sentences."""

@@ -38,11 +38,14 @@ async def feed_pages(client: Intercom, after: str | None) -> AsyncIterator[tuple
     page = await client.activities(after)
     if page is None and after is not None:  # Intercom does not know the cursor any more
         page = await client.activities(after := None)
+    seen = set[str]()
     for _ in range(MOST_FEED_PAGES):
         if page is None or not page.data:
             return
         following = next_cursor(page) or page.data[-1].id
-        yield page.data, following
+        unseen = {one.id: one for one in page.data if one.id not in seen}
+        seen |= unseen.keys()
+        yield list(unseen.values()), following
         if len(page.data) < PAGE_SIZE or following == after:
             return
         after = following

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import pyarrow as pa
 
-from ..api import Intercom, Segment
+from ..api import Intercom
 from ..search import Progress, knows_segments
 from ..tables import MEMBERSHIP_CHANGES, SEGMENT_SCANS, changes_table, rows_table
 from .by_contact import read_by_contact
@@ -51,14 +51,13 @@ class Scanning:
         self.asked_until = saved.asked_until
         self.unaccounted: int | None = None
         self.notes: list[str] = []
-        self.unmatched = 0
         self._context = RunContext(
             client,
             snapshot,
             options,
             saved,
             memory,
-            segments=options.selection.followed(snapshot.segments),
+            segments=options.selection.of(snapshot.segments),
             remembered=memory.segments(),
             removed=memory.removed(),
         )
@@ -74,7 +73,6 @@ class Scanning:
         """Scans all segments."""
         context, options = self._context, self._context.options
         self.notes += options.selection.notes(context.snapshot.segments)
-        self.unmatched = len(options.selection.notes([*context.snapshot.segments, *self._known_before()]))
         await self._record_excluded()
         if await knows_segments(context.client, [segment.id for segment in context.segments]):
             pending = await self._read_by_segment()
@@ -89,10 +87,6 @@ class Scanning:
             one.scan.observed_at = options.clock()
             await self._finish(one.scan)
         self.removed, self.explained, self.returned = leavers.found, leavers.explained, leavers.returned
-
-    def _known_before(self) -> list[Segment]:
-        """Segments that were ever listed: an entry for one that is deleted now is no misspelling."""
-        return [Segment(id=key, name=segment.name or "") for key, segment in self._context.remembered.items()]
 
     async def _finish(self, scan: Scan) -> None:
         self.done.append(scan)

@@ -8,7 +8,7 @@ import asyncio
 import math
 from dataclasses import dataclass
 
-from ..api import JSON, Intercom, Segment
+from ..api import JSON, Intercom, QueryRefused, Segment
 from ..search import Lookup, MemberRead, Sighting, count, look_up, members_of
 from .evidence import Clock, Guard, Scan
 from .plan import RememberedSegment, is_suspect
@@ -56,7 +56,10 @@ class Scanner:
         and no leave is recorded.
         """
         scan = self.begin(segment, len(known))
-        present, adds_up = await self._read(scan, members_of(segment.id), known, read)
+        try:
+            present, adds_up = await self._read(scan, members_of(segment.id), known, read)
+        except (QueryRefused, BaseExceptionGroup) as error:
+            return self._refused(scan, error)
         scan.joins = present - known if known else present  # of a large segment a copy would take some 60 MB
         scan.leaves = known - present
         self._judge(scan, segment, before, adds_up=adds_up)
@@ -95,10 +98,26 @@ class Scanner:
         """
         scan = self.begin(segment, before.members, how="cursor")
         expected = known & changed
-        present, adds_up = await self._read(scan, members_of(segment.id, among=since), expected, read)
+        try:
+            present, adds_up = await self._read(scan, members_of(segment.id, among=since), expected, read)
+        except (QueryRefused, BaseExceptionGroup) as error:
+            return self._refused(scan, error)
         scan.sighted, scan.joins, scan.leaves = present, present - known, expected - present
         scan.total_count = None  # it counts changed contacts, not the segment
         self._judge(scan, segment, before, adds_up=adds_up)
+        return scan
+
+    def _refused(self, scan: Scan, error: BaseException) -> Scan:
+        """The scan of a segment that search refuses, as it does where the segment was just deleted.
+
+        Raises:
+            BaseException: the error is another one.
+        """
+        others = error.split(QueryRefused)[1] if isinstance(error, BaseExceptionGroup) else None
+        if others:
+            raise error
+        scan.mark_incomplete("refused")
+        scan.total_count, scan.observed_at = None, self.clock()
         return scan
 
     def begin(self, segment: Segment, known: int, *, how: str = "sweep") -> Scan:
@@ -136,7 +155,11 @@ class Scanner:
         The count in the list may lag behind: it is believed only if the search agrees.
         """
         if is_suspect(scan.count, before, scan.members):
-            scan.total_count = await count(self.client, members_of(scan.segment_id))
+            try:
+                scan.total_count = await count(self.client, members_of(scan.segment_id))
+            except QueryRefused as error:
+                self._refused(scan, error)
+                return False
         return scan.total_count not in (None, scan.members)
 
     async def _read(self, scan: Scan, query: JSON, expected: set[str], read: MemberRead) -> tuple[set[str], bool]:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ..api import JSON, Intercom
+from ..api import JSON, UNKNOWN, Intercom
 from ..memberships import WorkspaceSnapshot
 from ..search import count, everyone, updated_after
 from .inputs import RunInputs
@@ -18,8 +18,11 @@ async def contacts_query(client: Intercom, snapshot: WorkspaceSnapshot, inputs: 
 
 
 def _came_short(snapshot: WorkspaceSnapshot, inputs: RunInputs) -> bool:
-    """Whether a first load has left contacts out: by the smaller of Intercom's counts, before and after it."""
+    """Whether a first load has left contacts out: by the smaller of Intercom's counts, before and after it;
+    true if one of them is unknown."""
     counted = inputs.saved.first_load
+    if counted is not None and UNKNOWN in (counted, snapshot.contacts):
+        return True
     return counted is not None and inputs.tables.contact_count() < min(counted, snapshot.contacts)
 
 

@@ -101,7 +101,7 @@ class FirstLoad:
         Changes during the load do not need that run if the load was shorter than the overlap, which the next run reads.
         """
         stage, duration = self._stage, self._options.clock() - self._began
-        if stage is None or self._is_resumed or not self._is_complete:
+        if stage is None or self._is_resumed or not self._is_complete or self._progress.usage.flaws.total():
             return None
         if duration > timedelta(seconds=self._options.overlap) or memory.contact_count() != stage.contacts:
             return None
@@ -113,15 +113,15 @@ class FirstLoad:
             members=self._joins,
             joins=self._joins,
             notes=self._notes,
-            unmatched=len(self._notes),
             drift=tuple(self._fields.changes()),
+            unmatched=len(self._notes),
         )
 
     async def read(self, memory: Memory) -> None:
         """Reads what earlier attempts did not load, by `memory`."""
         async with self._connect() as client:
-            snapshot = await take_snapshot(client)
-            segments = self._options.selection.followed(snapshot.segments)
+            snapshot = await take_snapshot(client, self._options.selection)
+            segments = self._options.selection.of(snapshot.segments)
             if self._stage is None and _calls(snapshot, segments) <= LARGE:
                 return
             self._is_resumed |= memory.contact_count() > 0  # by an earlier attempt, or by a backfill
@@ -197,7 +197,7 @@ class FirstLoadReader:
         await windows.read()
 
     async def _take_contacts(self, page: Page[Raw]) -> None:
-        self.buffer.add(read_contacts(page))
+        self.buffer.add(read_contacts(self.client, page))
         self.progress.contacts.add(len(page.data))
         self.buffer.hand_over_when_due()
 

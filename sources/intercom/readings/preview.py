@@ -47,13 +47,12 @@ class Preview:
 async def preview(client: Intercom, options: RunOptions, *, saved: SavedState, memory: Memory) -> Preview:
     """The plan of a run that would start now."""
     async with client:
-        snapshot = await take_snapshot(client)
+        snapshot = await take_snapshot(client, options.selection)
         is_whole = options.full or saved.cursor is None
         since = everyone() if saved.cursor is None else updated_after(saved.cursor, options.version, options.timezone)
         contacts = snapshot.contacts if is_whole else await count(client, since)
-        listed, selection = snapshot.segments, options.selection
-        segments, notes = selection.followed(listed), tuple(selection.notes(listed))
-        excluded = len(listed) - len(segments)
+        segments, notes = options.selection.of(snapshot.segments), tuple(options.selection.notes(snapshot.segments))
+        excluded = len(snapshot.segments) - len(segments)
         if not await knows_segments(client, [segment.id for segment in segments]):
             asked = (
                 snapshot.contacts if is_whole else min(snapshot.contacts, max(contacts, options.limits.sweep_budget))

@@ -55,12 +55,12 @@ class Reading:
         self._turn = asyncio.Lock()
         self._removals_reported: dict[str, Removal] = {}
         self._read: dict[str, Times] = {}
-        self._contacts_finished, self._feed_finished = asyncio.Event(), asyncio.Event()
+        self._contacts_finished = asyncio.Event()
+        self._feed_finished = asyncio.Event()
         self._scans_finished = asyncio.Event()
 
     @property
     def options(self) -> RunOptions:
-        """The run's options."""
         return self.inputs.options
 
     @property
@@ -80,7 +80,8 @@ class Reading:
             incomplete={scan.segment_id: str(scan.problem) for scan in scans if scan.status == "incomplete"},
             drift=tuple(self.inputs.fields.changes()),
             notes=tuple(self._notes),
-            unmatched=self.scanning.unmatched if self.scanning else 0,
+            flaws=self._progress.usage.flaws.total(),
+            unmatched=len(self.options.selection.notes(self.snapshot.segments)) if self.snapshot else 0,
         )
 
     @property
@@ -88,10 +89,10 @@ class Reading:
         notes = list(self.scanning.notes) if self.scanning else []
         if self.contacts_missing:
             notes.append(
-                f"Intercom counts {self.contacts_missing:,} contacts more than it showed, twice. The next run reads "
-                "them again."
+                f"Intercom counts {self.contacts_missing:,} contacts more than could be read, twice. The next run "
+                "reads them again."
             )
-        return notes
+        return notes + self._progress.notes
 
     @property
     def mark(self) -> int | None:
@@ -113,7 +114,7 @@ class Reading:
     async def _taken(self, client: Intercom) -> WorkspaceSnapshot:
         async with self._turn:
             if self.snapshot is None:
-                self.snapshot = await take_snapshot(client)
+                self.snapshot = await take_snapshot(client, self.options.selection)
             return self.snapshot
 
     async def new_versions(self) -> list[dict[str, Any]]:

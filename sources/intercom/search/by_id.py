@@ -57,12 +57,17 @@ async def _look_up_together(
 
 
 async def _look_up_one_by_one(client: Intercom, ids: Sequence[str], segment_id: str | None) -> Lookup:
-    async def is_there(contact_id: str) -> bool:
+    async def is_there(contact_id: str) -> bool | None:
         if segment_id is None:
-            return (await client.contact_status(contact_id)).status == "present"
-        return segment_id in (await client.segments_of(contact_id) or ())
+            status = (await client.contact_status(contact_id)).status
+            return None if status == "unknown" else status == "present"
+        memberships = await client.segments_of(contact_id)
+        if memberships is None or segment_id in memberships.segment_ids:
+            return memberships is not None
+        return False if memberships.is_whole else None
 
-    return Lookup({contact_id for contact_id, found in (await each(ids, is_there)).items() if found})
+    answers = await each(ids, is_there)
+    return Lookup({contact_id for contact_id, found in answers.items() if found}, None not in answers.values())
 
 
 def _parts(ids: Sequence[str], size: int) -> list[Sequence[str]]:

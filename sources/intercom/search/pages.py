@@ -6,24 +6,32 @@ read misses contacts that are edited while it pages.
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
 
 from ..api import (
     JSON,
     PAGE_SIZE,
+    UNKNOWN,
     Activities,
     ContactId,
     ContactStamp,
-    Cursor,
     Intercom,
     Page,
     QueryRefused,
     Unavailable,
-    Unreadable,
+    next_page,
 )
 from .queries import everyone, members_of
 
 Record = TypeVar("Record")
+
+MOST_EMPTY_PAGES = 20
+"""Empty pages in a row that are followed."""
+MOST_CONTACTS = 1_000_000
+"""Instead of a total that cannot be read."""
+BEYOND_TOTAL, SPARE_ROWS = 2, 3_000
+"""Rows that are read: contacts that are created during a read are more than the total at its start."""
+
+TRIED_SEGMENTS = 5
 
 BY_CREATION = {"field": "created_at", "order": "ascending"}
 
@@ -34,9 +42,9 @@ async def pages(
     """All pages of a query by Intercom's cursor, one after the other.
 
     Raises:
-        Unavailable: a cursor came a second time, so paging would never end.
+        Unavailable: paging would never end: a cursor came a second time, or pages are empty or exceed the total.
     """
-    cursor, seen = None, set[str]()
+    cursor, end = None, PagingEnd()
     while True:
         answer = await client.search(
             query,
@@ -48,35 +56,43 @@ async def pages(
         cursor = next_cursor(answer)
         if cursor is None:
             return
-        if cursor in seen:
+        end.check(cursor, rows=len(answer.data), total=answer.total_count)
+
+
+class PagingEnd:
+    """Notices that pages come without end."""
+
+    def __init__(self) -> None:
+        self._seen = set[str]()
+        self._rows = self._total = self._empty = 0
+
+    def check(self, cursor: str, *, rows: int, total: int) -> None:
+        """Counts a page, and compares it with those before."""
+        self._rows += rows
+        self._total = max(self._total, MOST_CONTACTS if total == UNKNOWN else total)
+        self._empty = 0 if rows else self._empty + 1
+        is_beyond = self._rows > BEYOND_TOTAL * self._total + SPARE_ROWS
+        if cursor in self._seen or self._empty > MOST_EMPTY_PAGES or is_beyond:
             raise Unavailable(
-                "Intercom's search returned to a page that it had already sent. Run the command again later."
+                "Intercom's search pages without end: it returned to a page that it had already sent, or announces "
+                "more pages than its total has. Nothing was changed. Run the command again later."
             )
-        seen.add(cursor)
+        self._seen.add(cursor)
 
 
 def next_cursor(page: Page[Any] | Activities) -> str | None:
-    """The cursor of the page after this one, null on the last page.
+    """The cursor of the page after this one; null on the last page, and where the next one cannot be followed.
 
-    Raises:
-        Unreadable: there is a next page, but no cursor for it. To treat that as the end would lose contacts.
+    The readers count rows: without the pages that follow there are fewer than Intercom's total.
     """
-    following = page.pages.next if page.pages else None
-    if following is None:
-        return None
-    if isinstance(following, Cursor):
-        return following.starting_after
-    cursors = parse_qs(urlsplit(following).query).get("starting_after")
-    if not cursors:
-        raise Unreadable("Intercom's search announces a next page, but with no cursor that this release can read.")
-    return cursors[0]
+    return (next_page(page.pages) or {}).get("starting_after")
 
 
 async def newest(client: Intercom) -> tuple[ContactStamp | None, int]:
     """The contact updated last, null in an empty workspace, and how many contacts there are.
 
     Raises:
-        Unavailable: Intercom counts contacts, but twice shows none.
+        Unavailable: Intercom counts contacts, but twice shows none. An unreadable total makes the contact null.
     """
     for _ in range(2):
         answer = await client.search(
@@ -87,6 +103,8 @@ async def newest(client: Intercom) -> tuple[ContactStamp | None, int]:
         )
         if answer.data or not answer.total_count:
             return next(iter(answer.data), None), answer.total_count
+    if answer.total_count == UNKNOWN or client.usage.flaws:
+        return None, UNKNOWN
     raise Unavailable(
         f"Intercom's search counts {answer.total_count:,} contacts but showed none, twice. Nothing was changed. Run "
         "the command again later."
@@ -105,11 +123,11 @@ async def count(client: Intercom, query: JSON) -> int:
 
 
 async def knows_segments(client: Intercom, segment_ids: Sequence[str]) -> bool:
-    """Whether search accepts `segment_id`: one call, and a second one if the first is refused.
+    """Whether search accepts `segment_id`: one call, and up to four more if the first is refused.
 
-    The second is for another segment, since the first may just have been deleted. True for an empty list.
+    Each is for another segment, since search may refuse a single one. True for an empty list.
     """
-    for segment_id in segment_ids[:2]:
+    for segment_id in segment_ids[:TRIED_SEGMENTS]:
         try:
             await count(client, members_of(segment_id))
         except QueryRefused:

@@ -144,6 +144,9 @@ def window_pages(pages: int, breadth: int) -> int:
 
 def date_of(contact: Any) -> int | None:
     """When a contact was created, in epoch seconds; null where it has no date, or an absurd one."""
-    dated = msgspec.json.decode(contact, type=DatedContact) if isinstance(contact, Raw) else contact
+    try:
+        dated = msgspec.json.decode(contact, type=DatedContact) if isinstance(contact, Raw) else contact
+    except (msgspec.DecodeError, RecursionError):
+        return None
     created_at = dated.created_at
     return created_at if isinstance(created_at, int) and abs(created_at) < FAR else None

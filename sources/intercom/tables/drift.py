@@ -12,6 +12,8 @@ import pyarrow as pa
 from .contacts import DOCUMENTED_CONTACT_FIELDS, NULL, SentContact, contacts_table
 from .privacy import Privacy
 
+IN_EXTRA = frozenset(("sms_consent", "unsubscribed_from_sms"))
+"""Fields that Intercom sends for each contact and does not document. They have no column."""
 SURPRISE = 1e-6
 """A field is missing if the chance that all contacts of a run lack it by accident is below this."""
 
@@ -54,7 +56,8 @@ class Fields:
 
     def changes(self) -> Iterator[str]:
         """What changed, in sentences with names of fields and numbers, and no values."""
-        for name in sorted(self._filled.keys() - DOCUMENTED_CONTACT_FIELDS - self._known["filled"].keys()):
+        seen = DOCUMENTED_CONTACT_FIELDS | IN_EXTRA | self._known["filled"].keys()
+        for name in sorted(self._filled.keys() - seen if self._known["contacts"] else ()):
             yield f"contacts are sent with a new field, {name}: it is {self.privacy.treatment(name)}"
         for name in self._missing():
             yield f"contacts have no {name} any more: it is missing or null in all {self._contacts:,} just read"

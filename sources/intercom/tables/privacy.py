@@ -21,7 +21,8 @@ COLUMNS = tuple(name for name in CONTACTS.names if name not in NEEDED)
 """Columns that can be left out or hashed."""
 ATTRIBUTES, EXTRA = "custom_attributes", "_extra"
 NESTED = frozenset((*NESTED_CONTACT_FIELDS, EXTRA))
-SHORTEST_KEY = 16
+SHORTEST_KEY, LEAST_VARIETY = 32, 8
+"""Characters of a key, and different ones: hashes under a key that can be guessed can be looked up."""
 
 Redaction = Callable[[list[Any]], list[Any]]
 """Maps the values of a column."""
@@ -126,11 +127,11 @@ def problems(excluded: Collection[str], hashed: Collection[str], key: str | None
     for name in sorted(hashed):
         if name in COLUMNS and CONTACTS.field(name).type != pa.string():
             yield f"{name} holds no text, so it cannot hold a hash: move it to exclude_columns, or remove it."
-    if hashed and len(key or "") < SHORTEST_KEY:
+    if hashed and (len(key or "") < SHORTEST_KEY or len(set(key or "")) < LEAST_VARIETY):
         yield (
-            f"hash_columns needs a hash_key of at least {SHORTEST_KEY} characters: set SOURCES__INTERCOM__HASH_KEY, or "
-            "hash_key in .dlt/secrets.toml, to the output of `openssl rand -hex 32`. Keep that key: another key gives "
-            "other hashes."
+            f"hash_columns needs a hash_key of at least {SHORTEST_KEY} random characters: set "
+            "SOURCES__INTERCOM__HASH_KEY, or hash_key in .dlt/secrets.toml, to the output of `openssl rand -hex 32`. "
+            "Keep that key: another key gives other hashes."
         )
 
 

@@ -5,11 +5,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..wire import Whole
+
 TEXT, INTEGER, BOOLEAN, TIMESTAMP = pa.string(), pa.int64(), pa.bool_(), pa.timestamp("us", tz="UTC")
 
 
 def arrow_type(annotation: Any) -> pa.DataType:
-    if annotation in (int | None, int):
+    if annotation in (int | None, int, Whole | None):
         return INTEGER
     return BOOLEAN if annotation == bool | None else TEXT
 

@@ -1,15 +1,27 @@
-"""What is sent over the wire, as text, and how this host is connected to it."""
+"""What Intercom sends, before it has a meaning: text, headers, records read field by field; and the connection."""
 
 from .connections import UnusableVariable, is_untrusted, proxy_routes, trusted_certificates
+from .headers import date, whole_number
+from .records import Flaws, Id, Whole, lenient
 from .shown import keep_secret, plainly, visible, without_secrets
+from .text import MOST_LEVELS, clean, shallow
 
 __all__ = [
+    "MOST_LEVELS",
+    "Flaws",
+    "Id",
     "UnusableVariable",
+    "Whole",
+    "clean",
+    "date",
     "is_untrusted",
     "keep_secret",
+    "lenient",
     "plainly",
     "proxy_routes",
+    "shallow",
     "trusted_certificates",
     "visible",
+    "whole_number",
     "without_secrets",
 ]

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from pipelines.commands.repair import Repair, Repaired
+from pipelines.commands.status import StatusQuery
 from pipelines.errors import ExitCode, Misconfigured
 from pipelines.settings import ROOT
 from sources.intercom.api import SetupError
@@ -66,6 +67,7 @@ def test_runs_with_a_clock_ahead_are_removed_and_the_next_sync_equals_the_worksp
     with pytest.raises(SetupError, match=r"intercom-warehouse repair --after 2026-"):
         synced.sync()
 
+    stale = StatusQuery(synced.warehouse, synced.workspace.now(), timedelta(hours=26)).answer()
     shown = repair(synced, after=synced.workspace.now(), is_dry_run=True)
     repaired = repair(synced, after=synced.workspace.now())
     after = synced.ended(), synced.cursor()
@@ -73,6 +75,11 @@ def test_runs_with_a_clock_ahead_are_removed_and_the_next_sync_equals_the_worksp
 
     assert [run.run_id for run in shown.runs] == [run.run_id for run in repaired.runs] == [wrong]
     assert after == before
+    assert stale.exit_code == ExitCode.INCOMPLETE
+    assert stale.workspaces[0].observed_in_future_at is not None
+    fresh = StatusQuery(synced.warehouse, synced.workspace.now(), timedelta(hours=26)).answer()
+    assert fresh.exit_code == ExitCode.DONE
+    assert fresh.workspaces[0].observed_in_future_at is None
     assert outcome.exit_code == ExitCode.DONE
     assert synced.members() == synced.workspace.pairs()
     assert synced.query("select max(observed_on) <= current_date from intercom.segment_daily") == [(True,)]

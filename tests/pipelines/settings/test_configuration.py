@@ -57,7 +57,7 @@ FIELD_NAMES = sorted({field.name.upper() for spec in specs() for field in datacl
 
 @pytest.fixture
 def hostile(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every field of every configuration of dlt, as a variable, in every section in which dlt may look for it."""
+    """Every field of every configuration of dlt, as a variable, in each section that dlt may read it from."""
     names = [f"{section}{name}" for section in SECTIONS for name in FIELD_NAMES if not name.startswith("_")]
     names = [name for name in names if name not in DOCUMENTED]
     for name in names:

@@ -26,7 +26,7 @@ from ...support.nightly import nightly_except
 from ...support.personal_data import CANARY, canaries, found_in, hidden, hide_all, personal
 from ...support.terminal import LOGGING_ALL, Terminal
 
-KEY = "sixteen letters!"
+KEY = "thirty-two letters, or a few more"
 
 
 def hashed(text: str) -> str:
@@ -175,7 +175,7 @@ LISTS = ("exclude_columns", "hash_columns")
         ([], ["last_seen_at"], KEY, "last_seen_at holds no text"),
         ([], ["has_hard_bounced"], KEY, "has_hard_bounced holds no text"),
         ([], ["email"], None, "SOURCES__INTERCOM__HASH_KEY"),
-        ([], ["email"], "fifteen letters", "at least 16 characters"),
+        ([], ["email"], "fifteen letters", "at least 32 random characters"),
     ],
 )
 def test_what_cannot_be_is_refused(excluded: list[str], hashed_ones: list[str], key: str | None, message: str) -> None:

@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
     UNEXPECTED = 1, "unexpected error: run again with --debug"
     USAGE = 2, "wrong usage or configuration: fix it, then run again"
     REFUSED = 3, "Intercom refused the token, its scopes, the plan or the API version"
-    UNAVAILABLE = 4, "Intercom, the network or the database server is unavailable: retry later"
+    UNAVAILABLE = 4, "Intercom, the network, the database server, disk space or memory is unavailable: retry later"
     BUSY = 5, "another run holds the warehouse: retry later, or use --wait"
     INCOMPLETE = 6, "done, but incomplete or stale, or verify found an unexplained difference"
     MODELS_FAILED = 7, "loaded, but a model or a check failed, so the marts did not change"
@@ -70,6 +70,16 @@ class Unreachable(WarehouseError):
     exit_code = ExitCode.UNAVAILABLE
 
 
+class Unreadable(NothingToRead):
+    """Readers cannot open what was published."""
+
+
+class NoResources(WarehouseError):
+    """The computer has no room, memory or working disk for a run: make room, then try again."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
 class ModelsFailed(WarehouseError):
     """The raw tables are loaded, but a model or an error-level check failed: the marts did not change."""
 
@@ -102,7 +112,7 @@ def plain_errors(explain: Callable[[BaseException], WarehouseError | None]) -> I
     """Replaces the layers that dlt and asyncio wrap around an error by the one error that a person can act on.
 
     Args:
-        explain: turns an error of the warehouse's database into one of ours; null if it has no explanation.
+        explain: turns an error and its causes into one of ours; null if it has no explanation.
     """
     try:
         yield
@@ -114,8 +124,8 @@ def plain_errors(explain: Callable[[BaseException], WarehouseError | None]) -> I
                 raise cause from None
             if isinstance(cause, KeyboardInterrupt):
                 raise Interrupted("Interrupted. Nothing is lost: run the command again to continue.") from None
-            if explained := explain(cause):
-                raise explained from None
+        if explained := explain(error):
+            raise explained from None
         raise
 
 

@@ -1,0 +1,45 @@
+"""Errors that end a command: a class for each reaction, exit codes, and causes outside this program."""
+
+from .causes import CAUSES, Cause, cause_of, cause_of_text, explained
+from .errors import (
+    Busy,
+    ExitCode,
+    Interrupted,
+    Misconfigured,
+    ModelsFailed,
+    NoResources,
+    NothingToRead,
+    Problem,
+    Unreachable,
+    Unreadable,
+    WarehouseError,
+    causes,
+    exit_code_of,
+    first_line,
+    is_ours,
+    plain_errors,
+)
+
+__all__ = [
+    "CAUSES",
+    "Busy",
+    "Cause",
+    "ExitCode",
+    "Interrupted",
+    "Misconfigured",
+    "ModelsFailed",
+    "NoResources",
+    "NothingToRead",
+    "Problem",
+    "Unreachable",
+    "Unreadable",
+    "WarehouseError",
+    "cause_of",
+    "cause_of_text",
+    "causes",
+    "exit_code_of",
+    "explained",
+    "first_line",
+    "is_ours",
+    "plain_errors",
+]

@@ -1,0 +1,35 @@
+"""A path for software that reads paths as SQL, as `%` templates, as patterns or as addresses."""
+
+import atexit
+import re
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from ..errors import Misconfigured
+
+PLAIN = re.compile(r"[\w./ ,=+@-]*")
+
+
+def plain_path(folder: Path) -> Path:
+    """The folder itself if its path has letters and digits only, otherwise a symbolic link to it.
+
+    The link lies in a private temporary folder, until the process ends. dlt writes the path into SQL without escaping
+    it and takes it for a `%` template; DuckDB takes what follows a `?` for options.
+    """
+    return folder if PLAIN.fullmatch(str(folder)) else _link(folder.absolute())
+
+
+@cache
+def _link(folder: Path) -> Path:
+    parent = Path(tempfile.mkdtemp(prefix="intercom-warehouse-"))
+    atexit.register(shutil.rmtree, parent, ignore_errors=True)
+    if not PLAIN.fullmatch(str(parent)):
+        raise Misconfigured(
+            f"The path of the data folder {folder} has characters that DuckDB reads as its own, and so has that of the "
+            f"temporary folder {parent.parent}. Set TMPDIR, or WAREHOUSE__DATA_DIR, to a path of letters and digits."
+        )
+    link = parent / "data"
+    link.symlink_to(folder, target_is_directory=True)
+    return link
