@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 
 from sources.intercom.api import IntercomError
-from sources.intercom.wire import without_secrets
+from sources.intercom.wire import visible, without_secrets
 
 from ..display import reporting
 from ..errors import ExitCode, Problem, WarehouseError, explained
@@ -79,7 +79,7 @@ def with_general_options_first(arguments: Sequence[str]) -> list[str]:
 
 
 def fail(error: Exception, message: str) -> ExitCode:
-    problem = Problem.of(error, without_secrets(message))
+    problem = Problem.of(error, visible(without_secrets(message)))
     reporting.report_problem(problem, error if session.debug else None)
     if session.as_json:
         with suppress(BrokenPipeError):

@@ -9,6 +9,7 @@ from sources.intercom.memberships import Selection
 from sources.intercom.readings import LoadedTables, check_clock, check_host_clock
 from sources.intercom.search import count, everyone
 from sources.intercom.settings import IntercomSettings
+from sources.intercom.wire import named
 
 from ..destinations import Warehouse
 from ..folder import LockRequest
@@ -32,7 +33,7 @@ def run_checks(
     check_database_is_there(warehouse, workspace)
     pacer, usage = Pacer(settings.rate_limit_share), Usage()
     app, segments, contacts = asyncio.run(_access(settings, pacer, usage))
-    yield "token", f"belongs to workspace {app.id_code}{f' ({app.name})' if app.name else ''}"
+    yield "token", f"belongs to workspace {app.id_code}{f' ({named(app.name)})' if app.name else ''}"
     check_host_clock(now, usage)
     yield "clock", f"{utc_text(now)} UTC, as Intercom's"
     yield "scopes", f"{len(segments):,} segments and {contacts:,} contacts can be read"

@@ -3,7 +3,7 @@
 from .connections import UnusableVariable, is_untrusted, proxy_routes, trusted_certificates
 from .headers import date, whole_number
 from .records import Flaws, Id, Whole, lenient
-from .shown import keep_secret, plainly, visible, without_secrets
+from .shown import keep_secret, named, plainly, visible, without_secrets
 from .text import MOST_LEVELS, clean, shallow
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "is_untrusted",
     "keep_secret",
     "lenient",
+    "named",
     "plainly",
     "proxy_routes",
     "shallow",
