@@ -11,7 +11,7 @@ from ..commands.verify import DEFAULT_SAMPLE, Verify, random_seed
 from ..destinations import Warehouse
 from ..destinations import configured_warehouse as warehouse_of
 from ..display import reporting, results, show_demo, show_status, show_verification, terminal
-from ..errors import Misconfigured, plain_errors
+from ..errors import ExitCode, Misconfigured, plain_errors
 from ..runs import utc_now
 from ..settings import DEFAULT_WORKSPACE, intercom_settings, warehouse_settings
 from .app import app
@@ -58,12 +58,14 @@ def demo(contacts: Contacts = 2000, days: Days = 21) -> None:
 
 
 @app.command(epilog="Example: intercom-warehouse check")
-def check(workspace: WorkspaceName = DEFAULT_WORKSPACE) -> None:
-    """Check that a sync would work: token, scopes, quota, lock, warehouse and region, one line each."""
-    warehouse = warehouse_without_wait()
+def check(workspace: WorkspaceName = DEFAULT_WORKSPACE) -> ExitCode:
+    """Check that a sync would work: token, scopes, segments, quota, lock, warehouse and region, one line each."""
+    warehouse, exit_code = warehouse_without_wait(), ExitCode.DONE
     with plain_errors(warehouse.explain):
-        for name, finding in run_checks(warehouse, intercom_settings(workspace), workspace, utc_now()):
-            results.show_check(name, finding)
+        for finding in run_checks(warehouse, intercom_settings(workspace), workspace, utc_now()):
+            results.show_check(finding)
+            exit_code = ExitCode.INCOMPLETE if finding.remarks else exit_code
+    return exit_code
 
 
 @app.command(epilog="Example: intercom-warehouse --quiet sync --wait 10m")

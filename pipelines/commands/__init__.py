@@ -2,7 +2,7 @@
 
 from .abort_pending import Abort, Aborted, Waiting
 from .backfill import DEFAULT_CHUNK, LATEST_ONLY, NO_HISTORY, Backfill, Backfilled, BackfillPreview
-from .check import run_checks
+from .check import Finding, run_checks
 from .forget import Forget, Forgotten
 from .models import Rebuild
 from .sync import Outcome, Sync
@@ -16,6 +16,7 @@ __all__ = [
     "Backfill",
     "BackfillPreview",
     "Backfilled",
+    "Finding",
     "Forget",
     "Forgotten",
     "Outcome",

@@ -1,7 +1,8 @@
 """`check`: whether a sync would work, one line for each requirement."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from sources.intercom.api import App, Pacer, Retries, Segment, Usage
@@ -20,41 +21,54 @@ FEW_RETRIES = Retries(attempts=2, wait_initial=0.2)
 """The user waits for the answer."""
 
 
-def run_checks(
-    warehouse: Warehouse, settings: IntercomSettings, workspace: str, now: datetime
-) -> Iterator[tuple[str, str]]:
-    """Name and finding of each requirement that is met, one after the other.
+@dataclass(frozen=True)
+class Finding:
+    """A requirement of a sync. With `remarks` it is met in part, and a sync ends with exit code 6."""
+
+    name: str
+    text: str
+    remarks: tuple[str, ...] = ()
+
+
+def run_checks(warehouse: Warehouse, settings: IntercomSettings, workspace: str, now: datetime) -> Iterator[Finding]:
+    """The requirements that are met, one after the other.
 
     Raises:
         WarehouseError, IntercomError: the first requirement that is not met.
     """
-    yield "settings", f"version {settings.api_version} at {settings.url}"
     check_purpose(warehouse, workspace)
     check_database_is_there(warehouse, workspace)
+    yield Finding("settings", f"version {settings.api_version} at {settings.url}")
     pacer, usage = Pacer(settings.rate_limit_share), Usage()
     app, segments, contacts = asyncio.run(_access(settings, pacer, usage))
-    yield "token", f"belongs to workspace {app.id_code}{f' ({named(app.name)})' if app.name else ''}"
+    name = f" ({named(app.name)})" if app.name else ""
+    yield Finding("token", f"belongs to workspace {app.id_code}{name}")
     check_host_clock(now, usage)
-    yield "clock", f"{utc_text(now)} UTC, as Intercom's"
-    yield "scopes", f"{len(segments):,} segments and {contacts:,} contacts can be read"
-    yield "segments", _followed(settings, segments)
-    yield "quota", f"{pacer.quota}; a sync uses at most {settings.rate_limit_share:.0%} of it"
+    yield Finding("clock", f"{utc_text(now)} UTC, as Intercom's")
+    yield Finding("scopes", f"{len(segments):,} segments and {contacts:,} contacts can be read")
+    yield _followed(Selection(settings.include_segments or (), settings.exclude_segments or ()), segments)
+    yield Finding("quota", f"{pacer.quota}; a sync uses at most {settings.rate_limit_share:.0%} of it")
     with warehouse.held(LockRequest("check", workspace)):
-        yield "lock", "free"
-        yield "warehouse", f"{warehouse.place} can be written"
-        pipeline = warehouse.pipeline(workspace)
-        check_identity(app, settings, pipeline)
-        yield "workspace", f"in region {settings.region}, as configured for pipeline {workspace}"
-        check_clock(now, LoadedTables(pipeline.sql_client, app.id_code))
-        yield "log", "no observation is in the future"
+        yield from _of_warehouse(warehouse, settings, workspace, app, now)
 
 
-def _followed(settings: IntercomSettings, segments: list[Segment]) -> str:
-    """How many segments are read, and which names in the settings match none."""
-    selection = Selection(settings.include_segments or (), settings.exclude_segments or ())
-    selection.check(segments)
-    followed = f"{len(selection.of(segments))} of {len(segments)} are read"
-    return "; ".join([followed, *selection.notes(segments)])
+def _of_warehouse(
+    warehouse: Warehouse, settings: IntercomSettings, workspace: str, app: App, now: datetime
+) -> Iterator[Finding]:
+    yield Finding("lock", "free")
+    yield Finding("warehouse", f"{warehouse.place} can be written")
+    pipeline = warehouse.pipeline(workspace)
+    check_identity(app, settings, pipeline)
+    yield Finding("workspace", f"in region {settings.region}, as configured for pipeline {workspace}")
+    check_clock(now, LoadedTables(pipeline.sql_client, app.id_code))
+    yield Finding("log", "no observation is in the future")
+
+
+def _followed(selection: Selection, listed: Collection[Segment]) -> Finding:
+    selection.check(listed)
+    return Finding(
+        "segments", f"{len(selection.of(listed)):,} of {len(listed):,} followed", tuple(selection.notes(listed))
+    )
 
 
 async def _access(settings: IntercomSettings, pacer: Pacer, usage: Usage) -> tuple[App, list[Segment], int]:

@@ -8,7 +8,7 @@ from rich.table import Table
 from sources.intercom.readings import Preview, moment_of
 from sources.intercom.wire import named
 
-from ..commands import Aborted, Backfilled, BackfillPreview, Forgotten, Outcome, Waiting
+from ..commands import Aborted, Backfilled, BackfillPreview, Finding, Forgotten, Outcome, Waiting
 from ..commands.repair import Repaired
 from ..destinations import Warehouse
 from ..models import Build
@@ -102,9 +102,10 @@ def show_build(built: Build) -> None:
     _print_checks(map(str, built.faults))
 
 
-def show_check(name: str, finding: str) -> None:
-    """One line of `check`: a requirement that is met."""
-    print_row(name, finding, mark="[green]ok[/green] ")
+def show_check(finding: Finding) -> None:
+    """One line of `check`: a requirement that is met, or met in part."""
+    print_row(finding.name, finding.text, mark="[yellow]??[/yellow] " if finding.remarks else "[green]ok[/green] ")
+    print_notes(finding.remarks)
 
 
 def show_pending(pending: Waiting) -> None:

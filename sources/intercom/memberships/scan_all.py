@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import pyarrow as pa
 
-from ..api import Intercom
+from ..api import Intercom, Segment
 from ..search import Progress, knows_segments
 from ..tables import MEMBERSHIP_CHANGES, SEGMENT_SCANS, changes_table, rows_table
 from .by_contact import read_by_contact
@@ -51,6 +51,7 @@ class Scanning:
         self.asked_until = saved.asked_until
         self.unaccounted: int | None = None
         self.notes: list[str] = []
+        self.unmatched = 0
         self._context = RunContext(
             client,
             snapshot,
@@ -73,6 +74,8 @@ class Scanning:
         """Scans all segments."""
         context, options = self._context, self._context.options
         self.notes += options.selection.notes(context.snapshot.segments)
+        ever_listed = [Segment(id=key, name=one.name or "") for key, one in context.remembered.items()]
+        self.unmatched = len(options.selection.notes([*context.snapshot.segments, *ever_listed]))
         await self._record_excluded()
         if await knows_segments(context.client, [segment.id for segment in context.segments]):
             pending = await self._read_by_segment()

@@ -32,8 +32,6 @@ from .producing import produced
 class Reading:
     """Reads one workspace once, for one extraction. Its methods run in dlt's event loop only.
 
-    `inputs` and `snapshot` are there once a resource has started to read.
-
     Args:
         connect: makes the client; called in the event loop that uses it.
         prepare: makes the inputs, before anything is read.
@@ -81,7 +79,7 @@ class Reading:
             drift=tuple(self.inputs.fields.changes()),
             notes=tuple(self._notes),
             flaws=self._progress.usage.flaws.total(),
-            unmatched=len(self.options.selection.notes(self.snapshot.segments)) if self.snapshot else 0,
+            unmatched=self.scanning.unmatched if self.scanning else 0,
         )
 
     @property

@@ -1,4 +1,4 @@
-"""What Intercom sends, before it has a meaning: text, headers, records read field by field; and the connection."""
+"""What is sent over the wire: text, headers, records read field by field, and how this host is connected."""
 
 from .connections import UnusableVariable, is_untrusted, proxy_routes, trusted_certificates
 from .headers import date, whole_number

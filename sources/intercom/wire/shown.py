@@ -1,4 +1,4 @@
-"""Text from outside, for people: names, error messages and ids of calls are data, and may hold anything.
+"""Text from outside, for people: names, error messages and ids of calls are data.
 
 Names in tables stay as they are.
 """

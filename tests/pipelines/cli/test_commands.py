@@ -193,7 +193,30 @@ def test_check_prints_one_line_for_each_requirement_of_a_sync(terminal: Terminal
 
     assert ended.exit_code == 0, ended.errors
     names = [line.split()[1] for line in ended.output.splitlines()]
-    assert names == ["settings", "token", "scopes", "quota", "lock", "warehouse", "workspace"]
+    assert names == [
+        "settings",
+        "token",
+        "clock",
+        "scopes",
+        "segments",
+        "quota",
+        "lock",
+        "warehouse",
+        "workspace",
+        "log",
+    ]
+
+
+def test_check_ends_as_the_sync_would_where_an_entry_matches_no_segment(terminal: Terminal) -> None:
+    name = next(iter(terminal.workspace.segments.values())).name
+    partly = terminal.run("check", SOURCES__INTERCOM__INCLUDE_SEGMENTS=json.dumps([name, "Evryone"]))
+    wholly = terminal.run("check", SOURCES__INTERCOM__INCLUDE_SEGMENTS=json.dumps(["Evryone"]))
+
+    assert partly.exit_code == ExitCode.INCOMPLETE, partly.errors
+    assert "?? segments   1 of 6 followed" in partly.output
+    assert "include_segments names 'Evryone'" in partly.output
+    assert wholly.exit_code == ExitCode.USAGE
+    assert wholly.is_one_paragraph, wholly.errors
 
 
 def test_a_sync_that_does_not_wait_names_the_process_that_has_the_warehouse_open(terminal: Terminal) -> None:
@@ -226,11 +249,11 @@ def test_another_workspace_needs_its_own_token(terminal: Terminal) -> None:
 def test_a_real_sync_does_not_write_into_the_demo(terminal: Terminal) -> None:
     demo = terminal.run("demo", "--contacts", "60", "--days", "2")
 
-    ended = terminal.run("sync")
+    ended = [terminal.run(command) for command in ("sync", "check")]
 
     assert demo.exit_code == 0, demo.errors
-    assert ended.exit_code == 2
-    assert "demo" in ended.errors
+    assert [one.exit_code for one in ended] == [2, 2]
+    assert all("demo" in one.errors for one in ended)
 
 
 def test_the_demo_does_not_touch_a_real_warehouse(terminal: Terminal) -> None:

@@ -99,7 +99,8 @@ def test_what_an_earlier_release_wrote_into_the_journal_is_data_in_status_and_ma
     terminal.copy_first_sync()
     path = terminal.folder / "runs.jsonl"
     run = json.loads(path.read_text())
-    problem = f"{ERROR.replace(TOKEN, '', 1)} (LocalProtocolError: Illegal header value b'Bearer part-one {TOKEN}\\npart-two')"
+    header = f"Illegal header value b'Bearer part-one {TOKEN}\\npart-two'"
+    problem = f"{ERROR.replace(TOKEN, '', 1)} (LocalProtocolError: {header})"
     failed = run | {"run_id": "20260101T000000-000000", "outcome": "unavailable", "exit_code": 4, "problem": problem}
     path.write_text(f"{path.read_text()}{json.dumps(failed)}\n")
 
