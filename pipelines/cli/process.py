@@ -69,7 +69,9 @@ def with_general_options_first(arguments: Sequence[str]) -> list[str]:
     general, others = list[str](), list[str]()
     rest = iter(arguments)
     for argument in rest:
-        if argument == "--log-format":
+        if argument == "--":
+            others += [argument, *rest]
+        elif argument == "--log-format":
             general += [argument, *islice(rest, 1)]
         elif argument in ("--debug", "--quiet") or argument.startswith("--log-format="):
             general.append(argument)
