@@ -129,6 +129,12 @@ Wait = Annotated[
     timedelta,
     typer.Option(parser=duration, metavar="DURATION", help="Wait this long for another run to end, for example 10m."),
 ]
+Within = Annotated[
+    timedelta | None,
+    typer.Option(
+        parser=duration, metavar="DURATION", help="Make no call to Intercom after this time, and exit with code 4."
+    ),
+]
 WorkspaceName = Annotated[
     str,
     typer.Option(

@@ -40,6 +40,7 @@ from .arguments import (
     To,
     Wait,
     WindowOf,
+    Within,
     WorkspaceName,
     Yes,
 )
@@ -75,6 +76,7 @@ def sync(
     accept_shrink: AcceptShrink = False,
     accept_loss: AcceptLoss = False,
     wait: Wait = NO_WAIT,
+    within: Within = None,
     workspace: WorkspaceName = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> Result:
@@ -87,6 +89,7 @@ def sync(
         accept_shrink=accept_shrink,
         accept_loss=accept_loss,
         wait=wait,
+        within=within,
         say=reporting.say,
         watch=reporting.watch,
     )
@@ -109,6 +112,7 @@ def backfill(
     chunk: Chunk = CHUNK,
     dry_run: DryRun = False,
     wait: Wait = NO_WAIT,
+    within: Within = None,
     workspace: WorkspaceName = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> Result:
@@ -121,6 +125,7 @@ def backfill(
         by=by,
         chunk=chunk,
         wait=wait,
+        within=within,
         say=reporting.say,
         watch=reporting.watch,
     )

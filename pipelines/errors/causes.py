@@ -8,8 +8,8 @@ from pathlib import Path
 
 from .errors import Misconfigured, NoResources, WarehouseError, causes
 
-LIBRARIES = ("duckdb", "dlt.", "pyarrow", "_duckdb")
-"""Modules whose errors keep a cause as text. The text of other errors is not searched: it may be a contact's."""
+OWN_TEXTS = frozenset(("builtins", "pipelines", "sources"))
+"""Packages whose errors' texts are not searched for a cause: they may be a contact's. Libraries keep one as text."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def cause_of_text(text: str) -> Cause | None:
 
 
 def _is_of_library(error: BaseException) -> bool:
-    return type(error).__module__.startswith(LIBRARIES)
+    return type(error).__module__.partition(".")[0] not in OWN_TEXTS
 
 
 def _is_of_files(error: BaseException) -> bool:

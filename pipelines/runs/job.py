@@ -124,6 +124,7 @@ class IntercomJob(Job):
     Args:
         transport: replaces the network, for a workspace that lives in this process.
         accept_loss: start from nothing where the warehouse was lost.
+        within: how long the run may call Intercom, from its start; null for no limit.
         watch: entered while Intercom is read, with the progress of that.
     """
 
@@ -131,6 +132,7 @@ class IntercomJob(Job):
     accept_loss: bool = False
     transport: httpx.AsyncBaseTransport | None = None
     retries: Retries = PATIENT
+    within: timedelta | None = None
     watch: Watch = unwatched
 
     def __post_init__(self) -> None:
@@ -174,7 +176,8 @@ class IntercomJob(Job):
 
     def _connect(self, retries: Retries | None = None) -> Intercom:
         retries = retries or self.retries
-        return self.settings.client(self._pacer, self.usage, retries=retries, transport=self.transport)
+        until = None if self.within is None else self._began + self.within.total_seconds()
+        return self.settings.client(self._pacer, self.usage, retries=retries, transport=self.transport, until=until)
 
 
 async def _workspace_of(client: Intercom) -> App:

@@ -11,12 +11,12 @@ import dlt
 from sources.intercom.readings import LoadedTables
 from sources.intercom.resources import saved_state
 
-from ..destinations import MARTS, Warehouse
+from ..destinations import DESTINATIONS, MARTS, Warehouse
 from ..errors import ExitCode, Misconfigured, NothingToRead
 from ..folder import Run, read_journal
 from ..loading import delete_states, state_in
 
-DEFAULT_DESTINATION = "duckdb"
+DEFAULT_DESTINATION = next(iter(DESTINATIONS))
 """That of journal lines which name none: releases that wrote them had one other, which keeps its own state."""
 NEW_START = "To start again without it, run intercom-warehouse sync --accept-loss: all history would start then."
 

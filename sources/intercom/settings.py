@@ -113,8 +113,9 @@ class IntercomSettings(BaseConfiguration):
         *,
         retries: Retries = PATIENT,
         transport: httpx.AsyncBaseTransport | None = None,
+        until: float | None = None,
     ) -> Intercom:
-        """A client for the configured workspace."""
+        """A client for the configured workspace. It starts no call after `until`, by the monotonic clock."""
         return Intercom(
             self.url,
             self.access_token,
@@ -123,6 +124,7 @@ class IntercomSettings(BaseConfiguration):
             usage=usage,
             retries=retries,
             transport=transport,
+            until=until,
         )
 
     def options(
@@ -148,7 +150,8 @@ class IntercomSettings(BaseConfiguration):
         Raises:
             SetupError: it does.
         """
-        if (region := app.region.lower()) != self.region:
+        region = (app.region or self.region).lower()
+        if region != self.region:
             raise SetupError(
                 f"The token's workspace is in Intercom's region {plainly(region)}, but {self.region} is configured. "
                 f"Nothing was written. Set SOURCES__INTERCOM__REGION to {plainly(region)}."

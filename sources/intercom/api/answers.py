@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
-from ..wire import Id, Whole
+from ..wire import Id, Total, Whole
 
 Record = TypeVar("Record")
 
@@ -15,10 +15,10 @@ UNREADABLE = ""
 
 
 class App(msgspec.Struct):
-    """The workspace that a token belongs to, from `GET /me`."""
+    """The workspace that a token belongs to, from `GET /me`. `region` is null where it cannot be read."""
 
     id_code: Id
-    region: str = "US"
+    region: str | None = None
     timezone: str = "UTC"
     name: str | None = None
 
@@ -41,9 +41,12 @@ class Segment(msgspec.Struct, kw_only=True):
 
 
 class Cursor(msgspec.Struct):
-    """Where the next page of a search starts; null on the last page."""
+    """Where the next page starts; a list may be paged by number."""
+
+    _unknown: ClassVar[dict[str, Any]] = {"starting_after": UNREADABLE}
 
     starting_after: str | None = None
+    page: Whole | None = None
 
 
 class Pages(msgspec.Struct):
@@ -51,7 +54,7 @@ class Pages(msgspec.Struct):
 
     _unknown: ClassVar[dict[str, Any]] = {"next": UNREADABLE}
 
-    next: Cursor | str | int | None = None
+    next: Cursor | str | Whole | None = None
 
 
 class SegmentList(msgspec.Struct):
@@ -69,7 +72,7 @@ class Page(msgspec.Struct, Generic[Record]):
     _unknown: ClassVar[dict[str, Any]] = {"data": [], "total_count": UNKNOWN, "pages": Pages(UNREADABLE)}
 
     data: list[Record]
-    total_count: Whole
+    total_count: Total
     pages: Pages | None = None
 
 
@@ -101,14 +104,14 @@ class ContactSegments(msgspec.Struct):
     _unknown: ClassVar[dict[str, Any]] = {"data": [], "total_count": UNKNOWN, "pages": Pages(UNREADABLE)}
 
     data: list[SegmentId]
-    total_count: Whole | None = None
+    total_count: Total | None = None
     pages: Pages | None = None
 
 
 class ContactById(msgspec.Struct):
     """`GET /contacts/{id}`, as far as it shows whether the contact is active; most answers lack the flags."""
 
-    id: Id
+    id: Id | None = None
     updated_at: Whole | None = None
     archived: bool = False
     blocked: bool = False

@@ -6,6 +6,7 @@ An attempt waits for the quota, sends, reads the body and decodes it, and only t
 
 import asyncio
 import math
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
@@ -80,6 +81,7 @@ class Client:
         pacer, usage: pass those of an earlier client to continue its pace and its sums.
         transport: replaces the network, for a workspace in this process.
         bounds: how long and how large an answer may be.
+        until: no call starts after this time of the monotonic clock; null for no such time.
     """
 
     def __init__(
@@ -93,12 +95,14 @@ class Client:
         retries: Retries = PATIENT,
         transport: httpx.AsyncBaseTransport | None = None,
         bounds: Bounds = BOUNDS,
+        until: float | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.pacer = pacer or Pacer()
         self.usage = usage or Usage()
         self._retries = retries
         self._bounds = bounds
+        self._until = until
         self._lanes = asyncio.Semaphore(LANES)
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Intercom-Version": version}
         self._pools = [_pool(self.base_url, headers, transport) for _ in range(1 if transport else POOLS)]
@@ -165,6 +169,7 @@ class Client:
         headers: Mapping[str, str] | None = None
         async with self._lanes:
             sent_at = await self.pacer.wait()
+            self._check_time(sent_at)
             try:
                 response = await received(next(self._next_pool), method, path, json, self._bounds)
                 headers = response.headers
@@ -182,6 +187,15 @@ class Client:
         if reports(response, "rate_limit_exceeded"):
             self.pacer.wait_for_next_window()
         return response
+
+    def _check_time(self, sent_at: float) -> None:
+        if self._until is None or time.monotonic() < self._until:
+            return
+        self.pacer.learn(None, sent_at=sent_at)
+        raise Unavailable(
+            "The run has used up the time that --within gives it. Nothing was changed, except that the finished parts "
+            "of a first load or of a backfill stay. Run the command again to continue."
+        )
 
     def _count(self, label: str, response: httpx.Response) -> None:
         self.usage.calls[label] += 1

@@ -1,5 +1,6 @@
 """Intercom's endpoints, as far as they are read here."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from math import ceil
@@ -40,6 +41,9 @@ MOST_LIST_PAGES = 1_000
 FLAWED_ATTEMPTS = 2
 """An answer of which something cannot be read is mostly as flawed at the next attempt."""
 
+_CANONICAL = re.compile(r'/([^/<>\s]+)>\s*;\s*rel="?canonical\b')
+
+OnFlaw = Callable[[], None]
 Record = TypeVar("Record")
 Listed = TypeVar("Listed", SegmentList, ContactSegments)
 
@@ -64,7 +68,11 @@ class ContactMemberships:
         """Adds a page. A total that disagrees with the pages so far is left to `close`."""
         self.segment_ids |= {segment.id for segment in page.data}
         self._totals.add(page.total_count)
-        self.is_whole &= not (page.pages and page.pages.next == UNREADABLE)
+        self.is_whole &= not is_unfollowed(page.pages)
+
+    def doubt(self) -> None:
+        """Something of an answer could not be read: it may have been a segment."""
+        self.is_whole = False
 
     def close(self) -> None:
         """Compares the totals with what came, after the last page."""
@@ -91,7 +99,7 @@ class Intercom(Client):
     async def segment_exists(self, segment_id: str) -> bool | None:
         """Null where Intercom's answer proves neither."""
         try:
-            response = await self._call("GET", f"/segments/{segment_id}", whole, expected=(200, 404))
+            response = await self._call("GET", f"/segments/{quote(segment_id, safe='')}", whole, expected=(200, 404))
         except Refused:
             return None
         if response.status_code == httpx.codes.OK:
@@ -103,7 +111,7 @@ class Intercom(Client):
         found = ContactMemberships()
         path = f"/contacts/{quote(contact_id, safe='')}/segments"
         try:
-            async for page in self._pages(path, "/contacts/{id}/segments", ContactSegments, {}):
+            async for page in self._pages(path, "/contacts/{id}/segments", ContactSegments, {}, found.doubt):
                 found.add(page)
         except _NotThere as absent:
             if absent.is_certain:
@@ -125,6 +133,8 @@ class Intercom(Client):
             if not absent.is_certain:
                 return ContactStatus("unknown")
             return ContactStatus("merged", absent.merged_into) if absent.is_merged else ContactStatus("deleted")
+        if found.id is None:
+            return ContactStatus("unknown")
         status = "archived" if found.archived else "blocked" if found.blocked else "present"
         return ContactStatus(status, updated_at=found.updated_at)
 
@@ -142,8 +152,13 @@ class Intercom(Client):
         body = {"query": query, "sort": sort, "pagination": pagination}
         return await self._call("POST", "/contacts/search", self._reader("/contacts/search", page), json=body)
 
-    async def _pages(self, path: str, label: str, shape: type[Listed], asked: dict[str, str]) -> AsyncIterator[Listed]:
+    async def _pages(
+        self, path: str, label: str, shape: type[Listed], asked: dict[str, str], on_flaw: OnFlaw | None = None
+    ) -> AsyncIterator[Listed]:
         """All pages of a list, which is not paged as documented, and is followed if it is.
+
+        Args:
+            on_flaw: called for each page of which something cannot be read.
 
         Raises:
             Unavailable: a page came twice, or pages come without end.
@@ -151,10 +166,11 @@ class Intercom(Client):
         seen = [dict[str, str]()]
         while len(seen) <= MOST_LIST_PAGES:
             query = urlencode(asked | seen[-1])
-            page = await self._contact(f"{path}?{query}" if query else path, label, shape)
+            page = await self._contact(f"{path}?{query}" if query else path, label, shape, on_flaw)
             yield page
             following = next_page(page.pages)
             if following is None:
+                self.usage.flaws[f"{label} pages.next"] += is_unfollowed(page.pages)
                 return
             if following in seen:
                 break
@@ -164,13 +180,13 @@ class Intercom(Client):
             "too many. Nothing was changed. Run the command again later."
         )
 
-    async def _contact(self, path: str, label: str, shape: type[Record]) -> Record:
+    async def _contact(self, path: str, label: str, shape: type[Record], on_flaw: OnFlaw | None = None) -> Record:
         """A record that belongs to a contact or to the workspace.
 
         Raises:
             _NotThere: Intercom answers 404 or 410.
         """
-        reader = self._reader(label, shape)
+        reader = self._reader(label, shape, on_flaw)
 
         def read(response: httpx.Response) -> Record:
             if response.status_code == httpx.codes.OK:
@@ -191,7 +207,9 @@ class Intercom(Client):
 
         return await self._call("GET", path, read, expected=(200, *NOT_OFFERED))
 
-    def _reader(self, label: str, shape: type[Record]) -> Callable[[httpx.Response], Record]:
+    def _reader(
+        self, label: str, shape: type[Record], on_flaw: OnFlaw | None = None
+    ) -> Callable[[httpx.Response], Record]:
         """Reads the answers to one call. One with flaws is requested once more; then it is read without them."""
         attempts = 0
 
@@ -202,13 +220,15 @@ class Intercom(Client):
             if flaws and attempts < FLAWED_ATTEMPTS:
                 raise msgspec.DecodeError("some of it cannot be read")
             self.usage.flaws.update({f"{label} {place}": count for place, count in flaws.items()})
+            if flaws and on_flaw:
+                on_flaw()
             return record
 
         return read
 
 
 class _NotThere(Exception):
-    """Intercom has no such contact, if one of its own error codes says so: a proxy's 404 proves nothing."""
+    """Intercom has no such contact, if it says so itself: a proxy's 404 says nothing about contacts."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__()
@@ -224,11 +244,19 @@ def next_page(pages: Pages | None) -> dict[str, str] | None:
     """
     following = pages.next if pages else None
     if isinstance(following, Cursor):
-        return {"starting_after": following.starting_after} if following.starting_after else None
+        if following.starting_after:
+            return {"starting_after": following.starting_after}
+        return {"page": str(following.page)} if following.page is not None else None
     if isinstance(following, int):
         return {"page": str(following)}
     query = parse_qs(urlsplit(following or "").query)
     return {name: query[name][0] for name in ("starting_after", "page") if name in query} or None
+
+
+def is_unfollowed(pages: Pages | None) -> bool:
+    """Whether there may be a next page that cannot be followed."""
+    following = pages.next if pages else None
+    return following == Cursor(UNREADABLE) or (isinstance(following, str) and next_page(pages) is None)
 
 
 def page_calls(rows: int) -> int:
@@ -238,5 +266,5 @@ def page_calls(rows: int) -> int:
 
 def _canonical(response: httpx.Response) -> str | None:
     """The contact that a merged one became, from `Link: </contacts/{id}>; rel="canonical"`."""
-    link = response.links.get("canonical", {}).get("url", "")
-    return link.rpartition("/")[2] or None
+    canonical = _CANONICAL.search(response.headers.get("link", ""))
+    return canonical[1] if canonical else None

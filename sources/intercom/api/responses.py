@@ -60,14 +60,22 @@ def decode(body: bytes, shape: type[Record]) -> tuple[Record, Flaws]:
     Raises:
         msgspec.DecodeError: it is not JSON, or not all of it, or lacks a value that is needed.
     """
-    body, flaws = clean(body), Flaws()
+    body = clean(body)
     try:
-        return msgspec.json.decode(body, type=shape), flaws
+        return msgspec.json.decode(body, type=shape), Flaws()
+    except (msgspec.DecodeError, RecursionError):
+        return _decode_by_field(body, shape)
+
+
+def _decode_by_field(body: bytes, shape: type[Record]) -> tuple[Record, Flaws]:
+    flaws = Flaws()
+    try:
+        return lenient(body, shape, flaws), flaws
     except msgspec.ValidationError:
-        pass
+        raise
     except (msgspec.DecodeError, RecursionError):
         body, removed = shallow(body)
-        flaws.update(removed)
+        flaws = Flaws(removed)
     return lenient(body, shape, flaws), flaws
 
 
@@ -156,7 +164,11 @@ def _is_error_list(response: httpx.Response) -> bool:
 
 
 def _moved(response: httpx.Response) -> str:
-    host = urlsplit(response.headers.get("location", "")).hostname or "an address that cannot be read"
+    try:
+        host = urlsplit(response.headers.get("location", "")).hostname
+    except ValueError:
+        host = None
+    host = host or "an address that cannot be read"
     return (
         f"HTTP {response.status_code}: the API's address has moved to {host}. Nothing was changed. Set "
         "SOURCES__INTERCOM__BASE_URL to the new address, with https://, or delete the setting."

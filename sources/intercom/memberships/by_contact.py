@@ -39,7 +39,7 @@ async def read_by_contact(
             continue
         if _was_unobserved(one):
             await _add_removed(context, one)
-        _judge(scanner, one, is_whole=requested >= contacts)
+        _judge(scanner, one, is_whole=requested >= contacts and not read.doubtful)
     note = (
         "Intercom's search refuses to find contacts by segment, so the segments of each contact were read one by one: "
         f"{len(requested):,} of {len(contacts):,} contacts in this run, those that changed first."

@@ -1,6 +1,7 @@
 """What a run starts from, and what it returns."""
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -129,11 +130,13 @@ class WorkspaceSnapshot:
     def mark(self) -> int | None:
         """The high-water mark: the newest `updated_at` before anything else was read.
 
-        Never later than Intercom's own clock, so that one contact dated 2043 does not block the cursor forever.
+        Never later than Intercom's own clock, or this host's where answers have no date, so that one contact dated 2043
+        does not block the cursor forever.
         """
         if self.newest is None:
             return None
-        return self.newest.updated_at if self.began_at is None else min(self.newest.updated_at, self.began_at)
+        began_at = int(time.time()) if self.began_at is None else self.began_at
+        return min(self.newest.updated_at, began_at)
 
     @property
     def witness(self) -> str | None:

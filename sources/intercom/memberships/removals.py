@@ -29,27 +29,33 @@ STATUSES = {
 }
 
 
-async def feed_pages(client: Intercom, after: str | None) -> AsyncIterator[tuple[list[Activity], str]]:
+async def feed_pages(client: Intercom, after: str | None) -> AsyncIterator[tuple[list[Activity], str | None]]:
     """Pages of the activity feed after a cursor, oldest first, each with the cursor to save with it.
 
     The feed's last page has a cursor, too. An empty page ends the read and proves nothing: Intercom sends one also
-    while it cannot read its store. So the saved cursor stays the last one received.
+    while it cannot read its store. So the saved cursor stays the last one received, and never passes an activity that
+    cannot be read.
     """
     page = await client.activities(after)
     if page is None and after is not None:  # Intercom does not know the cursor any more
         page = await client.activities(after := None)
-    seen = set[str]()
+    seen, saved, flaws = set[str](), after, _feed_flaws(client)
     for _ in range(MOST_FEED_PAGES):
         if page is None or not page.data:
             return
         following = next_cursor(page) or page.data[-1].id
         unseen = {one.id: one for one in page.data if one.id not in seen}
         seen |= unseen.keys()
-        yield list(unseen.values()), following
+        saved = following if _feed_flaws(client) == flaws else saved
+        yield list(unseen.values()), saved
         if len(page.data) < PAGE_SIZE or following == after:
             return
         after = following
         page = await client.activities(after)
+
+
+def _feed_flaws(client: Intercom) -> int:
+    return sum(count for place, count in client.usage.flaws.items() if place.startswith("/contacts/activities"))
 
 
 def reported_removals(activities: Iterable[Activity]) -> dict[str, Removal]:

@@ -24,6 +24,7 @@ from ..memberships import (
 )
 from ..search import ROWS_A_TABLE, ContactSearch, Progress, Times, window_pages
 from ..tables import SentContact
+from ..wire import flaw_notes
 from .contacts import contacts_query
 from .inputs import Prepare, RunInputs
 from .producing import produced
@@ -59,6 +60,7 @@ class Reading:
 
     @property
     def options(self) -> RunOptions:
+        """The run's options."""
         return self.inputs.options
 
     @property
@@ -90,12 +92,17 @@ class Reading:
                 f"Intercom counts {self.contacts_missing:,} contacts more than could be read, twice. The next run "
                 "reads them again."
             )
-        return notes + self._progress.notes
+        return [*notes, *flaw_notes(self._progress.usage.flaws)]
 
     @property
     def mark(self) -> int | None:
         """The high-water mark; null in an empty workspace."""
         return self.snapshot.mark if self.snapshot else None
+
+    @property
+    def is_mark_unknown(self) -> bool:
+        """Whether there are contacts, and the one updated last could not be read."""
+        return self.snapshot is not None and self.snapshot.newest is None and self.snapshot.contacts != 0
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[tuple[Intercom, RunInputs]]:
@@ -216,18 +223,23 @@ class Reading:
             pass
         await self._scans_finished.wait()
         found = [self.scanning.removed, self.scanning.explained, self.scanning.returned] if self.scanning else []
-        observed_at = self.options.clock()
-        yield [
-            {
-                "contact_id": contact_id,
-                "status": removal.status,
-                "observed_at": observed_at,
-                "happened_at": removal.happened_at,
-                "merged_into_contact_id": removal.merged_into,
-            }
-            for removals in found
-            for contact_id, removal in sorted(removals.items())
-        ]
+        yield removal_rows(found, self.options.clock)
+
+
+def removal_rows(found: Iterable[Mapping[str, Removal]], clock: Clock) -> list[dict[str, Any]]:
+    """Rows of `contact_removals` without their workspace and run."""
+    observed_at = clock()
+    return [
+        {
+            "contact_id": contact_id,
+            "status": removal.status,
+            "observed_at": observed_at,
+            "happened_at": removal.happened_at,
+            "merged_into_contact_id": removal.merged_into,
+        }
+        for removals in found
+        for contact_id, removal in sorted(removals.items())
+    ]
 
 
 def version_rows(

@@ -64,7 +64,7 @@ class HighWaterMark(MapItem):
         saved, cursor = reading.inputs.saved, self._cursor
         before = saved.cursor if self._before is None else self._before
         mark, read_to = reading.mark, cursor.get("last_value") or before
-        if reading.contacts_missing:  # the next run has to read all of it again
+        if reading.contacts_missing or reading.is_mark_unknown:  # the next run has to read all of it again
             cursor["last_value"] = before if saved.first_load is None else None
         elif mark is not None and read_to is not None:
             moved_back = min(read_to, mark - reading.options.lag)

@@ -15,8 +15,8 @@ from .windows import Windows
 ROWS_A_TABLE = 3_000
 """dlt's costs are per yielded table: 3,000 rows a table take half the time of 150."""
 
-SKIPPED = "/contacts/search contacts"
-"""The place of contacts that cannot be read, among the flaws."""
+SEARCH = "/contacts/search "
+"""How the place of each flaw of a search begins."""
 
 Put = Callable[[list[SentContact]], Awaitable[None]]
 
@@ -47,6 +47,7 @@ class ContactSearch:
         self._rows: list[SentContact] = []
         self._outdated: set[str] = set()
         self._counts: list[int] = []
+        self._flaws_before = _flaws(client)
 
     async def read_all(self, window_pages: int) -> None:
         """Reads all windows at once. Where fewer contacts come than the least of Intercom's counts, all pages are read
@@ -64,7 +65,7 @@ class ContactSearch:
     def _missing(self) -> int:
         """Contacts that Intercom counts more; at least one where something has to be read again for another reason."""
         known = [count for count in self._counts if count != UNKNOWN]
-        is_flawed = len(known) < len(self._counts) or self._outdated or self._client.usage.flaws[SKIPPED]
+        is_flawed = len(known) < len(self._counts) or self._outdated or _flaws(self._client) > self._flaws_before
         least = 1 if is_flawed else 0
         return max(least, min(known, default=0) - len(self.read))
 
@@ -113,9 +114,14 @@ def read_contacts(client: Intercom, page: Page[Raw]) -> list[SentContact]:
         try:
             one = read_contact(sent)
         except DecodeError:
-            client.usage.flaws[SKIPPED] += 1
+            client.usage.flaws[f"{SEARCH}data"] += 1
             continue
         other = newest.get(one.contact.id)
         if other is None or (one.contact.updated_at or 0) > (other.contact.updated_at or 0):
             newest[one.contact.id] = one
     return list(newest.values())
+
+
+def _flaws(client: Intercom) -> int:
+    """Flaws of all searches so far: each may have cost contacts, or pages of them."""
+    return sum(count for place, count in client.usage.flaws.items() if place.startswith(SEARCH))

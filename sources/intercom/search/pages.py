@@ -46,12 +46,14 @@ async def pages(
     """
     cursor, end = None, PagingEnd()
     while True:
-        answer = await client.search(
-            query,
-            sort=sort,
-            page=page,
-            pagination={"per_page": PAGE_SIZE, "starting_after": cursor},
-        )
+        pagination = {"per_page": PAGE_SIZE, "starting_after": cursor}
+        try:
+            answer = await client.search(query, sort=sort, page=page, pagination=pagination)
+        except QueryRefused:
+            if cursor is None:
+                raise
+            client.usage.flaws["/contacts/search pages.next"] += 1  # a wrong cursor: what follows stays unread
+            return
         yield answer
         cursor = next_cursor(answer)
         if cursor is None:

@@ -4,9 +4,6 @@ from dataclasses import dataclass, field
 
 from ..api import Pacer, Usage
 
-MOST_PLACES = 10
-"""Places that a note names."""
-
 
 @dataclass
 class Tally:
@@ -35,15 +32,3 @@ class Progress:
     contacts: Tally = field(default_factory=Tally)
     segments: Tally = field(default_factory=Tally)
     memberships: Tally = field(default_factory=Tally)
-
-    @property
-    def notes(self) -> list[str]:
-        """What could not be read, in a sentence with numbers and places, and no values; empty if all was read."""
-        flaws = self.usage.flaws
-        if not flaws.total():
-            return []
-        places = ", ".join(f"{count:,} in {place}" for place, count in flaws.most_common(MOST_PLACES) if count)
-        return [
-            f"Intercom sent records or values that could not be read, so they were left out: {places}. The run is "
-            "incomplete. The next run reads them again."
-        ]

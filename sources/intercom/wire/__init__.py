@@ -1,8 +1,9 @@
 """What is sent over the wire: text, headers, records read field by field, and how this host is connected."""
 
 from .connections import UnusableVariable, is_untrusted, proxy_routes, trusted_certificates
+from .flaws import Flaws, flaw_notes
 from .headers import date, whole_number
-from .records import Flaws, Id, Whole, lenient
+from .records import Id, Total, Whole, lenient
 from .shown import keep_secret, named, plainly, visible, without_secrets
 from .text import MOST_LEVELS, clean, shallow
 
@@ -10,10 +11,12 @@ __all__ = [
     "MOST_LEVELS",
     "Flaws",
     "Id",
+    "Total",
     "UnusableVariable",
     "Whole",
     "clean",
     "date",
+    "flaw_notes",
     "is_untrusted",
     "keep_secret",
     "lenient",

@@ -2,7 +2,6 @@
 
 import re
 import types
-from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -10,16 +9,16 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 import msgspec
 from msgspec import Raw
 
+from .flaws import Flaws
+
 Record = TypeVar("Record")
 
 Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """A whole number that a column can hold: JSON has no limit."""
+Total = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Id = Annotated[str, msgspec.Meta(min_length=1)]
 
-Flaws = Counter[str]
-"""How often records or values that are needed could not be read, by place. Names of fields, and no values."""
-
-
+NULL = Raw(b"null")
 _NUMBER = re.compile(rb"-?[0-9]{1,40}")
 
 
@@ -27,7 +26,7 @@ class Unfit(Exception):
     """A value that is needed cannot be read."""
 
 
-def lenient(body: bytes, shape: type[Record], flaws: Flaws) -> Record:
+def lenient(body: bytes | Raw, shape: type[Record], flaws: Flaws) -> Record:
     """A record, with the default for each value that does not fit. Elements of a list that do not fit are left out.
 
     Args:
@@ -38,7 +37,7 @@ def lenient(body: bytes, shape: type[Record], flaws: Flaws) -> Record:
         msgspec.ValidationError: a value without a default cannot be read.
     """
     try:
-        read: Record = _value(Raw(body.strip()), shape, flaws, "")
+        read: Record = _value(Raw(body), shape, flaws, "")
     except Unfit as error:
         raise msgspec.ValidationError(f"{error} is missing or has another type") from None
     return read
@@ -47,7 +46,7 @@ def lenient(body: bytes, shape: type[Record], flaws: Flaws) -> Record:
 def _value(sent: Raw, kind: Any, flaws: Flaws, place: str) -> Any:
     if get_origin(kind) is list:
         return _elements(sent, get_args(kind)[0], flaws, place)
-    if (struct := _struct_of(kind)) and bytes(memoryview(sent)[:1]) == b"{":
+    if (struct := _struct_of(kind)) and bytes(sent).lstrip()[:1] == b"{":
         return _record(sent, struct, flaws, place)
     return _scalar(sent, kind, place)
 
@@ -73,7 +72,8 @@ def _record(sent: Raw, shape: Any, flaws: Flaws, place: str) -> Any:
 
 
 def _is_empty_page(fields: Mapping[str, Raw]) -> bool:
-    return fields.get("data") == Raw(b"null") and fields.get("total_count") == Raw(b"0")
+    """Without rows null may stand for an empty list."""
+    return fields.get("data") == NULL and fields.get("total_count") == Raw(b"0")
 
 
 def _elements(sent: Raw, kind: Any, flaws: Flaws, place: str) -> list[Any]:
@@ -98,7 +98,7 @@ def _scalar(sent: Raw, kind: Any, place: str) -> Any:
     except msgspec.DecodeError:
         pass
     try:
-        if str in plain and _NUMBER.fullmatch(memoryview(sent)):
+        if str in plain and _NUMBER.fullmatch(bytes(sent)):
             return bytes(sent).decode()
         if int in plain and abs(number := msgspec.json.decode(sent, type=float, strict=False)) < 2**63:
             return int(number)

@@ -129,7 +129,7 @@ def test_no_core_dump_is_written() -> None:
 
 def test_no_keys_of_tls_are_written_and_no_variable_of_dlt_is_read(terminal: Terminal, tmp_path: Path) -> None:
     hostile: dict[str, Any] = {
-        "DLT_PROJECT_DIR": "/tmp",
+        "DLT_PROJECT_DIR": str(tmp_path),
         "DLT_CONFIG_FOLDER": ".other",
         "DLT_JSON_TYPED_PUA_START": "no number",
     }

@@ -1,6 +1,5 @@
 """Memberships after runs that read only what changed, and sweep only what must be swept."""
 
-import json
 from collections.abc import Callable
 
 import httpx
@@ -430,66 +429,13 @@ def test_contact_by_contact_changed_contacts_are_read_and_the_others_in_turn(set
         settled.sync()
         read.append(workspace.calls["contact_segments"])
 
-    assert read == [102, 202, 302]  # the two that left are read twice
+    assert read == [102, 202, 302]  # those of the two that leave are read twice
     assert set(settled.scans().values()) == {(PER_CONTACT, "confirmed")}
     assert settled.members() == workspace.pairs()
     assert {(contact_id, reason) for _, contact_id, reason in settled.ended()} >= {
         (settled.crowd[0], "left"),
         (settled.crowd[1], "contact_deleted"),
     }
-
-
-@pytest.mark.parametrize("sent", [[], None], ids=["empty", "cut"])
-def test_contact_by_contact_one_short_answer_ends_no_membership(settled: Settled, sent: list[object] | None) -> None:
-    settled.workspace.refuses.add("segment_id")
-    settled.sync()
-    settled.workspace.advance(hours=21)
-    settled.transport = Shortened(settled, settled.crowd[3], sent)
-
-    outcome = settled.sync(full=True)
-
-    assert outcome.exit_code == ExitCode.DONE
-    assert settled.crowd[3] not in {contact_id for _, contact_id, _ in settled.ended()}
-    assert settled.members() == settled.workspace.pairs()
-
-
-class Shortened(httpx.AsyncBaseTransport):
-    """Answers the first question for a contact's segments with others: those sent, or only the first of them."""
-
-    def __init__(self, deployment: Deployment, contact_id: str, sent: list[object] | None) -> None:
-        self.inner, self.path, self.sent, self.left = deployment.transport, f"/contacts/{contact_id}/", sent, 1
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self.inner.handle_async_request(request)
-        if self.left and request.url.path.startswith(self.path):
-            self.left -= 1
-            data = json.loads(await response.aread())["data"][:1] if self.sent is None else self.sent
-            return httpx.Response(200, json={"type": "list", "data": data})
-        return response
-
-
-def test_a_segment_that_search_refuses_is_incomplete_by_itself(settled: Settled) -> None:
-    crowd = settled.segments["Crowd"]
-    settled.transport = Refusing(settled, crowd)
-
-    outcome = settled.sync(full=True)
-
-    assert outcome.exit_code == ExitCode.INCOMPLETE
-    assert outcome.incomplete == {crowd: "refused"}
-    assert settled.ended() == []
-    assert settled.members() == settled.workspace.pairs()
-
-
-class Refusing(httpx.AsyncBaseTransport):
-    """Refuses searches that name a segment."""
-
-    def __init__(self, deployment: Deployment, segment_id: str) -> None:
-        self.inner, self.segment_id = deployment.transport, segment_id.encode()
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.segment_id in request.content and request.url.path.endswith("/search"):
-            return httpx.Response(404, json={"type": "error.list", "errors": [{"code": "not_found"}]})
-        return await self.inner.handle_async_request(request)
 
 
 def test_contact_by_contact_a_change_by_time_alone_is_found_when_its_turn_comes(settled: Settled) -> None:
@@ -554,3 +500,29 @@ def test_a_join_while_a_sweep_begins_hides_no_leave_by_time_alone(settled: Settl
     settled.sync()
 
     assert settled.members() == workspace.pairs()
+
+
+class RefusesOne(httpx.AsyncBaseTransport):
+    """Search refuses one segment."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, segment_id: str) -> None:
+        self.inner, self.segment_id = inner, segment_id
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.segment_id.encode() in request.content:
+            return httpx.Response(404, json={"type": "error.list", "errors": [{"code": "not_found"}]})
+        return await self.inner.handle_async_request(request)
+
+
+def test_a_segment_that_search_refuses_is_incomplete_by_itself(settled: Settled) -> None:
+    refusing = RefusesOne(settled.transport, settled.segments["Crowd"])
+    settled.workspace.untag(settled.crowd[0], "crowd")
+
+    outcome = settled.sync(transport=refusing)
+    refused = settled.scans()
+    settled.sync()
+
+    assert outcome.exit_code == ExitCode.INCOMPLETE
+    assert outcome.incomplete == {settled.segments["Crowd"]: "refused"}
+    assert refused == every_segment(READ, Crowd=("cursor", "incomplete"))
+    assert settled.members() == settled.workspace.pairs()

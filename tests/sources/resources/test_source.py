@@ -84,7 +84,7 @@ def test_the_second_run_is_incremental(script: Script) -> None:
     first = script.calls()
 
     contact_id = min(script.workspace.contacts)
-    script.workspace.advance(hours=1)
+    script.workspace.advance(minutes=1)
     script.workspace.update(contact_id, name="Changed", custom_attributes={"plan": "enterprise"})
     pipeline = script.run(sweep_budget=0)
 
@@ -111,7 +111,7 @@ def _counts(script: Script, pipeline: dlt.Pipeline) -> dict[str, int]:
 def test_one_source_object_can_be_run_twice(script: Script) -> None:
     source, pipeline = intercom(access_token=TOKEN, base_url=script.url), script.pipeline()
     pipeline.run(source)
-    script.workspace.advance(hours=1)
+    script.workspace.advance(minutes=1)
     script.workspace.sign_up(name="New")
 
     pipeline.run(source)
@@ -146,9 +146,9 @@ def test_memberships_alone_are_refused_with_what_is_missing(script: Script, alon
 def test_contacts_loaded_alone_still_count_as_changed_for_memberships(script: Script) -> None:
     script.run()
     contact_id = min(script.workspace.contacts)
-    script.workspace.advance(hours=1)
+    script.workspace.advance(minutes=1)
     for plan in ("trial", "enterprise"):
-        script.workspace.advance(hours=1)
+        script.workspace.advance(minutes=1)
         script.workspace.update(contact_id, custom_attributes={"plan": plan})
     script.run("contacts")
 
@@ -160,7 +160,7 @@ def test_contacts_loaded_alone_still_count_as_changed_for_memberships(script: Sc
 def test_an_edit_loaded_without_a_scan_is_still_noticed(script: Script) -> None:
     script.run()
     segment_id = min(script.workspace.segments)
-    script.workspace.advance(hours=1)
+    script.workspace.advance(minutes=1)
     script.workspace.edit_segment(segment_id, Tagged("a tag that no contact has"))
     script.run("segments")
 
@@ -219,7 +219,7 @@ def check_script(script: Script, tmp_path: Path, destination: str, **variables: 
     calls = script.calls()
     assert first == truth(script.workspace)
 
-    script.workspace.advance(hours=1)
+    script.workspace.advance(minutes=1)
     script.workspace.sign_up(name="New", custom_attributes={"plan": "enterprise"})
     assert run_script(folder, destination, environment) == truth(script.workspace) != first
     assert sum(script.calls().values()) < sum(calls.values())

@@ -127,12 +127,13 @@ def test_a_next_page_is_found_in_every_form(pages: dict[str, Any], cursor: str |
     assert next_cursor(page) == cursor
 
 
-def test_a_next_page_that_cannot_be_followed_leaves_the_total_unreached() -> None:
-    sent = {"data": [], "total_count": 200, "pages": {"next": "https://api.intercom.io/contacts?page=2"}}
-    page, _ = decode(json.dumps(sent).encode(), Page[Raw])
+@pytest.mark.parametrize("following", [True, [], {"starting_after": {}}, {"starting_after": 1.5}], ids=str)
+def test_a_next_page_that_cannot_be_read_is_not_taken_for_the_end(following: object) -> None:
+    sent = {"data": [], "total_count": 200, "pages": {"next": following}}
 
-    assert next_cursor(page) is None
-    assert len(page.data) < page.total_count
+    _, flaws = decode(json.dumps(sent).encode(), Page[Raw])
+
+    assert flaws.total() == 1
 
 
 @pytest.mark.parametrize(
