@@ -29,7 +29,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "a word for a number": ({f"{S}SWEEP_BUDGET": "many"}, "has to be a whole number, not 'many'"),
     "no number": ({f"{S}SWEEP_EVERY": "nan"}, "sweep_every is a number of hours"),
     "a weak key": ({f"{S}HASH_COLUMNS": "email", f"{S}HASH_KEY": "a" * 64}, "openssl rand -hex 32"),
-    "a proxy that is none": ({"ALL_PROXY": f"htp://ann:{TOKEN}@proxy"}, "variable ALL_PROXY holds no address"),
+    "a proxy without an address": ({"ALL_PROXY": f"htp://ann:{TOKEN}@proxy"}, "variable ALL_PROXY holds no address"),
     "a proxy of another kind": ({"ALL_PROXY": "socks5://proxy:9"}, "variable ALL_PROXY names a SOCKS proxy"),
     "no certificates": ({"SSL_CERT_FILE": "/nonexistent/ca.pem"}, "variable SSL_CERT_FILE names no file"),
 }
