@@ -1,17 +1,20 @@
 """PostgreSQL: a database on a server, whose marts readers query where they are built."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any, Self
 
 import dlt
 import psycopg2
-from dlt.common.configuration import resolve_configuration
+from dlt.common.configuration import configspec, resolve_configuration
 from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
 from dlt.common.destination import Destination as DltDestination
+from dlt.common.typing import TSecretStrValue
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
+
+from sources.intercom.wire import plainly
 
 from ..errors import Busy, Misconfigured, NothingToRead, Unreachable, WarehouseError, first_line
 from ..folder import LockRequest
@@ -23,12 +26,47 @@ SET_CREDENTIALS = (
     "Set DESTINATION__POSTGRES__CREDENTIALS to postgresql://user:password@host:5432/database, with the password "
     "percent-encoded (docs/destinations.md)."
 )
+WAIT_FOR_LOCK = "End that session, or run the command again when it is done."
 REFUSED = "FATAL:"
 """In libpq's message when the server refuses a connection, which has no error code."""
 NOT_NOW = ("starting up", "shutting down", "recovery mode", "too many", "connection slots", "not currently accepting")
 """Refusals that have nothing to do with the credentials."""
 LOST = ("08", "57P")
 """Classes of SQLSTATE that end a connection: connection exception, operator intervention."""
+LOCK_TIMEOUT = "30s"
+"""How long a statement waits for a lock that another session holds."""
+BLOCKER = """
+select activity.pid, activity.usename, nullif(activity.application_name, '')
+from pg_locks as locks
+join pg_class as relations on relations.oid = locks.relation
+join pg_namespace as schemas on schemas.oid = relations.relnamespace
+join pg_stat_activity as activity on activity.pid = locks.pid
+where locks.granted and schemas.nspname = any(%s) and activity.pid <> pg_backend_pid()
+order by activity.xact_start nulls last
+limit 1
+"""
+PASSING: Mapping[str, tuple[str, str]] = {
+    "57014": (
+        "ended a statement that took too long",
+        "Raise statement_timeout for this user (alter role ... set statement_timeout), then run the command again.",
+    ),
+    "25006": (
+        "accepts no writes: it is a standby, or set to read only",
+        "Run the command again when it accepts writes, or correct the address in DESTINATION__POSTGRES__CREDENTIALS.",
+    ),
+    "53100": ("has no space left on its disk", "Make room there, then run the command again."),
+    "53": ("has no resources left", "Run the command again when it is less busy, or give it more."),
+    "54": ("has reached a limit of its own", "Run the command again, or raise the limit."),
+    "40": ("ended a transaction that conflicted with another", "Run the command again."),
+}
+"""By SQLSTATE or its class, what the server did, and the next step. Nothing of the run is lost."""
+
+
+@configspec(init=False)
+class Credentials(PostgresCredentials):
+    """Credentials whose password may come from elsewhere: `.pgpass`, a certificate, the user's own account."""
+
+    password: TSecretStrValue | None = None  # type: ignore[assignment]  # dlt requires one
 
 
 class Postgres(Destination):
@@ -109,12 +147,28 @@ class Postgres(Destination):
             return Misconfigured(f"The user {user} may not do in {self.place} what a sync does: {message} {advice}")
         if REFUSED in message and not error.pgcode and not any(reason in message for reason in NOT_NOW):
             return Misconfigured(f"The PostgreSQL server refuses the user {user}: {message} {SET_CREDENTIALS}")
+        if isinstance(error, psycopg2.errors.LockNotAvailable):
+            return self._blocked()
+        for state, (problem, advice) in PASSING.items():
+            if (error.pgcode or "").startswith(state):
+                return Unreachable(
+                    f"The PostgreSQL server {self.place} {problem}. The marts are as they were. {advice}"
+                )
         if _is_lost(error):
             return Unreachable(
                 f"The PostgreSQL database {self.place} cannot be reached: {message} The marts are as they were. "
                 "Try again later, or correct the address in DESTINATION__POSTGRES__CREDENTIALS."
             )
         return None
+
+    def _blocked(self) -> Busy:
+        """The error for a lock that another session has held for too long, with that session where it can be found."""
+        with suppress(WarehouseError, psycopg2.Error), self._connected() as cursor:
+            cursor.execute(BLOCKER, [[RAW, MARTS]])
+            for pid, user, program in cursor.fetchall():
+                who = f"Session {pid} of {user}{f' ({plainly(program)})' if program else ''} has locked tables"
+                return Busy(f"{who} in {self.place} for more than {LOCK_TIMEOUT}.", WAIT_FOR_LOCK)
+        return Busy(f"Another session has locked tables in {self.place} for more than {LOCK_TIMEOUT}.", WAIT_FOR_LOCK)
 
     def _lock(self, cursor: Any) -> None:
         cursor.execute("select pg_try_advisory_lock(hashtext(%s))", [RAW])
@@ -146,13 +200,21 @@ def configured_credentials() -> PostgresCredentials:
         Misconfigured: something is missing or cannot be understood. The message repeats none of it.
     """
     try:
-        credentials = resolve_configuration(PostgresCredentials(), sections=("destination", "postgres"))
+        credentials = resolve_configuration(Credentials(), sections=("destination", "postgres"))
     except (ConfigurationException, ValueError) as error:
         missing = ", ".join(error.fields) if isinstance(error, ConfigFieldMissingException) else None
         problem = f"lack {missing}" if missing else "cannot be understood"
         raise Misconfigured(f"PostgreSQL's credentials {problem}. {SET_CREDENTIALS}") from None
     credentials.session_timezone = "UTC"
+    credentials.query = {**(credentials.query or {}), "options": _options(credentials)}
     return credentials
+
+
+def _options(credentials: PostgresCredentials) -> str:
+    """The options of each session. A tab is between them: a blank would become a plus sign in the address."""
+    given = (credentials.query or {}).get("options", "").split()
+    ours = [f"-clock_timeout={LOCK_TIMEOUT}", "-ctimezone=UTC"]
+    return "\t".join([*ours, *given])  # of two settings, the server takes the last one
 
 
 def _asking(cursor: Any) -> Ask:

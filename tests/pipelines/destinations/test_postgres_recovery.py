@@ -9,13 +9,15 @@ import psycopg2
 import pytest
 
 from pipelines.commands.repair import Repair
-from pipelines.errors import ExitCode, Misconfigured
+from pipelines.destinations import Warehouse
+from pipelines.destinations.postgres import Postgres, configured_credentials
+from pipelines.errors import Busy, ExitCode, Misconfigured, Unreachable
 from pipelines.loading.working_folder import OTHER_STATE
 
 from ...support.deployments import lively_workspace
 from ...support.first_loads import contacts, true_contacts
 from ...support.postgres import PROGRAMS
-from .postgres_deployment import PostgresDeployment
+from .postgres_deployment import PostgresDeployment, credentials
 
 pytestmark = [
     pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL's server is not installed"),
@@ -107,3 +109,49 @@ def test_a_lost_schema_is_told_and_the_marts_stay(deployment: PostgresDeployment
 
     cursor.execute("select count(*) from intercom.segment_memberships")
     assert cursor.fetchall() > [(0,)]
+
+
+def test_a_session_that_holds_a_lock_is_named_and_the_next_sync_equals_the_workspace(
+    deployment: PostgresDeployment, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.workspace.live(days=1)
+    monkeypatch.setattr("pipelines.destinations.postgres.LOCK_TIMEOUT", "200ms")
+    deployment.warehouse = Warehouse(deployment.folder, Postgres(credentials(database)))
+    blocker = psycopg2.connect(database, application_name="a notebook")
+    with blocker, blocker.cursor() as cursor:
+        cursor.execute("lock table intercom_raw.contacts")
+        with pytest.raises(Busy, match=r"Session \d+ of postgres \(a notebook\) has locked tables"):
+            deployment.sync()
+    blocker.close()
+
+    deployment.sync()
+
+    assert deployment.members() == deployment.workspace.pairs()
+
+
+FAULTS = {
+    "alter role current_user set statement_timeout = '1ms'": "statement_timeout",
+    "alter role current_user set default_transaction_read_only = on": "accepts no writes",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_the_server_does_is_told_in_its_words(deployment: PostgresDeployment, cursor: Any, fault: str) -> None:
+    deployment.workspace.live(days=1)
+    cursor.execute(fault)
+    try:
+        with pytest.raises(Unreachable, match=FAULTS[fault]):
+            deployment.sync()
+    finally:
+        cursor.execute("set default_transaction_read_only = off")
+        cursor.execute("alter role current_user reset all")
+
+    deployment.sync()
+
+    assert deployment.members() == deployment.workspace.pairs()
+
+
+def test_a_password_may_come_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", "postgresql://ann@db.example:5432/crm")
+
+    assert configured_credentials().password is None

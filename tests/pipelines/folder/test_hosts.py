@@ -1,0 +1,127 @@
+"""Data folders with any name, of any owner, with links in them."""
+
+import os
+import shutil
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.commands import Forget, Rebuild
+from pipelines.commands.status import StatusQuery
+from pipelines.destinations import Warehouse
+from pipelines.destinations.duckdb import DuckDB
+from pipelines.errors import ExitCode, Misconfigured
+from pipelines.folder.ownership import refuse_foreign
+
+from ...support.deployments import Deployment, lively_workspace
+from ...support.nightly import nightly_except
+
+ONE_DAY = timedelta(days=1)
+NAMES = ["o'brien data", "feature%2Fnew", "100% #q?x", "a b", "日本 ünï", "{x}", 'a"b', "back\\slash", "a;b[1]*"]
+
+
+@pytest.mark.parametrize("publish_raw", [True, False], ids=["all", "marts"])
+@pytest.mark.parametrize("name", nightly_except(NAMES, "o'brien data", "100% #q?x"))
+def test_a_data_folder_may_have_any_name(tmp_path: Path, name: str, publish_raw: bool) -> None:
+    folder = tmp_path / name
+    deployment = Deployment(folder, lively_workspace(contacts=60, segments=3))
+    deployment.warehouse = Warehouse(folder, DuckDB(folder, publish_raw=publish_raw))
+    deployment.sync()
+    deployment.workspace.live(days=1)
+
+    outcome = deployment.sync()
+    Rebuild(deployment.warehouse, clock=deployment.workspace.now).run()
+    Forget(deployment.warehouse, contact_id=min(deployment.workspace.contacts), clock=deployment.workspace.now).run()
+    status = StatusQuery(deployment.warehouse, deployment.workspace.now()).answer()
+
+    assert outcome.exit_code == ExitCode.DONE
+    assert status.unread is None
+    shutil.copy(folder / "published.duckdb", tmp_path / "copy.duckdb")
+    with duckdb.connect(str(tmp_path / "copy.duckdb"), read_only=True) as connection:
+        rows = connection.execute("select count(*) from intercom.current_segment_members").fetchall()
+    assert rows == [(len(deployment.workspace.pairs()),)]
+
+
+def test_the_log_of_a_killed_client_does_not_outlive_the_copy_it_belongs_to(synced: Deployment) -> None:
+    client = duckdb.connect(str(synced.warehouse.published))
+    client.execute("set checkpoint_threshold = '1TB'; create table notes as select 1 as note")
+    log = synced.folder / "published.duckdb.wal"
+    left = log.read_bytes() if log.exists() else b"left by a killed client"
+    client.close()
+    log.write_bytes(left)
+    before = StatusQuery(synced.warehouse, synced.workspace.now(), max_age=ONE_DAY).answer()
+    synced.workspace.live(days=1)
+
+    synced.sync()
+
+    after = StatusQuery(synced.warehouse, synced.workspace.now(), max_age=ONE_DAY).answer()
+    assert before.exit_code == ExitCode.INCOMPLETE
+    assert before.unread is not None
+    assert after.exit_code == ExitCode.DONE
+    assert synced.members() == synced.workspace.pairs()
+
+
+def test_a_client_that_has_the_copy_open_for_writing_shuts_out_no_reader_of_the_next(synced: Deployment) -> None:
+    client = duckdb.connect(str(synced.warehouse.published))
+    client.execute("set checkpoint_threshold = '1TB'; create table notes as select 1 as note")
+    synced.workspace.live(days=1)
+
+    synced.sync()
+    while_open = synced.members()
+    client.execute("insert into notes values (2)")
+    client.close()
+
+    assert while_open == synced.members() == synced.workspace.pairs()
+
+
+@pytest.mark.parametrize("name", ["runs.jsonl", "lock.holder", "lock.unfinished", "published.next", "DEMO", "lock"])
+def test_nothing_is_written_through_a_link(synced: Deployment, tmp_path: Path, name: str) -> None:
+    target = tmp_path / "target of a link"
+    target.write_text("as it was")
+    path = synced.folder / name
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+    synced.workspace.live(days=1)
+
+    with suppress(Misconfigured):
+        synced.sync()
+
+    assert target.read_text() == "as it was"
+
+
+def test_a_published_copy_that_is_a_link_is_replaced_where_it_is(synced: Deployment, tmp_path: Path) -> None:
+    share = tmp_path / "share"
+    share.mkdir()
+    shutil.move(synced.warehouse.published, share / "crm.duckdb")
+    synced.warehouse.published.symlink_to(share / "crm.duckdb")
+    synced.workspace.live(days=1)
+
+    synced.sync()
+
+    assert synced.warehouse.published.is_symlink()
+    assert synced.members() == synced.workspace.pairs()
+
+
+def test_files_of_another_user_are_refused_with_their_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = tmp_path / "runs.jsonl"
+    journal.touch(mode=0o600)
+    owner = journal.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 12345)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    with pytest.raises(Misconfigured, match=r"runs\.jsonl belongs to .*sudo chown -R"):
+        refuse_foreign(tmp_path, [journal], kept_by_runs=[journal])
+
+
+def test_root_does_not_write_into_the_folder_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = tmp_path / "runs.jsonl"
+    journal.touch()
+    if os.geteuid() != 0:
+        pytest.skip("only root can hand a file to another user")
+    os.chown(journal, 12345, 12345)
+
+    with pytest.raises(Misconfigured, match=r"belongs to user 12345.*as root"):
+        refuse_foreign(tmp_path, [journal], kept_by_runs=[journal])
