@@ -10,6 +10,7 @@ def main() -> None:
     The garbage collector is off during the imports, and skips what they made: it would take a twentieth of the CPU of
     a sync that finds no change.
     """
+    os.environ.pop("SSLKEYLOGFILE", None)  # libraries would write the keys of TLS to it, from their import on
     for name in [name for name in os.environ if name.startswith("DLT_")]:
         del os.environ[name]  # dlt reads them when it is imported; they are meant for another project
     gc.disable()

@@ -97,7 +97,7 @@ class Command(BaseOperator):
                 self._process.terminate()
             try:
                 for line in self._process.stderr or ():
-                    self.log.info("%s", line.rstrip())
+                    self.log.info("%s", visible(line.rstrip()))
                 return self._process.wait()
             finally:
                 end(self._process)
@@ -123,6 +123,11 @@ class Backfill(Command):
         params = context["params"]
         start, end = window(context)
         return ["backfill", f"--from={start}", f"--to={end}", f"--by={params['by']}", *workspace(params)]
+
+
+def visible(line: str) -> str:
+    """A line without characters that a terminal obeys. The command writes none, but a library that ends it may."""
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in line)
 
 
 def command() -> str:

@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 
 from sources.intercom.api import IntercomError
-from sources.intercom.wire import without_secrets
+from sources.intercom.wire import visible, without_secrets
 
 from ..display import reporting
 from ..errors import ExitCode, Problem, WarehouseError, explained
@@ -69,7 +69,9 @@ def with_general_options_first(arguments: Sequence[str]) -> list[str]:
     general, others = list[str](), list[str]()
     rest = iter(arguments)
     for argument in rest:
-        if argument == "--log-format":
+        if argument == "--":
+            others += [argument, *rest]
+        elif argument == "--log-format":
             general += [argument, *islice(rest, 1)]
         elif argument in ("--debug", "--quiet") or argument.startswith("--log-format="):
             general.append(argument)
@@ -79,7 +81,7 @@ def with_general_options_first(arguments: Sequence[str]) -> list[str]:
 
 
 def fail(error: Exception, message: str) -> ExitCode:
-    problem = Problem.of(error, without_secrets(message))
+    problem = Problem.of(error, visible(without_secrets(message)))
     reporting.report_problem(problem, error if session.debug else None)
     if session.as_json:
         with suppress(BrokenPipeError):

@@ -57,13 +57,13 @@ def commands_document() -> Iterator[str]:
     yield from _title("Commands", "pipelines/cli/")
     yield "The program is `intercom-warehouse`, in `.venv/bin`. `--help` explains it, and each of its commands.\n"
     yield from (f"- [{name}](#{name}): {_first_sentence(command.help)}" for name, command in group.commands.items())
-    yield "- [Options before the command](#options-before-the-command)\n- [Exit codes](#exit-codes)"
+    yield "- [Options of all commands](#options-of-all-commands)\n- [Exit codes](#exit-codes)"
     for name, command in group.commands.items():
         yield f"\n## {name}\n"
         yield from (f"{_wrapped(paragraph)}\n" for paragraph in command.help.split("\n\n"))
         yield f"```console\n$ {command.epilog.removeprefix('Example: ')}\n```"
         yield from _parameters(command)
-    yield "\n## Options before the command"
+    yield "\n## Options of all commands\n\nThey may come before or after the command."
     yield from _parameters(group)
     yield "\n## Exit codes\n\n| code | outcome | meaning |\n|---|---|---|"
     yield from (f"| {code} | `{code.name.lower()}` | {code.description} |" for code in ExitCode)

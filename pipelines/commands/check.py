@@ -10,7 +10,7 @@ from sources.intercom.memberships import Selection
 from sources.intercom.readings import LoadedTables, check_clock, check_host_clock
 from sources.intercom.search import count, everyone
 from sources.intercom.settings import IntercomSettings
-from sources.intercom.wire import plainly
+from sources.intercom.wire import named
 
 from ..destinations import Warehouse
 from ..folder import LockRequest
@@ -41,7 +41,7 @@ def run_checks(warehouse: Warehouse, settings: IntercomSettings, workspace: str,
     yield Finding("settings", f"version {settings.api_version} at {settings.url}")
     pacer, usage = Pacer(settings.rate_limit_share), Usage()
     app, segments, contacts = asyncio.run(_access(settings, pacer, usage))
-    name = f" ({plainly(app.name)})" if app.name else ""
+    name = f" ({named(app.name)})" if app.name else ""
     yield Finding("token", f"belongs to workspace {app.id_code}{name}")
     check_host_clock(now, usage)
     yield Finding("clock", f"{utc_text(now)} UTC, as Intercom's")

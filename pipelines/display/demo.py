@@ -7,6 +7,8 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from sources.intercom.wire import named
+
 from ..destinations import Warehouse
 from .terminal import as_text, stdout
 
@@ -60,7 +62,7 @@ def sizes(connection: duckdb.DuckDBPyConnection) -> Table:
     table.add_column("left", justify="right")
     for name, _, counts, joined, left in rows:
         on_days = (f"{counts[index]:,}" if index < len(counts) else "deleted" for index in shown)
-        table.add_row(as_text(name), sparkline(counts), *on_days, f"{joined:,}", f"{left:,}")
+        table.add_row(as_text(named(name)), sparkline(counts), *on_days, f"{joined:,}", f"{left:,}")
     return table
 
 
@@ -68,7 +70,7 @@ def moves(connection: duckdb.DuckDBPyConnection) -> Table:
     """Some joins and leaves of the last day."""
     table = Table("day", "segment", "contact", "", "why", title="The last joins and leaves", box=SIMPLE_HEAD)
     for day, segment, contact, event, reason in connection.execute(MOVES).fetchall():
-        table.add_row(str(day), as_text(segment), as_text(contact), event, reason)
+        table.add_row(str(day), as_text(named(segment)), as_text(named(contact)), event, reason)
     return table
 
 

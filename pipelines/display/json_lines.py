@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from sources.intercom.wire import without_secrets
+from sources.intercom.wire import visible, without_secrets
 
 from ..folder import newest_run
 from .terminal import event_of, stderr
@@ -44,7 +44,12 @@ def _json_object(record: logging.LogRecord) -> dict[str, Any]:
         "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
         "level": record.levelname.lower(),
         "event": event.name,
-        "message": without_secrets(event),
+        "message": _plain(event),
         **({"run_id": run.run_id, "workspace": run.pipeline_name} if run else {}),
-        **event.metrics,
+        **{name: _plain(value) if isinstance(value, str) else value for name, value in event.metrics.items()},
     }
+
+
+def _plain(text: str) -> str:
+    """A text of one line, or of several, such as a traceback."""
+    return "\n".join(visible(line) for line in without_secrets(text).split("\n"))

@@ -16,6 +16,7 @@ from rich.progress import Progress as Bar
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from sources.intercom.search import Progress
+from sources.intercom.wire import visible, without_secrets
 
 from ..commands import Outcome
 from ..errors import ExitCode, Problem
@@ -167,6 +168,7 @@ def report_problem(problem: Problem, cause: Exception | None = None) -> None:
 
 def report_usage_error(error: Any) -> None:
     """Reports a wrong command line, an error of Typer's."""
+    error.message = visible(without_secrets(error.message))
     event = _problem_event(Problem(ExitCode.USAGE, "usage", error.format_message(), None))
     LOGGER.error(event, extra={"usage_error": error})
 

@@ -6,6 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from sources.intercom.readings import Preview, moment_of
+from sources.intercom.wire import named
 
 from ..commands import Aborted, Backfilled, BackfillPreview, Finding, Forgotten, Outcome, Waiting
 from ..commands.repair import Repaired
@@ -43,7 +44,7 @@ def show_plan(preview: Preview) -> None:
     if plan.sweeps:
         table = _table("segment", "swept because", numbers=("members", "calls"))
         for sweep in sorted(plan.sweeps, key=lambda sweep: -sweep.members):
-            table.add_row(as_text(sweep.segment.name), sweep.why, f"{sweep.members:,}", f"{sweep.sweep_calls:,}")
+            table.add_row(as_text(named(sweep.segment.name)), sweep.why, f"{sweep.members:,}", f"{sweep.sweep_calls:,}")
         stdout.print(table)
     print_rows(dict(_plan_rows(preview)))
     print_notes(preview.notes)

@@ -8,6 +8,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from sources.intercom.wire import named
+
 from ..commands.status import Days, RunSummary, SegmentStatus, Status, WorkspaceStatus
 from ..errors import ExitCode
 from ..folder import Holder
@@ -55,7 +57,7 @@ def _table(runs: Iterable[RunSummary]) -> Table:
 def _cells(run: RunSummary) -> Iterator[str]:
     yield _minute(run.started_at)
     yield as_text(run.command)
-    yield run.outcome or "not ended"
+    yield as_text(run.outcome or "not ended")
     yield "" if run.exit_code is None else str(run.exit_code)
     yield f"{run.api_calls:,}"
     yield f"{run.memberships_changed:,}"
@@ -162,7 +164,7 @@ def _grid(lines: Iterable[Line]) -> Table:
 
 
 def _name(segment: SegmentStatus) -> str:
-    return segment.name or segment.segment_id
+    return named(segment.name or segment.segment_id)
 
 
 def _days(ranges: tuple[Days, ...]) -> str:

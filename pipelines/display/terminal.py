@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from typer.rich_utils import rich_format_error
 
-from sources.intercom.wire import visible
+from sources.intercom.wire import visible, without_secrets
 
 from ..messages import Event
 
@@ -30,8 +30,13 @@ SHOWN_ELSEWHERE = frozenset(("segment_incomplete", "note", "fields_changed", "ch
 
 
 def as_text(text: str) -> str:
-    """Text as rich prints it: names and errors come from outside, and may hold markup and control characters."""
-    return escape(visible(text))
+    """Text as rich prints it: without markup, control characters, secrets and mail addresses."""
+    return escape(visible(without_secrets(text)))
+
+
+def lines_as_text(text: str) -> str:
+    """As `as_text`, for several lines."""
+    return "\n".join(map(as_text, text.split("\n")))
 
 
 def print_rows(rows: Mapping[str, str]) -> None:
@@ -42,7 +47,7 @@ def print_rows(rows: Mapping[str, str]) -> None:
 
 def print_row(name: str, value: str, *, mark: str = "") -> None:
     """`mark` may hold rich's markup."""
-    stdout.print(f"{mark}[bold]{name:<10}[/bold] {as_text(value)}", highlight=False, soft_wrap=True)
+    stdout.print(f"{mark}[bold]{as_text(name):<10}[/bold] {as_text(value)}", highlight=False, soft_wrap=True)
 
 
 def print_notes(notes: Iterable[str]) -> None:
@@ -67,7 +72,7 @@ class TerminalHandler(logging.Handler):
             self._print(f"[dim]·[/dim] {as_text(record.getMessage())}", soft_wrap=True)
         else:
             if traceback := event_of(record).metrics.get("traceback"):
-                self._print(escape(traceback), soft_wrap=True)
+                self._print(lines_as_text(traceback), soft_wrap=True)
             self._print(as_text(record.getMessage()), style="red")
 
     def _print(self, text: str, *, style: str | None = None, soft_wrap: bool | None = None) -> None:

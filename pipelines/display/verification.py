@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..commands.verify import Difference, Verification
-from .terminal import as_text, print_notes, print_rows, stdout
+from .terminal import lines_as_text, print_notes, print_rows, stdout
 
 MOST_GROUPS = 20
 """Groups of differences that are shown: enough to see what they have in common."""
@@ -46,7 +46,7 @@ def _show_group(group: list[Difference]) -> None:
     contacts = f"{len(group):,} contacts" if others else f"contact {first.contact_id}"
     reason, style = (first.explanation.words, "") if first.explanation else ("unexplained", "red")
     text = f"segment {first.segment_id}, {contacts}: {side}\n  {reason}"
-    stdout.print(as_text(text), style=style, highlight=False, soft_wrap=True)
+    stdout.print(lines_as_text(text), style=style, highlight=False, soft_wrap=True)
 
 
 def _advice(verification: Verification) -> Iterable[str]:

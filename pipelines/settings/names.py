@@ -1,7 +1,7 @@
 """Finds misspelled settings: dlt ignores a name that it does not know."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -42,14 +42,23 @@ def _in_variables(fields: Mapping[str, Iterable[str]]) -> Iterator[str]:
     for name in os.environ:
         own = next((name[name.index(prefix) :] for prefix in prefixes if _starts(name, prefix)), None)
         if own and own not in known:
-            yield f"The variable {name} sets nothing.{_nearest(own, known)}"
-        elif not own and "__" in name and (near := get_close_matches(name, known, 1, 0.9)):
+            yield f"The variable {name} sets nothing.{_nearest(own.upper(), known)}"
+        elif not own and (near := _alike(name.upper(), known)):
             yield f"The variable {name} sets nothing. Did you mean {near[0]}?"
 
 
+def _alike(name: str, known: Collection[str]) -> list[str]:
+    """The setting that a variable is nearly called, with or without the name of a workspace before it."""
+    ends = (name, name.partition("__")[2])
+    return next((near for end in ends if "_" in end and (near := get_close_matches(end, known, 1, 0.9))), [])
+
+
 def _starts(name: str, prefix: str) -> bool:
-    """Whether a variable is in a section, perhaps in that of a workspace: ACME__SOURCES__INTERCOM__REGION."""
-    return name.startswith(prefix) or f"__{prefix}" in name
+    """Whether a variable is in a section, perhaps in that of a workspace: ACME__SOURCES__INTERCOM__REGION.
+
+    A prefix of one name is at the start: `SNOWFLAKE__WAREHOUSE__NAME` belongs to another program.
+    """
+    return name.startswith(prefix) or (prefix.count("__") > 1 and f"__{prefix}" in name)
 
 
 def _sections(document: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -88,7 +88,8 @@ class ApiMiddleware:
         if fault.status == 429:
             self._workspace.refused += 1
             headers["X-RateLimit-Remaining"] = "0"
-        response = error_response(ApiError(fault.status, *CODES.get(fault.status, SERVER_ERROR)), request_id)
+        code, message = CODES.get(fault.status, SERVER_ERROR)
+        response = error_response(ApiError(fault.status, code, fault.message or message), request_id)
         response.headers.update(fault.headers)
         return response
 

@@ -95,9 +95,10 @@ class Faults:
         times: Times = 1,
         path_prefix: str = "/",
         headers: Mapping[str, str] | None = None,
+        message: str | None = None,
     ) -> None:
         """An HTTP status: HTML from a load balancer for 403, 502, 503 and 504, otherwise Intercom's envelope."""
-        self.responses.add(ResponseFault(code, path_prefix, headers or {}), times)
+        self.responses.add(ResponseFault(code, path_prefix, headers or {}, message), times)
 
     def empty_body(self, *, times: Times = 1, path_prefix: str = "/") -> None:
         """A 200 without a body."""

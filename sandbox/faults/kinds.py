@@ -50,11 +50,12 @@ class FeedFault:
 
 @dataclass(frozen=True)
 class ResponseFault:
-    """Answers in place of an endpoint: with a status, or with 200 and no body."""
+    """Answers in place of an endpoint: with a status, or with 200 and no body. `message` is that of the error."""
 
     status: int
     path_prefix: str = "/"
     headers: Mapping[str, str] = field(default_factory=dict)
+    message: str | None = None
 
     @property
     def from_load_balancer(self) -> bool:

@@ -1,7 +1,9 @@
 """What can be configured about Intercom; `.dlt/config.toml` gives the reason for each default."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import chain
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,6 +26,7 @@ WHERE_TOKENS_ARE = (
     "Copy the access token from your app in Intercom's Developer Hub (Configure, Authentication) into "
     "SOURCES__INTERCOM__ACCESS_TOKEN, or into .dlt/secrets.toml."
 )
+LISTS = ("include_segments", "exclude_segments", "exclude_columns", "hash_columns")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -53,24 +56,32 @@ class IntercomSettings(BaseConfiguration):
             SetupError: a value that cannot work.
         """
         self.access_token = (self.access_token or "").strip()
-        self.region = self.region.lower()
+        self.region = self.region.strip().lower()
+        self.base_url = self.base_url and self.base_url.strip()
         self.api_version = version(self.api_version).name
-        for problem in self._problems():
+        for problem in chain(self._problems_of_texts(), self._problems()):
             raise SetupError(problem)
         for secret in (self.access_token, self.hash_key or ""):
             keep_secret(secret)
 
-    def _problems(self) -> Iterator[str]:
+    def _problems_of_texts(self) -> Iterator[str]:
         if problem := token_problem(self.access_token):
             yield f"{problem} {WHERE_TOKENS_ARE}"
         yield from address_problems(self.base_url)
+        if not re.fullmatch(r"[\w.-]{1,20}", self.api_version, re.ASCII):
+            yield "api_version is not the name of a version. Set SOURCES__INTERCOM__API_VERSION to Preview or 2.17."
+        for name in LISTS:
+            if not all(isinstance(entry, str) for entry in getattr(self, name) or ()):
+                yield f'{name} has entries that are not text. Put each of them in quotes: ["Active", "5f3a"].'
+
+    def _problems(self) -> Iterator[str]:
         if is_too_old(self.api_version):
             yield (
                 f"Version {self.api_version} of Intercom's API has no contact search that a sync can use. Set "
                 "SOURCES__INTERCOM__API_VERSION to Preview, or to a number from 2.7 on."
             )
         if self.region not in BASE_URLS:
-            yield f"Intercom has no region {self.region!r}. Set SOURCES__INTERCOM__REGION to us, eu or au."
+            yield f"Intercom has no region {plainly(self.region)!r}. Set SOURCES__INTERCOM__REGION to us, eu or au."
         for name in ("rate_limit_share", "max_shrink"):
             if not 0 < getattr(self, name) <= 1:
                 yield f"{name} is a share. Set it between 0 and 1, not to {getattr(self, name)}."
@@ -137,10 +148,11 @@ class IntercomSettings(BaseConfiguration):
         Raises:
             SetupError: it does.
         """
-        if app.region and app.region.lower() != self.region:
+        region = (app.region or self.region).lower()
+        if region != self.region:
             raise SetupError(
-                f"The token's workspace is in Intercom's region {app.region.lower()}, but {self.region} is configured. "
-                f"Nothing was written. Set SOURCES__INTERCOM__REGION to {app.region.lower()}."
+                f"The token's workspace is in Intercom's region {plainly(region)}, but {self.region} is configured. "
+                f"Nothing was written. Set SOURCES__INTERCOM__REGION to {plainly(region)}."
             )
 
 
@@ -160,12 +172,18 @@ def address_problems(base_url: str | None) -> Iterator[str]:
     """Why the token must not be sent to an address, without user and password of the address."""
     if base_url is None:
         return
-    address = urlsplit(base_url)
-    host = address.hostname or ""
-    if address.scheme not in ("https", "http") or not host:
+    try:
+        address = urlsplit(base_url)
+        _ = address.port, httpx.URL(base_url)  # both raise an error for what they cannot read
+    except (ValueError, httpx.InvalidURL):
+        address = urlsplit("")
+    host, is_one_word = address.hostname or "", token_problem(base_url) is None
+    if address.scheme not in ("https", "http") or not host or not is_one_word:
         yield "base_url is not an address. Set SOURCES__INTERCOM__BASE_URL to https:// and a host, or delete it."
     elif address.username or address.password:
         yield "base_url holds a user or a password, which Intercom does not use. Set it without them."
+    elif address.query or address.fragment:
+        yield "base_url holds a query or a fragment, to which no path can be added. Set it without them."
     elif address.scheme == "http" and host not in LOOPBACK:
         yield (
             f"base_url sends the access token to {plainly(host)} without encryption. Set SOURCES__INTERCOM__BASE_URL "

@@ -30,7 +30,7 @@ from ..wire import (
 from .bounds import BOUNDS, Bounds, received
 from .errors import IntercomError, OutOfBounds, SetupError, TryAgain, Unavailable
 from .rate_limit import Pacer
-from .responses import reports, understood
+from .responses import reports, request_id, understood
 
 LANES = 24
 """Most calls under way at once; more cost more than they bring."""
@@ -182,7 +182,7 @@ class Client:
             raise Unavailable(
                 "Intercom grants this workspace no calls: its answers say X-RateLimit-Limit: 0. Nothing was changed. "
                 "Run the command again later, or ask Intercom's support about the workspace's rate limit.",
-                request_id=response.headers.get("x-request-id"),
+                request_id=request_id(response),
             )
         if reports(response, "rate_limit_exceeded"):
             self.pacer.wait_for_next_window()

@@ -115,6 +115,11 @@ VARIABLES = {
     "ACME__SOURCES__INTERCOM__REGIN": "Did you mean SOURCES__INTERCOM__REGION",
     "WAREHOUSE__DATADIR": "Did you mean WAREHOUSE__DATA_DIR",
     "SOURCE__INTERCOM__ACCESS_TOKEN": "Did you mean SOURCES__INTERCOM__ACCESS_TOKEN",
+    "ACME__SOURCE__INTERCOM__ACCESS_TOKEN": "Did you mean SOURCES__INTERCOM__ACCESS_TOKEN",
+    "ACME__SOURCES__INTERCOM__overlap": "Did you mean SOURCES__INTERCOM__OVERLAP",
+    "sources__intercom__region": "Did you mean SOURCES__INTERCOM__REGION",
+    "SOURCES_INTERCOM_REGION": "Did you mean SOURCES__INTERCOM__REGION",
+    "WAREHOUSE_DATA_DIR": "Did you mean WAREHOUSE__DATA_DIR",
 }
 
 
@@ -126,7 +131,18 @@ def test_a_misspelt_variable_is_an_error_with_the_nearest_one(monkeypatch: pytes
         warehouse_settings()
 
 
-@pytest.mark.parametrize("name", ["SOURCES__GITHUB__ACCESS_TOKEN", "DESTINATION__SNOWFLAKE__USER", "PATH__", "A__B"])
+OTHERS = [
+    "SOURCES__GITHUB__ACCESS_TOKEN",
+    "DESTINATION__SNOWFLAKE__USER",
+    "SNOWFLAKE__WAREHOUSE__NAME",
+    "WAREHOUSE_NAME",
+    "INTERCOM_ACCESS_TOKEN",
+    "PATH__",
+    "A__B",
+]
+
+
+@pytest.mark.parametrize("name", OTHERS)
 def test_other_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "x")
 

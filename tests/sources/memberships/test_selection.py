@@ -289,7 +289,7 @@ def test_a_first_load_in_parts_leaves_excluded_segments_out(
         "select distinct segment_id, status from intercom_raw.segment_scans where segment_id in (?, ?)", *excluded
     )
 
-    assert outcome.exit_code == ExitCode.DONE
+    assert outcome.exit_code == ExitCode.INCOMPLETE
     assert outcome.notes == ("exclude_segments names 'nonsense', but no segment has that id or name.",)
     assert found == true
     assert {pair[0] for pair in deployment.members()}.isdisjoint(excluded)
