@@ -270,7 +270,8 @@ def describe_holder(folder: Path, pid: int) -> None:
 def test_the_holder_of_the_lock_is_shown(settled: Settled) -> None:
     describe_holder(settled.folder, os.getpid())
 
-    text = shown(status_of(settled))
+    with FileLock(settled.folder / "lock"):
+        text = shown(status_of(settled))
 
     assert f"running    sync --full of intercom, process {os.getpid()}, since 2026-03-02 09:30 UTC" in text
 
@@ -351,7 +352,8 @@ def test_no_line_is_wider_than_80_columns(settled: Settled) -> None:
     refuse(settled)
     describe_holder(settled.folder, os.getpid())
 
-    text = shown(status_of(settled, later=40 * A_DAY, max_age=A_DAY))
+    with FileLock(settled.folder / "lock"):
+        text = shown(status_of(settled, later=40 * A_DAY, max_age=A_DAY))
 
     assert max(map(len, text.splitlines())) <= 80
     assert "[bold]alone[/bold]" in text
