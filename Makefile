@@ -25,7 +25,10 @@ install: .venv/installed  ## create .venv with the command in it
 demo: install  ## simulate three weeks of a workspace, sync it day by day, print a query
 	@$(COMMAND) demo
 
-PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
+# The tests write thousands of small databases, and wait for a disk most of the time. Where there are 4 GB of memory for
+# files, they go there.
+MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print $$6 }')
+PYTEST := $(if $(MEMORY),TMPDIR=$(MEMORY)) $(BIN)/python -m pytest -n auto --dist loadgroup
 
 test: install  ## test every promise, offline: four minutes on two cores
 	@$(PYTEST) -m "not nightly"
@@ -35,7 +38,7 @@ test-all: test  ## test, then the slow variants of its tests and more random exa
 
 test-airflow: install .venv-airflow/installed  ## test the DAGs in a separate Airflow
 	@$(BIN)/mypy --python-executable $(AIRFLOW)/python --cache-dir .mypy_cache/airflow pipelines/airflow_dag.py tests/airflow/*.py
-	@$(AIRFLOW)/python -m pytest tests/airflow
+	@$(if $(MEMORY),TMPDIR=$(MEMORY)) $(AIRFLOW)/python -m pytest tests/airflow
 
 .venv-airflow/installed: requirements-airflow.lock .venv/installed
 	@test -x $(AIRFLOW)/python || $(BIN)/python -m venv --without-pip .venv-airflow
