@@ -1,15 +1,21 @@
 """A path for software that reads paths as SQL, as `%` templates, as patterns or as addresses."""
 
 import atexit
+import os
 import re
 import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from dlt.common.storages import file_storage
 
 from ..errors import Misconfigured
 
 PLAIN = re.compile(r"[\w./ ,=+@-]*")
+IMPOSSIBLE = re.compile(r"[?\\]")
+"""DuckDB takes what follows them for options, or for an escape, and follows links itself."""
 
 
 def plain_path(folder: Path) -> Path:
@@ -21,8 +27,32 @@ def plain_path(folder: Path) -> Path:
     return folder if PLAIN.fullmatch(str(folder)) else _link(folder.absolute())
 
 
+class _PathsAsGiven:
+    """`os.path`, but for `realpath`: dlt would resolve the link, and work with the path that it cannot use."""
+
+    realpath = staticmethod(os.path.abspath)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os.path, name)
+
+
+class _Os:
+    """`os`, for dlt's module that handles files."""
+
+    path = _PathsAsGiven()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+
 @cache
 def _link(folder: Path) -> Path:
+    if IMPOSSIBLE.search(str(folder)):
+        raise Misconfigured(
+            f"The path of the data folder {folder} has a question mark or a backslash, which DuckDB cannot open. "
+            "Nothing was written. Set WAREHOUSE__DATA_DIR to a path without them."
+        )
+    vars(file_storage)["os"] = _Os()
     parent = Path(tempfile.mkdtemp(prefix="intercom-warehouse-"))
     atexit.register(shutil.rmtree, parent, ignore_errors=True)
     if not PLAIN.fullmatch(str(parent)):

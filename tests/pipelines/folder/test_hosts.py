@@ -20,7 +20,17 @@ from ...support.deployments import Deployment, lively_workspace
 from ...support.nightly import nightly_except
 
 ONE_DAY = timedelta(days=1)
-NAMES = ["o'brien data", "feature%2Fnew", "100% #q?x", "a b", "日本 ünï", "{x}", 'a"b', "back\\slash", "a;b[1]*"]
+NAMES = ["o'brien data", "feature%2Fnew", "100% #q", "a b", "日本 ünï", "{x}", 'a"b', "a;b[1]*"]
+
+
+@pytest.mark.parametrize("name", ["a?b", "back\\slash"])
+def test_a_name_that_duckdb_cannot_open_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
+    deployment = Deployment(tmp_path / name, lively_workspace(contacts=60, segments=3))
+
+    with pytest.raises(Misconfigured, match="question mark or a backslash"):
+        deployment.sync()
+
+    assert not (tmp_path / name / "warehouse.duckdb").exists()
 
 
 @pytest.mark.parametrize("publish_raw", [True, False], ids=["all", "marts"])
