@@ -34,7 +34,7 @@ def test_a_name_that_duckdb_cannot_open_is_refused_before_anything_is_written(tm
 
 
 @pytest.mark.parametrize("publish_raw", [True, False], ids=["all", "marts"])
-@pytest.mark.parametrize("name", nightly_except(NAMES, "o'brien data", "100% #q?x"))
+@pytest.mark.parametrize("name", nightly_except(NAMES, "o'brien data", "100% #q"))
 def test_a_data_folder_may_have_any_name(tmp_path: Path, name: str, publish_raw: bool) -> None:
     folder = tmp_path / name
     deployment = Deployment(folder, lively_workspace(contacts=60, segments=3))
