@@ -315,8 +315,11 @@ def sync(terminal: Terminal) -> None:
     terminal.copy_first_sync()
 
 
-def make_the_journal_a_folder(terminal: Terminal) -> None:
-    (terminal.folder / "runs.jsonl").mkdir(parents=True)
+def replace_a_table_by_another(terminal: Terminal) -> None:
+    sync(terminal)
+    with duckdb.connect(str(terminal.folder / "warehouse.duckdb")) as connection:
+        connection.execute("drop table intercom_raw.segment_scans")
+        connection.execute("create view intercom_raw.segment_scans as select 'elsewhere' as workspace_id")
 
 
 def return_half_pages(terminal: Terminal) -> None:
@@ -353,7 +356,7 @@ UNREACHABLE = (ExitCode.UNAVAILABLE, "sync", nothing, {"SOURCES__INTERCOM__BASE_
 EXIT_CODES: list[tuple[ExitCode, str, Prepare, dict[str, Any]]] = [
     (ExitCode.DONE, "sync", nothing, {}),
     (ExitCode.DONE, "status --max-age 1h", sync, {"SOURCES__INTERCOM__ACCESS_TOKEN": None}),
-    (ExitCode.UNEXPECTED, "sync", make_the_journal_a_folder, {}),
+    (ExitCode.UNEXPECTED, "sync", replace_a_table_by_another, {}),
     (ExitCode.USAGE, "sync --whole", nothing, {}),
     (ExitCode.USAGE, "sync", nothing, {"SOURCES__INTERCOM__ACCESS_TOKEN": None}),
     (ExitCode.USAGE, "status", nothing, {}),

@@ -497,7 +497,7 @@ def test_an_unknown_destination_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        (None, "lack database, password, username, host"),
+        (None, "lack database, username, host"),
         (f"postgresql://someone:{PASSWORD}@", "lack database, host"),
         (f"someone {PASSWORD} somewhere", "cannot be understood"),
         (f"postgresql://someone:{PASSWORD}@127.0.0.1:port/db", "cannot be understood"),

@@ -107,7 +107,7 @@ def test_of_two_syncs_at_once_one_works_and_the_other_says_who_does(shells: Shel
     assert second.is_one_paragraph, second.errors
     said = unwrapped(second.errors)
     assert re.search(
-        rf"A run of sync for workspace intercom \(process {first.pid}\) has held the warehouse in \S+ since "
+        rf"A run of sync for workspace intercom \(process {first.pid}\) has held the warehouse in .+ since "
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\. Run the command again when it is done, or let it wait for that: --wait",
         said,
     )
