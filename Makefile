@@ -25,9 +25,9 @@ install: .venv/installed  ## create .venv with the command in it
 demo: install  ## simulate three weeks of a workspace, sync it day by day, print a query
 	@$(COMMAND) demo
 
-# The tests write thousands of small databases, and wait for a disk most of the time. Where there are 4 GB of memory for
+# The tests write thousands of small databases, and wait for a disk most of the time. Where there are 8 GB of memory for
 # files, they go there.
-MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print $$6 }')
+MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 { print $$6 }')
 PYTEST := $(if $(MEMORY),TMPDIR=$(MEMORY)) $(BIN)/python -m pytest -n auto --dist loadgroup
 
 test: install  ## test every promise, offline: four minutes on two cores
