@@ -1,4 +1,4 @@
-"""A reading ends, whatever one value of one endpoint's answers and one header are: two thousand random ones."""
+"""A reading ends for any value in one endpoint's answers and any header: two thousand random ones."""
 
 import asyncio
 from collections.abc import AsyncIterator
