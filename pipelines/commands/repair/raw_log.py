@@ -22,7 +22,7 @@ from sources.intercom.tables import (
 )
 
 from ...destinations import RAW, Dialect, columns, identifier, parameters, relations, statement
-from ...loading import delete_rows, loaded_rows
+from ...loading import KEPT, delete_rows, loaded_rows
 
 FIRST_OF_KEY: Mapping[str, tuple[Sequence[str], str]] = {
     "contacts": (CONTACTS_KEY, "updated_at desc"),
@@ -199,7 +199,7 @@ class RawLog:
         self._note("relisted", RELISTED.format(runs=marks), *ids, *run_ids, *ids)
         later_states = LATER_STATES.format(loads=parameters(len(load_ids)))
         self._execute(later_states, pipeline_name, pipeline_name, *load_ids)
-        delete_rows(self._client, self._dialect, load_ids, kept=("contacts", "runs"))
+        delete_rows(self._client, self._dialect, load_ids, kept=(KEPT, "runs"))
         self._restore("membership_changes", CHANGE, "confirmed")
         self._restore("segments", VERSION, "relisted")
 
@@ -232,7 +232,8 @@ class RawLog:
         """Keeps of each doubled key, and of changes that repeat each other, the row that the models use."""
         for table in tables:
             if table == "membership_changes":
-                self._keep(table, ("workspace_id", "segment_id", "contact_id"), *self._followed())
+                membership = ("workspace_id", "segment_id", "contact_id")
+                self._keep(table, membership, FOLLOWED, "is_member <> was_member", "is_member = was_member")
             else:
                 key, order = FIRST_OF_KEY[table]
                 numbered = (
@@ -253,9 +254,6 @@ class RawLog:
 
     def drop(self, schema: str) -> None:
         self._execute("drop schema {schema} cascade", schema=schema)
-
-    def _followed(self) -> tuple[str, str, str]:
-        return FOLLOWED, "is_member <> was_member", "is_member = was_member"
 
     def _keep(self, table: str, key: Sequence[str], query: str, is_kept: str, is_double: str) -> None:
         """Of the keys with a double, replaces all rows by those that are kept."""
