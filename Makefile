@@ -30,7 +30,7 @@ demo: install  ## simulate three weeks of a workspace, sync it day by day, print
 MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 { print $$6 }')
 PYTEST := $(if $(MEMORY),TMPDIR=$(MEMORY)) $(BIN)/python -m pytest -n auto --dist loadgroup
 
-test: install  ## test every promise, offline: four minutes on two cores
+test: install  ## test every promise, offline, in less than four minutes on two cores
 	@$(PYTEST) -m "not nightly"
 
 test-all: test  ## test, then the slow variants of its tests and more random examples

@@ -6,17 +6,17 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from ..soak.machine import Syncing
-from ..support.nightly import nightly
+from ..support.nightly import nightly_except
 
 
-@pytest.mark.parametrize("seed", nightly([1, 2], 2))
+@pytest.mark.parametrize("seed", nightly_except([1, 2, 3, 4], 1))
 def test_a_finished_sync_is_correct_after_random_events(seed: int) -> None:
     machine = hypothesis.seed(seed)(Syncing)
 
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=2,
+            max_examples=1,
             stateful_step_count=12,
             deadline=None,
             database=None,

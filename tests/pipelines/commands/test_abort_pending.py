@@ -169,6 +169,7 @@ def test_an_abort_that_is_killed_when_all_is_deleted_leaves_the_package_to_the_n
     assert differences(contents(deployment), reference.contents) == []
 
 
+@pytest.mark.nightly
 def test_an_abort_that_is_killed_when_all_is_set_aside_leaves_nothing_behind(
     killed: Callable[[Death], Deployment], reference: NeverKilled
 ) -> None:
@@ -203,6 +204,7 @@ def test_a_first_load_goes_on_behind_its_last_loaded_part(tmp_path: Path, point:
     check_keys(deployment)
 
 
+@pytest.mark.nightly
 def test_the_shelf_of_a_first_load_is_told_and_cleared(make_deployment: Callable[..., Deployment]) -> None:
     deployment = large_deployment(make_deployment)
 

@@ -249,6 +249,7 @@ def test_a_chunk_that_comes_short_twice_is_not_loaded_and_the_next_attempt_goes_
     assert loaded(deployment) == set(deployment.workspace.contacts)
 
 
+@pytest.mark.nightly
 def test_a_first_chunk_that_comes_short_leaves_nothing(deployment: Deployment) -> None:
     deployment.workspace.faults.half_page(times=None)
 
@@ -307,6 +308,7 @@ def contacts_of(site: Site) -> list[tuple[Any, ...]]:
     return site.deployment().query("select * exclude (_dlt_load_id) from intercom_raw.contacts order by id")
 
 
+@pytest.mark.nightly
 def test_another_window_does_not_disturb_an_unfinished_one(deployment: Deployment) -> None:
     with suppress(Exception):
         backfill(deployment, chunk=30 * DAY, transport=CutOffAfter(deployment, 2))
@@ -319,6 +321,7 @@ def test_another_window_does_not_disturb_an_unfinished_one(deployment: Deploymen
     assert "backfills" not in state_of(deployment)
 
 
+@pytest.mark.nightly
 def test_a_finished_window_is_read_again_when_it_is_asked_for_again(deployment: Deployment) -> None:
     options: dict[str, Any] = {"chunk": 90 * DAY}
 
@@ -327,6 +330,7 @@ def test_a_finished_window_is_read_again_when_it_is_asked_for_again(deployment: 
     assert [outcome.contacts_loaded for outcome in outcomes] == [len(loaded(deployment))] * 2
 
 
+@pytest.mark.nightly
 def test_two_workspaces_do_not_mix(make_deployment: Callable[..., Deployment]) -> None:
     houses = [make_deployment(name, workspace_id=name, seed=seed) for seed, name in enumerate(("acme", "umbrella"))]
 
@@ -362,6 +366,7 @@ def test_a_sync_after_a_backfill_is_a_first_one(deployment: Deployment) -> None:
     assert deployment.query("select distinct is_baseline from intercom.segment_memberships") == [(True,)]
 
 
+@pytest.mark.nightly
 def test_a_large_first_load_after_a_backfill_notices_who_has_gone_meanwhile(
     make_deployment: Callable[..., Deployment],
 ) -> None:
@@ -489,6 +494,7 @@ def files(deployment: Deployment) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in kept if path.exists()}
 
 
+@pytest.mark.nightly
 def test_the_journal_tells_the_window(deployment: Deployment) -> None:
     backfill(deployment, since=NOON, until=NOON + DAY)
 

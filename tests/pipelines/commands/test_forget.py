@@ -28,7 +28,7 @@ from ...soak.kills import PROCESSES, Death, reporting_files, reporting_steps
 from ...support.deployments import Deployment, lively_workspace
 from ...support.first_loads import large_deployment
 from ...support.interference import Stop, breaks_loading, stop
-from ...support.nightly import nightly_except
+from ...support.nightly import nightly, nightly_except
 from ...support.personal_data import CANARY, found_in, personal, rows_of
 from ...support.snapshots import copied
 from ...support.terminal import Terminal
@@ -98,7 +98,7 @@ def forget(deployment: Deployment, contact_id: str, **options: Any) -> Forgotten
     ).run()
 
 
-@pytest.mark.parametrize("publish_raw", [True, False])
+@pytest.mark.parametrize("publish_raw", nightly([True, False], True))
 def test_a_forgotten_person_is_in_no_file_and_all_counts_are_as_they_were(lived: Lived, publish_raw: bool) -> None:
     lived.warehouse = Warehouse(lived.folder, DuckDB(lived.folder, publish_raw=publish_raw))
     contact_id = lived.person
@@ -115,6 +115,7 @@ def test_a_forgotten_person_is_in_no_file_and_all_counts_are_as_they_were(lived:
         check_keys(lived)
 
 
+@pytest.mark.nightly
 def test_the_row_stays_under_a_random_id_and_all_that_named_it_goes_by_that(lived: Lived) -> None:
     contact_id = lived.person
     lived.workspace.live(days=1)
@@ -222,6 +223,7 @@ def test_before_anything_was_synced_there_is_nobody_to_forget(deployment: Deploy
         forget(deployment, "0" * 24)
 
 
+@pytest.mark.nightly
 def test_an_id_in_the_words_of_a_failed_check_is_replaced_in_the_journal_and_its_table(lived: Lived) -> None:
     contact_id = lived.person
     problem = f"no_mart_has_duplicate_rows (rows: 1; one of them: contact_id={contact_id}). Fix it."
@@ -237,6 +239,7 @@ def test_an_id_in_the_words_of_a_failed_check_is_replaced_in_the_journal_and_its
     assert lived.query("select count(*) from intercom_raw.runs where problem like '%contact_id=%'") == [(1,)]
 
 
+@pytest.mark.nightly
 def test_whom_a_run_asked_about_last_is_replaced_in_dlts_state(deployment: Deployment) -> None:
     deployment.workspace.refuses.add("segment_id")
     deployment.settings.sweep_budget = 20
@@ -266,6 +269,7 @@ def test_the_cursor_stays_where_it_was(lived: Lived) -> None:
     assert lived.cursor() == before
 
 
+@pytest.mark.nightly
 def test_two_workspaces_with_equal_ids_are_not_mistaken_for_one_another(
     make_deployment: Callable[..., Deployment],
 ) -> None:
@@ -282,6 +286,7 @@ def test_two_workspaces_with_equal_ids_are_not_mistaken_for_one_another(
     assert ids == [("two",)]
 
 
+@pytest.mark.nightly
 def test_who_was_merged_with_the_person_is_told(lived: Lived) -> None:
     contact_id = lived.person
     ((lead,),) = lived.query("select contact_id from intercom_raw.contact_removals where status = 'merged'")
@@ -320,6 +325,7 @@ def test_where_what_waits_cannot_be_loaded_nobody_is_forgotten_and_the_way_out_i
         ]
 
 
+@pytest.mark.nightly
 def test_a_first_loads_shelf_is_cleared_and_read_again(make_deployment: Callable[..., Deployment]) -> None:
     deployment = large_deployment(make_deployment)
     contact_id = min(deployment.workspace.contacts)

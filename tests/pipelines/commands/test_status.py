@@ -198,6 +198,7 @@ def test_an_incomplete_segment_is_shown_with_its_problem_and_its_days(settled: S
     )
 
 
+@pytest.mark.nightly
 def test_a_deleted_segment_misses_no_day_after_its_end(settled: Settled) -> None:
     settled.workspace.advance(days=1)
     settled.workspace.delete_segment(settled.segments["Trial"])
@@ -361,6 +362,7 @@ def test_no_line_is_wider_than_80_columns(settled: Settled) -> None:
         assert f"\n{name}" in f"\n{text}"
 
 
+@pytest.mark.nightly
 def test_only_the_first_segments_are_shown_and_json_has_all(deployment: Deployment) -> None:
     deployment.workspace.reported_count = lambda size: size + 1
     deployment.sync()

@@ -133,6 +133,7 @@ def rows(deployment: Deployment, mart: str) -> list[tuple[Any, ...]]:
     return deployment.query(f"select *{excluded} from intercom.{mart} order by all")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("fault", nightly_except(["empty_page", "half_page", "repeat_page"], "half_page"))
 def test_a_bad_page_of_a_first_sync_loses_no_membership(make_deployment: Callable[..., Deployment], fault: str) -> None:
     deployment = make_deployment(contacts=1000, segments=10)
@@ -145,7 +146,7 @@ def test_a_bad_page_of_a_first_sync_loses_no_membership(make_deployment: Callabl
     assert deployment.members() == deployment.workspace.pairs()
 
 
-@pytest.mark.parametrize("fault", ["empty_page", "half_page", "repeat_page"])
+@pytest.mark.parametrize("fault", nightly_except(["empty_page", "half_page", "repeat_page"], "half_page"))
 def test_a_bad_page_records_no_leave_that_did_not_happen(make_synced: Callable[..., Deployment], fault: str) -> None:
     deployment = make_synced(contacts=1000, segments=10)
 
@@ -157,6 +158,7 @@ def test_a_bad_page_records_no_leave_that_did_not_happen(make_synced: Callable[.
     assert deployment.members() == deployment.workspace.pairs()
 
 
+@pytest.mark.nightly
 def test_a_bad_page_of_a_moving_segment_records_no_leave_that_did_not_happen(
     make_synced: Callable[..., Deployment],
 ) -> None:
@@ -182,6 +184,7 @@ class KnowingNobodyByName(httpx.AsyncBaseTransport):
         return await self.inner.handle_async_request(request)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("leavers", nightly([1, None], None), ids=["one leaves", "all leave"])
 def test_a_search_that_knows_nobody_by_name_proves_no_leave(deployment: Deployment, leavers: int | None) -> None:
     segment_id = deployment.workspace.make_segment("Few", Tagged("few"))
@@ -232,7 +235,7 @@ def test_a_segment_list_cut_to_half_deletes_nothing(make_deployment: Callable[..
     assert deployment.query("select count(*) from intercom.segments where is_deleted") == [(0,)]
 
 
-@pytest.mark.parametrize("accept_shrink", [False, True])
+@pytest.mark.parametrize("accept_shrink", nightly([False, True], True))
 def test_a_list_that_lost_half_is_believed_at_the_second_look_or_where_the_user_says_so(
     synced: Deployment, accept_shrink: bool
 ) -> None:
@@ -259,6 +262,7 @@ def test_a_segment_missing_from_the_list_but_still_there_is_incomplete(synced: D
     assert synced.ended() == []
 
 
+@pytest.mark.nightly
 def test_a_segment_hidden_from_the_first_list_is_loaded_when_it_appears(deployment: Deployment) -> None:
     deployment.workspace.faults.half_segment_list()
     deployment.sync()
@@ -320,6 +324,7 @@ def test_a_deleted_contact_is_marked_when_it_leaves_a_segment(synced: Deployment
     assert contact_id not in {member for _, member in synced.members()}
 
 
+@pytest.mark.nightly
 def test_a_contact_that_comes_back_is_no_longer_marked(synced: Deployment) -> None:
     contact_id = min(synced.workspace.members(largest(synced.workspace)))
     synced.workspace.delete(contact_id)
@@ -332,7 +337,7 @@ def test_a_contact_that_comes_back_is_no_longer_marked(synced: Deployment) -> No
     assert synced.members() == synced.workspace.pairs()
 
 
-@pytest.mark.parametrize(("version", "noticed"), [("Preview", (1, 0)), ("2.16", (0, 1))])
+@pytest.mark.parametrize(("version", "noticed"), nightly([("Preview", (1, 0)), ("2.16", (0, 1))], ("2.16", (0, 1))))
 def test_a_deleted_contact_who_was_in_no_segment_is_noticed_by_the_feeds_or_by_a_full_sync(
     deployment: Deployment, version: str, noticed: tuple[int, int]
 ) -> None:
@@ -394,6 +399,7 @@ def test_a_contact_edited_after_its_page_was_read_arrives_with_the_next_sync(dep
     assert names == {first: "Edited Late", last: "Later Still"}
 
 
+@pytest.mark.nightly
 def test_a_contact_dated_2043_does_not_hold_the_cursor(deployment: Deployment) -> None:
     deployment.workspace.update(min(deployment.workspace.contacts), updated_at=2_303_683_200)
 
@@ -402,6 +408,7 @@ def test_a_contact_dated_2043_does_not_hold_the_cursor(deployment: Deployment) -
     assert deployment.cursor() <= deployment.workspace.now().timestamp() - 900
 
 
+@pytest.mark.nightly
 def test_a_full_sync_moves_the_cursor_as_any_other(deployment: Deployment) -> None:
     deployment.sync(full=True)
 
@@ -527,6 +534,7 @@ def test_a_sync_that_finds_nothing_new_builds_no_membership_anew_and_the_command
         assert client.execute_sql(reasons) == [("baseline",)]
 
 
+@pytest.mark.nightly
 def test_what_a_killed_run_spilled_beside_the_warehouse_is_deleted_by_the_next(deployment: Deployment) -> None:
     spilled = deployment.folder / "warehouse.duckdb.tmp"
     spilled.mkdir(parents=True)

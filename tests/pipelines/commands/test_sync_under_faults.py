@@ -66,7 +66,7 @@ def test_an_outage_in_the_middle_is_outlasted(deployment: Deployment) -> None:
     assert whole(deployment)
 
 
-@pytest.mark.parametrize("kind", nightly_except([kind for kind in PASSING if kind != "slow"], 503, "drop", "truncated"))
+@pytest.mark.parametrize("kind", nightly_except([kind for kind in PASSING if kind != "slow"], 503))
 def test_a_fault_that_does_not_pass_ends_the_run_and_a_later_one_goes_on(synced: Deployment, kind: Kind) -> None:
     before = synced.members()
     synced.workspace.live(days=1, silent=0)
@@ -103,6 +103,7 @@ def test_fields_added_removed_retyped_and_nulled_end_no_run_and_are_told(synced:
     assert synced.query("select distinct browser, os, referrer from intercom.contacts") == [(None, None, None)]
 
 
+@pytest.mark.nightly
 def test_a_retyped_field_blocks_no_later_run(synced: Deployment) -> None:
     synced.workspace.encoding.change_fields(retype={"created_at": str, "has_hard_bounced": str, "tags": str})
     synced.sync(full=True)
@@ -114,6 +115,7 @@ def test_a_retyped_field_blocks_no_later_run(synced: Deployment) -> None:
     assert synced.members() == synced.workspace.pairs()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("moment", nightly([2_303_683_200, -1_104_537_600], -1_104_537_600), ids=["2043", "1935"])
 def test_a_contact_of_another_age_syncs_and_changes_of_others_still_arrive(deployment: Deployment, moment: int) -> None:
     odd = deployment.workspace.sign_up(created_at=moment, updated_at=moment)
@@ -128,6 +130,7 @@ def test_a_contact_of_another_age_syncs_and_changes_of_others_still_arrive(deplo
     assert rows == {key: deployment.workspace.contacts[key].attributes["updated_at"] for key in (odd, changed)}
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("form", nightly_except(["object", "null", "url", "absent"], "url"))
 def test_the_last_page_may_say_so_in_any_form(deployment: Deployment, form: NextPageStyle) -> None:
     deployment.workspace.next_page_style = form
@@ -138,6 +141,7 @@ def test_the_last_page_may_say_so_in_any_form(deployment: Deployment, form: Next
     assert whole(deployment)
 
 
+@pytest.mark.nightly
 def test_contacts_that_search_shows_late_arrive_with_a_later_run(make_deployment: Callable[..., Deployment]) -> None:
     deployment = make_deployment(index_lag=600)
     deployment.workspace.advance(minutes=30)
@@ -172,6 +176,7 @@ def test_merged_and_archived_contacts_leave_and_the_unarchived_come_back(synced:
     assert set(synced.query(removed)) == {(leads[0], "merged", True), (users[2], "blocked", False)}
 
 
+@pytest.mark.nightly
 def test_odd_contacts_arrive_like_the_others(deployment: Deployment) -> None:
     odd = add_odd_contacts(deployment.workspace, crowd=320)
 

@@ -21,6 +21,7 @@ from sandbox.world import Workspace
 from sources.intercom.api import Refused, SetupError, Unavailable
 
 from ...support.deployments import AT_ONCE, NO_QUOTA, Deployment
+from ...support.nightly import nightly
 from ...support.terminal import Terminal
 
 ALL = 1_000_000
@@ -108,6 +109,7 @@ def test_a_merged_contact_is_explained_with_the_contact_it_was_merged_into(synce
     assert explanations == {f"the contact was merged into {user} since the last sync"}
 
 
+@pytest.mark.nightly
 def test_an_updated_contact_is_explained(deployment: Deployment) -> None:
     segment_id = deployment.workspace.make_segment("Tagged", Tagged("new"))
     deployment.sync()
@@ -162,6 +164,7 @@ def test_a_segment_that_is_only_missing_from_the_list_is_not_taken_for_deleted(s
     assert reasons(found) == {None}
 
 
+@pytest.mark.nightly
 def test_a_segment_that_the_last_sync_could_not_read_is_explained(synced: Deployment) -> None:
     segment_id, *_ = segment_member_and_outsider(synced)
     synced.workspace.advance(days=1)
@@ -215,7 +218,7 @@ class Hiding(httpx.AsyncBaseTransport):
         )
 
 
-@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("alone", nightly([True, False], False))
 def test_a_contact_that_search_does_not_find_in_the_segment_is_explained(deployment: Deployment, alone: bool) -> None:
     segment_id, member, _ = segment_member_and_outsider(deployment)
     if alone:
@@ -230,6 +233,7 @@ def test_a_contact_that_search_does_not_find_in_the_segment_is_explained(deploym
     assert pairs(found, in_intercom=True) == {(segment_id, member)}
 
 
+@pytest.mark.nightly
 def test_a_contact_that_search_never_finds_is_not_explained_by_that(deployment: Deployment) -> None:
     _, member, _ = segment_member_and_outsider(deployment)
     deployment.workspace.tag(member, "alone")
@@ -252,6 +256,7 @@ def test_an_answer_that_does_not_add_up_explains_nothing(synced: Deployment) -> 
     assert reasons(found) == {None}
 
 
+@pytest.mark.nightly
 def test_contacts_that_joined_with_time_alone_are_explained(deployment: Deployment) -> None:
     segment_id = deployment.workspace.make_segment("Here for years", OlderThan("created_at", 0.5))
     newcomer = deployment.workspace.sign_up()
@@ -368,6 +373,7 @@ def test_a_new_contact_replaces_at_most_one_of_the_chosen() -> None:
     assert len(set(before) - set(after)) <= 1
 
 
+@pytest.mark.nightly
 def test_removed_contacts_are_not_chosen(synced: Deployment) -> None:
     _, member, _ = segment_member_and_outsider(synced)
     synced.workspace.delete(member)
@@ -476,6 +482,7 @@ def test_an_error_of_intercom_is_raised_as_itself(synced: Deployment, status: in
         verify(synced)
 
 
+@pytest.mark.nightly
 def test_another_version_of_intercom_verifies_too(deployment: Deployment) -> None:
     deployment.settings.api_version = "2.11"
     deployment.sync()
@@ -527,6 +534,7 @@ def test_the_command_groups_similar_differences(terminal: Terminal) -> None:
     assert f"segment {segment_id}, 100 contacts: in Intercom, not in the warehouse" in ended.output
 
 
+@pytest.mark.nightly
 def test_the_command_reports_an_empty_warehouse(terminal: Terminal) -> None:
     for contact_id in list(terminal.workspace.contacts):
         terminal.workspace.delete(contact_id)

@@ -378,6 +378,7 @@ class Reader(threading.Thread):
             self.error = error
 
 
+@pytest.mark.nightly
 def test_a_reader_of_a_long_result_neither_stops_a_build_nor_loses_the_rest(deployment: PostgresDeployment) -> None:
     deployment.sync()
     spells = deployment.query("select * from intercom.segment_memberships")
@@ -402,6 +403,7 @@ def test_a_reader_of_a_long_result_neither_stops_a_build_nor_loses_the_rest(depl
     assert deployment.query(replaced) == []
 
 
+@pytest.mark.nightly
 def test_grants_survive_a_build(deployment: PostgresDeployment) -> None:
     deployment.sync()
     deployment.query("create role analyst login; create role \"A; 'b'\" login")

@@ -16,6 +16,7 @@ from pipelines.loading.working_folder import OTHER_STATE
 
 from ...support.deployments import lively_workspace
 from ...support.first_loads import contacts, true_contacts
+from ...support.nightly import nightly_except
 from ...support.postgres import PROGRAMS
 from .postgres_deployment import PostgresDeployment, credentials
 
@@ -67,6 +68,7 @@ def test_doubled_rows_stop_no_sync_and_repair_removes_them(
     assert deployment.members() == deployment.workspace.pairs()
 
 
+@pytest.mark.nightly
 def test_without_a_run_in_the_middle_the_next_sync_equals_the_workspace(
     deployment: PostgresDeployment, cursor: Any
 ) -> None:
@@ -80,6 +82,7 @@ def test_without_a_run_in_the_middle_the_next_sync_equals_the_workspace(
     assert deployment.members() == deployment.workspace.pairs()
 
 
+@pytest.mark.nightly
 def test_a_database_that_was_restored_from_a_backup_is_up_to_date_after_one_sync(
     deployment: PostgresDeployment, database: str, tmp_path: Path
 ) -> None:
@@ -135,7 +138,9 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", nightly_except(FAULTS, "alter role current_user set default_transaction_read_only = on")
+)
 def test_what_the_server_does_is_told_in_its_words(deployment: PostgresDeployment, cursor: Any, fault: str) -> None:
     deployment.workspace.live(days=1)
     cursor.execute(fault)

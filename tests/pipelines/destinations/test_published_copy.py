@@ -102,6 +102,7 @@ def test_a_reader_that_has_the_old_copy_open_keeps_it(deployment: Deployment) ->
     assert deployment.query(count) == [(301,)]
 
 
+@pytest.mark.nightly
 def test_what_a_killed_run_had_copied_is_overwritten(deployment: Deployment) -> None:
     publish_marts_alone(deployment)
     deployment.sync()

@@ -131,6 +131,7 @@ def test_what_cannot_be_seen_is_shown_as_an_escape(text: str, shown: str) -> Non
     assert visible(text) == named(text) == shown
 
 
+@pytest.mark.nightly
 def test_names_are_short() -> None:
     assert len(named("x" * 10_000)) == len(plainly("x" * 10_000)) == 200
 

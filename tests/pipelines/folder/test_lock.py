@@ -28,6 +28,7 @@ from sandbox.api import create_app, serving
 from sandbox.world import Workspace
 
 from ...support.deployments import NO_QUOTA
+from ...support.nightly import nightly
 from ...support.terminal import COMMAND, TOKEN, Terminal
 
 
@@ -156,6 +157,7 @@ def test_the_lock_says_whether_its_holder_is_alive_and_not_the_process_id(tmp_pa
     assert (while_held and while_held.is_alive, afterwards and afterwards.is_alive) == (True, False)
 
 
+@pytest.mark.nightly
 def test_a_reader_of_the_warehouse_delays_a_sync_which_says_so_and_goes_on_when_it_closes(shells: Shells) -> None:
     shells.gate.opened.set()
     shells.run("sync")
@@ -208,7 +210,10 @@ def read_elsewhere(file: Path) -> Iterator[int]:
         reader.communicate("\n")
 
 
-@pytest.mark.parametrize(("wait", "wait_for_readers", "waited"), [(0, 60, 60), (600, 60, 600), (10, 0, 10), (0, 0, 0)])
+@pytest.mark.parametrize(
+    ("wait", "wait_for_readers", "waited"),
+    nightly([(0, 60, 60), (600, 60, 600), (10, 0, 10), (0, 0, 0)], (600, 60, 600)),
+)
 def test_a_reader_that_stays_is_named_when_the_longer_wait_is_over(
     tmp_path: Path, wait: int, wait_for_readers: int, waited: int
 ) -> None:

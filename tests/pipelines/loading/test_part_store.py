@@ -21,7 +21,7 @@ from ...soak.audit import check_keys
 from ...soak.kills import Death, Site, sync_and_die
 from ...support.deployments import Deployment
 from ...support.first_loads import CutOffAfter, contacts, large_deployment, true_contacts
-from ...support.nightly import nightly_except
+from ...support.nightly import nightly, nightly_except
 
 STARTED = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -142,7 +142,7 @@ def test_a_block_that_fails_when_the_work_beside_it_has_ended_says_why() -> None
         fail()
 
 
-@pytest.mark.parametrize(("hours", "begins_again"), [(0.5, False), (2, True)])
+@pytest.mark.parametrize(("hours", "begins_again"), nightly([(0.5, False), (2, True)], (2, True)))
 def test_a_sweep_that_was_interrupted_goes_on_unless_that_was_long_ago(
     make_deployment: Callable[..., Deployment], hours: float, begins_again: bool
 ) -> None:
@@ -187,6 +187,7 @@ def test_a_first_load_that_is_killed_is_as_if_nobody_had_killed_it(tmp_path: Pat
     check_keys(deployment)
 
 
+@pytest.mark.nightly
 def test_a_first_load_whose_shelf_is_gone_goes_on_behind_what_was_loaded(
     make_deployment: Callable[..., Deployment],
 ) -> None:

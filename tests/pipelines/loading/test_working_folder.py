@@ -13,6 +13,7 @@ from ...soak.audit import check_keys
 from ...soak.kills import POINTS, Death
 from ...support.deployments import Deployment
 from ...support.first_loads import contacts, true_contacts
+from ...support.nightly import nightly
 
 
 def working_folder(deployment: Deployment) -> Path:
@@ -42,6 +43,7 @@ def test_a_warehouse_that_was_restored_from_a_backup_is_up_to_date_after_one_syn
     assert synced.sync().notes == ()
 
 
+@pytest.mark.nightly
 def test_the_working_folder_of_another_warehouse_is_dropped(synced: Deployment, tmp_path: Path) -> None:
     other = Deployment(tmp_path / "other", synced.workspace)
     other.sync()
@@ -58,7 +60,7 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("half", [False, True], ids=["empty", "half"])
+@pytest.mark.parametrize("half", nightly([False, True], False))
 def test_whichever_file_is_cut_off_one_sync_equals_the_workspace(synced: Deployment, half: bool) -> None:
     for name in files_below(working_folder(synced)):
         if "trace" in name.name or "loaded" in name.parts:

@@ -12,6 +12,7 @@ from pipelines.destinations.duckdb import DuckDB
 from pipelines.errors import ExitCode, Misconfigured
 
 from ...support.deployments import Deployment
+from ...support.nightly import nightly_except
 
 
 def drop_raw(deployment: Deployment) -> None:
@@ -78,6 +79,7 @@ def test_the_published_copy_is_the_way_back(synced: Deployment) -> None:
     assert synced.members() == synced.workspace.pairs()
 
 
+@pytest.mark.nightly
 def test_a_published_copy_of_marts_alone_is_not_offered_and_not_taken_for_new(synced: Deployment) -> None:
     synced.warehouse = Warehouse(synced.folder, DuckDB(synced.folder, publish_raw=False))
     synced.workspace.live(days=1)
@@ -94,7 +96,7 @@ def test_a_published_copy_of_marts_alone_is_not_offered_and_not_taken_for_new(sy
     assert synced.warehouse.published.read_bytes() == published
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", nightly_except(LOSSES, "the file is deleted"))
 def test_a_loss_that_is_accepted_begins_anew(synced: Deployment, loss: str) -> None:
     LOSSES[loss](synced)
 

@@ -72,6 +72,7 @@ def test_a_cursor_read_is_one_call_a_segment_and_one_lookup_of_possible_leavers(
     assert outcome.api_calls == CALLS_OF_ANY_RUN + len(SETTLED_SEGMENTS) + 1 + control
 
 
+@pytest.mark.nightly
 def test_the_overlap_reads_no_contact_again_if_none_changed_since(settled: Settled) -> None:
     settled.workspace.untag(settled.people[0], "crowd")
     settled.sync()
@@ -82,6 +83,7 @@ def test_the_overlap_reads_no_contact_again_if_none_changed_since(settled: Settl
     assert settled.scans() == every_segment(UNREAD)
 
 
+@pytest.mark.nightly
 def test_contacts_that_are_read_again_unchanged_are_not_looked_up_again(settled: Settled) -> None:
     settled.settings.api_version = "2.16"  # whose cursor reads whole days again
     settled.workspace.untag(settled.people[0], "crowd")
@@ -118,6 +120,7 @@ def test_one_who_leaves_and_one_who_enters_by_time_alone_are_missed_until_the_ne
     assert settled.members() == workspace.pairs()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("reported", "calls"),
     [(lambda size: size + 3, 0), (lambda _: None, len(SETTLED_SEGMENTS))],
@@ -163,6 +166,7 @@ def test_an_edited_and_a_new_segment_are_swept_at_once_and_a_deleted_one_is_clos
     assert outcome.exit_code == ExitCode.DONE
 
 
+@pytest.mark.nightly
 def test_a_cursor_read_that_never_adds_up_is_incomplete_and_swept_in_the_next_run(settled: Settled) -> None:
     workspace, crowd = settled.workspace, settled.segments["Crowd"]
     for contact_id in settled.crowd[:8]:
@@ -199,6 +203,7 @@ def test_bad_pages_of_cursor_reads_record_no_leave_that_did_not_happen(settled: 
     assert outcome.exit_code == ExitCode.DONE
 
 
+@pytest.mark.nightly
 def test_a_contact_updated_again_in_the_second_in_which_it_was_read_is_looked_up_again(settled: Settled) -> None:
     workspace, member = settled.workspace, settled.crowd[0]
     workspace.update(member, name="Changed")
@@ -244,6 +249,7 @@ def shuffle(deployment: Settled) -> None:
         workspace.tag(workspace.sign_up(), "crowd")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("version", nightly(["2.14", "2.16"], "2.14"))
 def test_where_search_knows_days_only_cursor_reads_on_both_sides_of_midnight_equal_the_workspace(
     make_deployment: Callable[..., Deployment], version: str
@@ -273,6 +279,7 @@ def test_where_search_knows_days_only_cursor_reads_on_both_sides_of_midnight_equ
     assert differences == [set(), set()]
 
 
+@pytest.mark.nightly
 def test_a_collapse_found_by_a_cursor_read_is_believed_when_the_next_run_finds_it_too(settled: Settled) -> None:
     untag_most(settled.workspace, settled.crowd)
 
@@ -337,6 +344,7 @@ def test_where_search_refuses_lookups_by_id_possible_leavers_are_looked_up_one_b
     assert workspace.calls["contact_segments"] == 3
 
 
+@pytest.mark.nightly
 def test_a_short_page_of_changed_contacts_loses_none_of_them(settled: Settled) -> None:
     workspace = settled.workspace
     for contact_id in settled.people[:200]:
@@ -363,6 +371,7 @@ def test_an_empty_answer_to_the_question_for_the_newest_contact_moves_no_cursor_
     assert settled.cursor() <= second - 900
 
 
+@pytest.mark.nightly
 def test_without_an_overlap_an_update_in_the_second_of_the_mark_is_not_lost(settled: Settled) -> None:
     settled.settings.overlap = 0
     workspace, (first, second) = settled.workspace, settled.people[:2]
@@ -438,6 +447,7 @@ def test_contact_by_contact_changed_contacts_are_read_and_the_others_in_turn(set
     }
 
 
+@pytest.mark.nightly
 def test_contact_by_contact_a_change_by_time_alone_is_found_when_its_turn_comes(settled: Settled) -> None:
     workspace = settled.workspace
     workspace.refuses.add("segment_id")
@@ -477,6 +487,7 @@ class AfterList(httpx.AsyncBaseTransport):
         return response
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("quiet", nightly([1, 3], 3))
 def test_a_sign_up_while_a_sweep_begins_hides_no_archiving_after_it(settled: Settled, quiet: int) -> None:
     workspace = settled.workspace
@@ -490,6 +501,7 @@ def test_a_sign_up_while_a_sweep_begins_hides_no_archiving_after_it(settled: Set
     assert settled.members() == workspace.pairs()
 
 
+@pytest.mark.nightly
 def test_a_join_while_a_sweep_begins_hides_no_leave_by_time_alone(settled: Settled) -> None:
     workspace, now = settled.workspace, int(settled.workspace.now().timestamp())
     renewal = {"renewed_at": now}

@@ -115,6 +115,7 @@ def test_nothing_changes_in_a_segment_that_is_excluded_later(settled: Settled) -
     assert outcome.warnings == ()
 
 
+@pytest.mark.nightly
 def test_moves_while_a_segment_was_excluded_lie_between_its_two_sweeps(settled: Settled) -> None:
     crowd, leaver, removed, joiner = settled.segments["Crowd"], *settled.crowd[:2], settled.people[100]
     ((swept_from,),) = settled.query(
@@ -158,6 +159,7 @@ def test_a_segment_that_comes_back_must_be_swept(settled: Settled) -> None:
     assert {one.segment.name for one in including.plan.rest}.isdisjoint({"Crowd", "Paying"})
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("entry", nightly(["id", "name"], "id"))
 def test_an_excluded_segment_that_is_deleted_closes_nothing(settled: Settled, entry: str) -> None:
     crowd = settled.segments["Crowd"]
@@ -177,6 +179,7 @@ def test_an_excluded_segment_that_is_deleted_closes_nothing(settled: Settled, en
     assert settled.members() == settled.workspace.pairs()
 
 
+@pytest.mark.nightly
 def test_a_lost_scan_is_reported_though_another_segment_was_never_read(deployment: Deployment) -> None:
     excluded, lost, *_ = deployment.workspace.segments
     deployment.settings.exclude_segments = [excluded]
@@ -214,6 +217,7 @@ def test_a_selection_that_leaves_no_segment_stops_the_run_before_it_writes(deplo
     assert not deployment.warehouse.published.exists()
 
 
+@pytest.mark.nightly
 def test_contact_by_contact_a_segment_that_comes_back_needs_all_contacts(settled: Settled) -> None:
     crowd, leaver, removed, joiner = settled.segments["Crowd"], *settled.crowd[:2], settled.people[100]
     settled.workspace.refuses.add("segment_id")
@@ -243,6 +247,7 @@ def test_contact_by_contact_a_segment_that_comes_back_needs_all_contacts(settled
     assert settled.members() == settled.workspace.pairs()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "refused", nightly([None, "segment_id"], "segment_id"), ids=["by segment", "contact by contact"]
 )
@@ -271,6 +276,7 @@ def test_a_collapse_while_a_segment_was_excluded_is_believed_by_the_second_run(
     )
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("is_cut_off", nightly([False, True], False))
 def test_a_first_load_in_parts_leaves_excluded_segments_out(
     make_deployment: Callable[..., Deployment], is_cut_off: bool

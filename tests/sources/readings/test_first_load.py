@@ -49,6 +49,7 @@ def test_a_large_first_load_is_one_package_and_reads_every_page_once(
     assert contacts(deployment) == true_contacts(deployment.workspace)
 
 
+@pytest.mark.nightly
 def test_no_parts_are_left_after_a_first_load(make_deployment: Callable[..., Deployment]) -> None:
     deployment = large_deployment(make_deployment)
 
@@ -138,6 +139,7 @@ def test_a_short_page_of_contacts_loses_none_of_a_first_sync(tmp_path: Path) -> 
     assert deployment.query("select count(*) from intercom.contacts") == [(300,)]
 
 
+@pytest.mark.nightly
 def test_a_large_first_load_with_a_page_that_comes_twice_has_every_contact_once(
     make_deployment: Callable[..., Deployment],
 ) -> None:
@@ -152,6 +154,7 @@ def test_a_large_first_load_with_a_page_that_comes_twice_has_every_contact_once(
     ]
 
 
+@pytest.mark.nightly
 def test_a_large_first_load_ends_though_one_segment_never_adds_up(make_deployment: Callable[..., Deployment]) -> None:
     deployment = large_deployment(make_deployment)
     segment_id = max(deployment.workspace.segments, key=lambda key: len(deployment.workspace.members(key)))

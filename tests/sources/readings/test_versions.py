@@ -41,7 +41,6 @@ def risky_times(begin: datetime, end: datetime, timezone: str, change: datetime)
             ("Preview", "Asia/Kolkata", "spring"),
         ],
         ("2.14", "America/Los_Angeles", "spring"),
-        ("Preview", "America/Los_Angeles", "autumn"),
     ),
 )
 def test_six_syncs_four_hours_apart_equal_the_workspace_each_time(

@@ -143,6 +143,7 @@ def test_memberships_alone_are_refused_with_what_is_missing(script: Script, alon
     assert script.calls() == {}
 
 
+@pytest.mark.nightly
 def test_contacts_loaded_alone_still_count_as_changed_for_memberships(script: Script) -> None:
     script.run()
     contact_id = min(script.workspace.contacts)
@@ -157,6 +158,7 @@ def test_contacts_loaded_alone_still_count_as_changed_for_memberships(script: Sc
     assert script.members(pipeline) == script.workspace.pairs()
 
 
+@pytest.mark.nightly
 def test_an_edit_loaded_without_a_scan_is_still_noticed(script: Script) -> None:
     script.run()
     segment_id = min(script.workspace.segments)
@@ -169,6 +171,7 @@ def test_an_edit_loaded_without_a_scan_is_still_noticed(script: Script) -> None:
     assert script.members(pipeline) == script.workspace.pairs()
 
 
+@pytest.mark.nightly
 def test_another_workspaces_token_is_refused_before_anything_is_written(script: Script) -> None:
     pipeline = script.run()
     before = _counts(script, pipeline)
@@ -196,6 +199,7 @@ def test_a_script_in_an_empty_folder_loads_duckdb(script: Script, tmp_path: Path
     check_script(script, tmp_path, "duckdb")
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(PROGRAMS is None, reason=NO_POSTGRES)
 @pytest.mark.xdist_group("postgres")
 def test_a_script_in_an_empty_folder_loads_postgres(script: Script, tmp_path: Path, database: str) -> None:

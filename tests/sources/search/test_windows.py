@@ -30,6 +30,7 @@ from sources.intercom.search import (
 from sources.intercom.search.members import WINDOW_PAGES
 
 from ...support.deployments import NO_QUOTA, START, standing_still
+from ...support.nightly import nightly_except
 
 DAY = 86_400
 NOW = int(START.timestamp())
@@ -125,7 +126,7 @@ class Reading:
                 self.unread = windows.spans
 
 
-@pytest.mark.parametrize("name", VERSIONS)
+@pytest.mark.parametrize("name", nightly_except(VERSIONS, "Preview"))
 @pytest.mark.parametrize("shape", SHAPES)
 def test_windows_show_all_contacts(shape: str, name: str) -> None:
     reading = Reading(workspace_of(shape), name)
@@ -217,7 +218,7 @@ def test_contacts_there_all_the_time_are_shown_while_others_come_and_go() -> Non
     assert steady <= seen
 
 
-@pytest.mark.parametrize("name", VERSIONS)
+@pytest.mark.parametrize("name", nightly_except(VERSIONS, "Preview"))
 @pytest.mark.parametrize("shape", ["evenly over two years", "far outliers", "nine tenths in three seconds"])
 def test_a_read_that_stopped_continues_where_it_was(shape: str, name: str) -> None:
     reading = Reading(workspace_of(shape), name)

@@ -223,7 +223,7 @@ def put_canaries(workspace: Workspace) -> None:
     workspace.sign_up(**personal())  # the activity feed reports it, with its external id
 
 
-@pytest.mark.parametrize("broken", nightly_except(BROKEN, "nowhere", "while it loads"))
+@pytest.mark.parametrize("broken", nightly_except(BROKEN, "while it loads"))
 def test_with_all_hidden_nothing_personal_is_in_any_file_log_or_trace(terminal: Terminal, broken: str) -> None:
     excluded, to_hash = hidden()
     environment = terminal.environment(

@@ -136,7 +136,7 @@ def settled(examples: int) -> settings:
 ANY_PATH, ANY_NODE = st.sampled_from(PATHS), st.integers(0, 10_000)
 
 
-@settled(6)
+@settled(3)
 @given(path=ANY_PATH, node=ANY_NODE, value=VALUES, by_contact=st.booleans())
 def test_some_value_in_some_field_ends_no_run(
     synced: Path, path: str, node: int, value: bytes, by_contact: bool
