@@ -194,6 +194,7 @@ def test_an_image_gets_the_copied_files_and_nothing_else() -> None:
     assert {rule.removeprefix("!") for rule in rules if rule.startswith("!")} == set(COPIED)
 
 
+@pytest.mark.nightly
 def test_the_files_of_an_image_are_enough_for_a_sync(variables: dict[str, str], tmp_path: Path) -> None:
     app = tmp_path / "app"
     for name in COPIED:

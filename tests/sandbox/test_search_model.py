@@ -6,6 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,6 +175,7 @@ def test_older_versions_find_what_a_simple_evaluation_by_days_finds(
     )
 
 
+@pytest.mark.nightly
 @given(
     queries=st.lists(windows_over(about_sets | about_attributes, [*EQUAL, *ORDERS]), min_size=2, max_size=4),
     field=st.sampled_from(SORTED_TIMESTAMPS),

@@ -259,6 +259,7 @@ def test_a_real_sync_does_not_write_into_the_demo(terminal: Terminal) -> None:
     assert all("demo" in one.errors for one in ended)
 
 
+@pytest.mark.nightly
 def test_the_demo_does_not_touch_a_real_warehouse(terminal: Terminal) -> None:
     terminal.copy_first_sync()
 

@@ -21,7 +21,7 @@ from ...soak.audit import check_keys
 from ...soak.kills import POINTS, Death, NeverKilled, Site, contents, differences, sync_and_die
 from ...support.deployments import Deployment
 from ...support.first_loads import CutOffAfter, contacts, large_deployment, true_contacts
-from ...support.nightly import nightly, nightly_except
+from ...support.nightly import nightly_except
 from ...support.terminal import Terminal
 
 __all__ = ["terminal"]
@@ -75,7 +75,8 @@ def test_what_a_killed_run_left_is_dropped_and_the_next_sync_makes_up_for_it(
     check_keys(deployment)
 
 
-@pytest.mark.parametrize("table", nightly(["membership_changes", "contacts"], "contacts"))
+@pytest.mark.nightly
+@pytest.mark.parametrize("table", ["membership_changes", "contacts"])
 def test_a_package_that_cannot_be_loaded_fails_every_sync_with_the_advice_to_drop_it(
     killed: Callable[[Death], Deployment], reference: NeverKilled, table: str
 ) -> None:

@@ -107,9 +107,10 @@ def test_two_separate_days_into_an_empty_warehouse_are_exactly_their_contacts(
     assert deployment.query("select * from intercom.segment_memberships") == []
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("version", "timezone"),
-    nightly(product(VERSIONS, ZONES), ("Preview", "Asia/Tokyo"), ("2.14", "America/Los_Angeles")),
+    product(VERSIONS, ZONES),
 )
 def test_a_window_begins_with_its_first_second_and_ends_before_its_last(
     make_deployment: Callable[..., Deployment], version: str, timezone: str
@@ -159,6 +160,7 @@ def test_a_gap_is_filled(synced: Deployment) -> None:
     assert synced.query("select * exclude (_dlt_load_id) from intercom_raw.contacts order by id") == before
 
 
+@pytest.mark.nightly
 def test_the_next_sync_asks_what_it_would_have_asked_without_a_backfill(settled: Settled, tmp_path: Path) -> None:
     untouched = Deployment(shutil.copytree(settled.folder, tmp_path / "untouched"), settled.workspace)
     untouched.settings.sweep_budget = 0
@@ -356,6 +358,7 @@ def test_another_workspaces_token_is_refused_before_anything_is_written(
     assert loaded(other) == before
 
 
+@pytest.mark.nightly
 def test_a_sync_after_a_backfill_is_a_first_one(deployment: Deployment) -> None:
     backfill(deployment)
 
@@ -407,6 +410,7 @@ def test_a_first_load_that_was_cut_off_goes_on_as_if_there_had_been_no_backfill(
     assert contacts(deployment) == true_contacts(deployment.workspace)
 
 
+@pytest.mark.nightly
 def test_who_was_missing_and_came_by_a_backfill_is_no_reason_to_look_who_is_gone(synced: Deployment) -> None:
     balance = state_of(synced)["unaccounted"]
     lost = forget(synced, START - 30 * DAY)

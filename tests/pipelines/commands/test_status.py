@@ -132,6 +132,7 @@ def test_a_workspace_that_never_synced_well_is_stale(deployment: Deployment) -> 
     assert "no sync has succeeded yet" in shown(found)
 
 
+@pytest.mark.nightly
 def test_all_workspaces_are_shown_together_and_one_of_them_on_request(
     make_deployment: Callable[..., Deployment],
 ) -> None:

@@ -37,7 +37,7 @@ from sources.intercom.api import Refused
 from ...soak.kills import PROCESSES, Death, reporting_steps
 from ...support.deployments import START, Deployment, standing_still
 from ...support.interference import Stop
-from ...support.nightly import nightly, nightly_except
+from ...support.nightly import nightly_except
 from ...support.personal_data import CANARY, found_in, personal
 from ...support.postgres import NEEDS_POSTGRES, PASSWORD, Row, Server, connected, run
 from ..commands.test_backfill import DAY, LONG_AGO, backfill
@@ -80,7 +80,9 @@ def deployment(make_deployment: Callable[..., PostgresDeployment]) -> PostgresDe
 # The same as on DuckDB
 
 
-@pytest.fixture(scope="module", params=nightly([5, 20], 20), ids="{} days".format)
+@pytest.fixture(
+    scope="module", params=[pytest.param(days, marks=pytest.mark.nightly) for days in (5, 20)], ids="{} days".format
+)
 def twins(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, server: Server
 ) -> tuple[Deployment, PostgresDeployment]:
@@ -339,6 +341,7 @@ def change(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new, 1))
 
 
+@pytest.mark.nightly
 def test_a_reader_never_waits_for_a_build(deployment: PostgresDeployment, sql: Path) -> None:
     deployment.sync()
     change(sql / "marts" / "sync_runs.sql", "from runs", "from runs cross join (select pg_sleep(1)) as nap")
@@ -704,6 +707,7 @@ def stop_behind_a_chunk_of_contacts(step: str) -> None:
 # Forgetting
 
 
+@pytest.mark.nightly
 def test_a_forgotten_person_is_in_no_row_and_all_counts_are_as_they_were(deployment: PostgresDeployment) -> None:
     contact_id = min(deployment.workspace.contacts)
     deployment.workspace.update(contact_id, **personal())

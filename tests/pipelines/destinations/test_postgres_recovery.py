@@ -16,7 +16,6 @@ from pipelines.loading.working_folder import OTHER_STATE
 
 from ...support.deployments import lively_workspace
 from ...support.first_loads import contacts, true_contacts
-from ...support.nightly import nightly_except
 from ...support.postgres import PROGRAMS
 from .postgres_deployment import PostgresDeployment, credentials
 
@@ -104,6 +103,7 @@ def test_a_database_that_was_restored_from_a_backup_is_up_to_date_after_one_sync
     assert contacts(deployment) == true_contacts(deployment.workspace)
 
 
+@pytest.mark.nightly
 def test_a_lost_schema_is_told_and_the_marts_stay(deployment: PostgresDeployment, cursor: Any) -> None:
     cursor.execute("drop schema intercom_raw cascade")
 
@@ -138,9 +138,8 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(
-    "fault", nightly_except(FAULTS, "alter role current_user set default_transaction_read_only = on")
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("fault", FAULTS)
 def test_what_the_server_does_is_told_in_its_words(deployment: PostgresDeployment, cursor: Any, fault: str) -> None:
     deployment.workspace.live(days=1)
     cursor.execute(fault)

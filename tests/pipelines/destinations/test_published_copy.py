@@ -90,6 +90,7 @@ def test_the_copy_of_the_marts_is_in_the_format_that_older_clients_open(copies: 
     assert marts_alone[8:20] == whole[8:20]  # the magic bytes and the version of the format
 
 
+@pytest.mark.nightly
 def test_a_reader_that_has_the_old_copy_open_keeps_it(deployment: Deployment) -> None:
     publish_marts_alone(deployment)
     deployment.sync()

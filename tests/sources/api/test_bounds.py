@@ -133,6 +133,7 @@ def test_pages_of_segments_that_never_end_are_given_up() -> None:
         )
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("rows", [0, 150])
 def test_a_search_that_pages_without_end_is_given_up(rows: int) -> None:
     numbers = iter(range(1_000_000))

@@ -33,7 +33,8 @@ def packages(deployment: Deployment) -> int:
     return int(count)
 
 
-@pytest.mark.parametrize("full", nightly([False, True], True))
+@pytest.mark.nightly
+@pytest.mark.parametrize("full", [False, True])
 def test_a_large_first_load_is_one_package_and_reads_every_page_once(
     make_deployment: Callable[..., Deployment], full: bool
 ) -> None:
@@ -129,6 +130,7 @@ def change_something(workspace: Workspace, number: int) -> None:
     workspace.make_segment(f"Made after attempt {number}", Tagged("tag 1"))
 
 
+@pytest.mark.nightly
 def test_a_short_page_of_contacts_loses_none_of_a_first_sync(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path / "data", settled_workspace())
 

@@ -81,7 +81,7 @@ def check_odd_value(call: int, place: int, value: Any, header: tuple[str, bytes]
 
 
 @pytest.mark.nightly
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.integers(1, 14),
     st.integers(0, 2_000),
@@ -98,8 +98,8 @@ def test_any_value_in_any_field_costs_that_value_only(
     ("call", "place", "value", "header"),
     [
         (4, 3, 10**400, ("date", b"yesterday")),
-        (5, 2, None, ("x-ratelimit-reset", b"1772442010.5")),
-        (6, 40, DEEP, ("x-ratelimit-remaining", b"\xff\xc3")),
+        pytest.param(5, 2, None, ("x-ratelimit-reset", b"1772442010.5"), marks=pytest.mark.nightly),
+        pytest.param(6, 40, DEEP, ("x-ratelimit-remaining", b"\xff\xc3"), marks=pytest.mark.nightly),
     ],
 )
 def test_an_odd_value_and_an_odd_header_cost_themselves_only(

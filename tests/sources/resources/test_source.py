@@ -95,6 +95,7 @@ def test_the_second_run_is_incremental(script: Script) -> None:
     assert names == [("Changed",)]
 
 
+@pytest.mark.nightly
 def test_a_run_without_a_change_writes_nothing_twice(script: Script) -> None:
     before = _counts(script, script.run())
 
@@ -108,6 +109,7 @@ def _counts(script: Script, pipeline: dlt.Pipeline) -> dict[str, int]:
     return {table: len(pipeline.dataset()[table].fetchall()) for table in tables}
 
 
+@pytest.mark.nightly
 def test_one_source_object_can_be_run_twice(script: Script) -> None:
     source, pipeline = intercom(access_token=TOKEN, base_url=script.url), script.pipeline()
     pipeline.run(source)

@@ -130,6 +130,7 @@ def test_the_key_is_in_no_text_of_the_settings() -> None:
     assert KEY not in repr(hashing("email"))
 
 
+@pytest.mark.nightly
 def test_hidden_columns_are_not_reported_as_missing_fields(synced: Deployment) -> None:
     hide_all(synced.settings)
     hiding = synced.sync(full=True)
@@ -259,6 +260,7 @@ def test_canaries_are_found_where_nothing_is_hidden(deployment: Deployment) -> N
     }
 
 
+@pytest.mark.nightly
 def test_pending_packages_are_in_dlts_folder_until_they_are_loaded(deployment: Deployment) -> None:
     put_canaries(deployment.workspace)
 
@@ -272,6 +274,7 @@ def test_pending_packages_are_in_dlts_folder_until_they_are_loaded(deployment: D
     assert found_in(deployment.folder, [CANARY]).keys() == {"warehouse.duckdb", "published.duckdb"}
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("is_hidden", [False, True])
 def test_a_first_load_that_is_cut_off_saves_only_what_may_be_kept(
     make_deployment: Callable[..., Deployment], is_hidden: bool
