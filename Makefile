@@ -28,7 +28,8 @@ demo: install  ## simulate three weeks of a workspace, sync it day by day, print
 # The tests write thousands of small databases, and wait for a disk most of the time. Where there are 8 GB of memory for
 # files, they go there.
 MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 { print $$6 }')
-PYTEST := $(if $(MEMORY),TMPDIR=$(MEMORY)) $(BIN)/python -m pytest -n auto --dist loadgroup
+WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')  # one more than cores: tests wait, too
+PYTEST := $(if $(MEMORY),TMPDIR=$(MEMORY)) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 test: install  ## test every promise, offline, in less than four minutes on two cores
 	@$(PYTEST) -m "not nightly"

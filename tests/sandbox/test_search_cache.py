@@ -8,7 +8,6 @@ from sandbox.search import Searches, SearchRequest
 from sandbox.segments.rules import Nobody
 from sandbox.world import VERSIONS, Workspace
 
-from ..support.nightly import nightly
 from .client import (
     DAY,
     SECOND,
@@ -48,8 +47,9 @@ def repeated_searches(workspace: Workspace) -> list[Any]:
     return [(query, {"field": field}) for query in queries for field in ("created_at", "updated_at", "name")]
 
 
-@pytest.mark.parametrize("version", nightly(["2.14", "Preview"], "2.14"))
-@pytest.mark.parametrize("churn", nightly([0.02, 2.0], 2.0))
+@pytest.mark.nightly
+@pytest.mark.parametrize("version", ["2.14", "Preview"])
+@pytest.mark.parametrize("churn", [0.02, 2.0])
 def test_a_cached_search_returns_what_a_new_search_returns(version: str, churn: float) -> None:
     workspace = still_workspace(contacts=300, segments=12, index_lag=6 * 3600)
     searches = repeated_searches(workspace)

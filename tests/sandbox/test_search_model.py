@@ -187,6 +187,7 @@ def test_windows_of_time_have_what_a_simple_evaluation_finds_after_every_change(
     assert_windows_found("Preview", None, queries, {"field": field, "order": order})
 
 
+@pytest.mark.nightly
 @given(
     queries=st.lists(windows_over(about_sets | about_attributes, DAYS), min_size=2, max_size=4),
     field=st.sampled_from(SORTED_TIMESTAMPS),

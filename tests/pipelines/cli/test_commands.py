@@ -432,7 +432,7 @@ print(anon_tracker._ANON_TRACKER_ENDPOINT)
 """
 
 
-@pytest.mark.parametrize("folder", ["/", ROOT])
+@pytest.mark.parametrize("folder", nightly(["/", ROOT], ROOT))
 def test_dlt_has_no_telemetry_address_in_any_folder(folder: str | Path) -> None:
     python = (sys.executable, "-c", PRINT_DLT_TELEMETRY_ADDRESS)
     done = subprocess.run(python, cwd=folder, env={}, capture_output=True, text=True, check=True)

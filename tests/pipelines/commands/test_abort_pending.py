@@ -21,7 +21,6 @@ from ...soak.audit import check_keys
 from ...soak.kills import POINTS, Death, NeverKilled, Site, contents, differences, sync_and_die
 from ...support.deployments import Deployment
 from ...support.first_loads import CutOffAfter, contacts, large_deployment, true_contacts
-from ...support.nightly import nightly_except
 from ...support.terminal import Terminal
 
 __all__ = ["terminal"]
@@ -57,7 +56,8 @@ def poison(folder: Path, table: str) -> None:
     pq.write_table(rows.set_column(position, "workspace_id", pa.nulls(len(rows), pa.string())), file)
 
 
-@pytest.mark.parametrize("point", nightly_except(LEFT_BEHIND, "when contacts are staged, but not marked so"))
+@pytest.mark.nightly
+@pytest.mark.parametrize("point", LEFT_BEHIND)
 def test_what_a_killed_run_left_is_dropped_and_the_next_sync_makes_up_for_it(
     killed: Callable[[Death], Deployment], reference: NeverKilled, point: str
 ) -> None:

@@ -110,7 +110,7 @@ def test_two_separate_days_into_an_empty_warehouse_are_exactly_their_contacts(
 @pytest.mark.nightly
 @pytest.mark.parametrize(
     ("version", "timezone"),
-    product(VERSIONS, ZONES),
+    list(product(VERSIONS, ZONES)),
 )
 def test_a_window_begins_with_its_first_second_and_ends_before_its_last(
     make_deployment: Callable[..., Deployment], version: str, timezone: str

@@ -61,6 +61,7 @@ def test_without_one_run_the_next_sync_equals_the_workspace(synced: Deployment, 
     assert synced.members() == synced.workspace.pairs()
 
 
+@pytest.mark.nightly
 def test_runs_with_a_clock_ahead_are_removed_and_the_next_sync_equals_the_workspace(synced: Deployment) -> None:
     before = synced.ended(), synced.cursor()
     wrong = _sync_with_a_clock_ahead(synced, timedelta(days=365))
@@ -147,6 +148,7 @@ def test_doubled_rows_stop_no_sync_and_are_named_and_removed(synced: Deployment,
     assert synced.sync().warnings == ()
 
 
+@pytest.mark.nightly
 def test_a_run_that_is_unknown_is_told_and_nothing_changes(synced: Deployment) -> None:
     files = _contents(synced)
 
@@ -181,6 +183,7 @@ def test_a_list_that_named_each_segment_twice_stops_no_sync_and_repair_removes_i
     assert broken.members() == broken.workspace.pairs()
 
 
+@pytest.mark.nightly
 def test_the_run_that_broke_a_warehouse_can_be_removed(broken: Deployment) -> None:
     with duckdb.connect(str(broken.warehouse.file), read_only=True) as connection:
         query = "select distinct run_id from intercom_raw.segment_scans order by 1"

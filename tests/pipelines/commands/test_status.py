@@ -91,9 +91,9 @@ def test_no_more_than_five_runs_are_shown(deployment: Deployment) -> None:
 @pytest.mark.parametrize(
     ("later", "max_age", "is_stale", "exit_code"),
     [
-        (timedelta(hours=26), timedelta(hours=26), False, ExitCode.DONE),
+        pytest.param(timedelta(hours=26), timedelta(hours=26), False, ExitCode.DONE, marks=pytest.mark.nightly),
         (timedelta(hours=26, seconds=1), timedelta(hours=26), True, ExitCode.INCOMPLETE),
-        (timedelta(days=400), None, None, ExitCode.DONE),
+        pytest.param(timedelta(days=400), None, None, ExitCode.DONE, marks=pytest.mark.nightly),
     ],
 )
 def test_a_good_sync_older_than_max_age_is_stale_and_without_it_age_is_not_judged(
@@ -107,6 +107,7 @@ def test_a_good_sync_older_than_max_age_is_stale_and_without_it_age_is_not_judge
     assert (found.exit_code, one.is_stale, one.age_seconds) == (exit_code, is_stale, later.total_seconds())
 
 
+@pytest.mark.nightly
 def test_a_failed_sync_does_not_refresh_the_age_and_an_incomplete_one_does(settled: Settled) -> None:
     settled.workspace.advance(days=3)
     refuse(settled)

@@ -91,7 +91,7 @@ def test_a_first_sync_needs_a_search_for_every_150_contacts_and_members(
     assert workspace.calls["contact"] + workspace.calls["contact_segments"] + workspace.calls["contacts"] == 0
 
 
-@pytest.mark.parametrize("days", nightly([4, 20], 20))
+@pytest.mark.parametrize("days", nightly([3, 20], 20))
 def test_a_life_is_remembered_day_by_day(make_deployment: Callable[..., Deployment], days: int) -> None:
     deployment = make_deployment(contacts=300, segments=8)
     truths = {}
@@ -380,6 +380,7 @@ def test_the_cursor_stays_behind_the_newest_contact_by_the_overlap(synced: Deplo
     assert synced.cursor() == newest - 901  # the overlap, and the second that the newest was updated in
 
 
+@pytest.mark.nightly
 def test_a_contact_edited_after_its_page_was_read_arrives_with_the_next_sync(deployment: Deployment) -> None:
     by_age = sorted(
         deployment.workspace.contacts.values(), key=lambda contact: (contact.attributes["created_at"], contact.id)

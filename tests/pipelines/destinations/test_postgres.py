@@ -80,20 +80,16 @@ def deployment(make_deployment: Callable[..., PostgresDeployment]) -> PostgresDe
 # The same as on DuckDB
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(days, marks=pytest.mark.nightly) for days in (5, 20)], ids="{} days".format
-)
-def twins(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, server: Server
-) -> tuple[Deployment, PostgresDeployment]:
-    """One workspace over some days, synced into DuckDB and PostgreSQL at the same instants on most of them."""
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory, server: Server) -> tuple[Deployment, PostgresDeployment]:
+    """One workspace over ten days, synced into DuckDB and PostgreSQL at the same instants on most of them."""
     folder = tmp_path_factory.mktemp("twins")
     workspace = Workspace(contacts=300, segments=8, start=START, monotonic=standing_still)
     pair = (
         Deployment(folder / "duckdb", workspace),
         PostgresDeployment(folder / "postgres", workspace, address=server.database()),
     )
-    for day in range(request.param):
+    for day in range(10):
         a_day(workspace)
         for twin in pair if day % 5 in SYNCED else ():
             assert twin.job().run().exit_code == 0
@@ -128,6 +124,7 @@ def test_a_whole_sync_leaves_the_database_equal_to_the_workspace(deployment: Pos
 
 
 @pytest.mark.nightly
+@pytest.mark.nightly
 @pytest.mark.parametrize("mart", MARTS)
 def test_all_days_give_the_same_rows_as_on_duckdb(twins: tuple[Deployment, PostgresDeployment], mart: str) -> None:
     ours, theirs = (sorted(plain_rows(twin, f"select * from intercom.{mart}"), key=repr) for twin in twins)
@@ -149,6 +146,7 @@ def plain(value: object) -> object:
     return value[:15] if isinstance(value, str) and value[8:9] == "T" and value[15:16] == "-" else value
 
 
+@pytest.mark.nightly
 def test_the_days_had_events_of_every_kind(twins: tuple[Deployment, PostgresDeployment]) -> None:
     reasons = "select distinct reason from intercom.segment_membership_events"
     statuses = "select distinct removal_status from intercom.contacts where removal_status is not null"

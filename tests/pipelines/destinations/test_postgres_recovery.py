@@ -114,6 +114,7 @@ def test_a_lost_schema_is_told_and_the_marts_stay(deployment: PostgresDeployment
     assert cursor.fetchall() > [(0,)]
 
 
+@pytest.mark.nightly
 def test_a_session_that_holds_a_lock_is_named_and_the_next_sync_equals_the_workspace(
     deployment: PostgresDeployment, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

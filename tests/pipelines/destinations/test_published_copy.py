@@ -125,6 +125,7 @@ def test_each_model_comes_after_those_it_reads() -> None:
         seen.add(model.name)
 
 
+@pytest.mark.nightly
 def test_the_setting_decides(terminal: Terminal) -> None:
     ended = terminal.run("sync", WAREHOUSE__PUBLISH_RAW="false")
 

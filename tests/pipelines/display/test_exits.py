@@ -58,7 +58,7 @@ def run(terminal: Terminal, command: str, *options: str) -> Ended:
     return terminal.run(*options, name, *rest, *OPTIONS.get(command, []))
 
 
-@pytest.mark.parametrize("command", nightly_except(COMMANDS, "check", "sync --plan", "status"))
+@pytest.mark.parametrize("command", nightly_except(COMMANDS, "status"))
 def test_hostile_names_are_data_in_what_a_command_prints(terminal: Terminal, command: str) -> None:
     terminal.copy_first_sync()
     hostile_names(terminal)
@@ -95,6 +95,7 @@ def journal(folder: Path) -> str:
     return "".join(texts_of([json.loads(line) for line in (folder / "runs.jsonl").read_text().splitlines()]))
 
 
+@pytest.mark.nightly
 def test_what_an_earlier_release_wrote_into_the_journal_is_data_in_status_and_marts(terminal: Terminal) -> None:
     terminal.copy_first_sync()
     path = terminal.folder / "runs.jsonl"

@@ -99,6 +99,7 @@ def test_debug_adds_the_traceback_to_the_object(terminal: Terminal) -> None:
     assert of_event(events_of(ended.errors), "problem")["traceback"].startswith("Traceback")
 
 
+@pytest.mark.nightly
 def test_an_incomplete_segment_is_a_warning_with_its_id(terminal: Terminal) -> None:
     segment_id = max(terminal.workspace.segments, key=lambda one: len(terminal.workspace.members(one)))
     terminal.workspace.faults.half_page(segment_id, times=None)

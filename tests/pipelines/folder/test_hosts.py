@@ -17,7 +17,7 @@ from pipelines.errors import ExitCode, Misconfigured
 from pipelines.folder.ownership import refuse_foreign
 
 from ...support.deployments import Deployment, lively_workspace
-from ...support.nightly import nightly, nightly_except
+from ...support.nightly import nightly_except
 
 ONE_DAY = timedelta(days=1)
 NAMES = ["o'brien data", "feature%2Fnew", "100% #q", "a b", "日本 ünï", "{x}", 'a"b', "a;b[1]*"]
@@ -33,8 +33,9 @@ def test_a_name_that_duckdb_cannot_open_is_refused_before_anything_is_written(tm
     assert not (tmp_path / name / "warehouse.duckdb").exists()
 
 
-@pytest.mark.parametrize("publish_raw", nightly([True, False], True))
-@pytest.mark.parametrize("name", nightly_except(NAMES, "o'brien data"))
+@pytest.mark.nightly
+@pytest.mark.parametrize("publish_raw", [True, False])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_data_folder_may_have_any_name(tmp_path: Path, name: str, publish_raw: bool) -> None:
     folder = tmp_path / name
     deployment = Deployment(folder, lively_workspace(contacts=60, segments=3))

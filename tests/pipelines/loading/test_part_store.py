@@ -21,7 +21,7 @@ from ...soak.audit import check_keys
 from ...soak.kills import Death, Site, sync_and_die
 from ...support.deployments import Deployment
 from ...support.first_loads import CutOffAfter, contacts, large_deployment, true_contacts
-from ...support.nightly import nightly, nightly_except
+from ...support.nightly import nightly_except
 
 STARTED = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -142,7 +142,8 @@ def test_a_block_that_fails_when_the_work_beside_it_has_ended_says_why() -> None
         fail()
 
 
-@pytest.mark.parametrize(("hours", "begins_again"), nightly([(0.5, False), (2, True)], (2, True)))
+@pytest.mark.nightly
+@pytest.mark.parametrize(("hours", "begins_again"), [(0.5, False), (2, True)])
 def test_a_sweep_that_was_interrupted_goes_on_unless_that_was_long_ago(
     make_deployment: Callable[..., Deployment], hours: float, begins_again: bool
 ) -> None:

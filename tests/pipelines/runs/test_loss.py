@@ -108,6 +108,7 @@ def test_a_loss_that_is_accepted_begins_anew(synced: Deployment, loss: str) -> N
     assert synced.query("select distinct enter_reason from intercom.segment_memberships") == [("baseline",)]
 
 
+@pytest.mark.nightly
 def test_a_new_folder_and_a_workspace_without_contacts_are_no_loss(make_deployment: Callable[..., Deployment]) -> None:
     deployment = make_deployment(contacts=0, segments=0)
 

@@ -428,6 +428,7 @@ def test_where_search_refuses_segments_those_of_every_contact_are_read(deploymen
     assert len(outcome.notes) == 1
 
 
+@pytest.mark.nightly
 def test_contact_by_contact_changed_contacts_are_read_and_the_others_in_turn(settled: Settled) -> None:
     workspace = settled.workspace
     workspace.refuses.add("segment_id")

@@ -166,6 +166,7 @@ def test_the_feed_continues_at_its_cursor(settled: Settled) -> None:
     assert len(events(settled)) == len(set(events(settled))) == 161
 
 
+@pytest.mark.nightly
 def test_a_contact_reported_deleted_is_removed_only_when_search_does_not_find_it(
     settled: Settled,
 ) -> None:
@@ -266,6 +267,7 @@ def test_a_feed_that_does_not_know_its_cursor_any_more_is_read_from_the_start(se
     assert len(events(settled)) == 3
 
 
+@pytest.mark.nightly
 def test_a_workspace_emptied_of_contacts_is_empty_after_two_runs(settled: Settled) -> None:
     for contact_id in settled.people:
         settled.workspace.delete(contact_id)

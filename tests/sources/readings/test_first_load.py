@@ -63,6 +63,7 @@ def test_a_small_first_load_is_one_package(synced: Deployment) -> None:
     assert packages(synced) == 1
 
 
+@pytest.mark.nightly
 def test_a_first_load_cut_off_reads_again_no_more_than_what_was_not_complete(
     make_deployment: Callable[..., Deployment],
 ) -> None:

@@ -136,6 +136,7 @@ def settled(examples: int) -> settings:
 ANY_PATH, ANY_NODE = st.sampled_from(PATHS), st.integers(0, 10_000)
 
 
+@pytest.mark.nightly
 @settled(3)
 @given(path=ANY_PATH, node=ANY_NODE, value=VALUES, by_contact=st.booleans())
 def test_some_value_in_some_field_ends_no_run(
