@@ -53,6 +53,7 @@ def demo(contacts: Contacts = 2000, days: Days = 21) -> None:
     from ..commands.demo import demo as simulate_and_sync  # imports the sandbox, which no other command needs
 
     warehouse = Warehouse(warehouse_settings().folder)  # always a file: a demo leaves nothing in a database
+    warehouse.data_folder.check()
     with plain_errors(warehouse.explain):
         simulate_and_sync(warehouse, contacts=contacts, days=days, track=reporting.track_days)
     show_demo(warehouse)

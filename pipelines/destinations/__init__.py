@@ -62,8 +62,10 @@ def destination_named(name: str) -> type[Destination]:
 
 
 def configured_warehouse(options: Options) -> Warehouse:
-    """Raises Misconfigured where the destination is unknown, or its configuration is incomplete."""
-    return Warehouse(options.folder, destination_named(options.destination).configured(options))
+    """Raises Misconfigured where destination or data folder cannot be used, or a setting of them is missing."""
+    warehouse = Warehouse(options.folder, destination_named(options.destination).configured(options))
+    warehouse.data_folder.check()
+    return warehouse
 
 
 def dialect_of(pipeline: dlt.Pipeline) -> Dialect:

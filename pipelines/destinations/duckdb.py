@@ -159,6 +159,8 @@ class DuckDB(Destination):
 
     def _unreadable(self, error: duckdb.Error) -> Unreadable:
         log = log_of(self.published)
+        if row := cause_of(error):
+            return Unreadable(str(row.explained(self.published)))
         if log.exists():
             advice = (
                 f"Close the program that has the copy open for writing, or delete {log} if none has: the changes in it "

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class Cause:
 
     def explained(self, place: Path) -> WarehouseError:
         """The error about this file or folder."""
-        folder = place if place.is_dir() else place.parent
+        folder = place if _is_folder(place) else place.parent
         message = f"{self.problem} {self.next_step}"
         return self.error(message.format(file=place, folder=folder, free=_free(folder)))
 
@@ -91,6 +92,24 @@ CAUSES = (
         frozenset((errno.EFBIG,)),
     ),
     Cause(
+        "{file} cannot be there: a part of that path is a file, and not a folder.",
+        "Move that file away, or set WAREHOUSE__DATA_DIR to another folder, then run the command again.",
+        Misconfigured,
+        frozenset((errno.ENOTDIR,)),
+    ),
+    Cause(
+        "{file} is a folder, where a run writes a file.",
+        "Move it away, then run the command again.",
+        Misconfigured,
+        frozenset((errno.EISDIR,)),
+    ),
+    Cause(
+        "The path {file} is too long for its file system.",
+        "Set WAREHOUSE__DATA_DIR to a shorter path, then run the command again.",
+        Misconfigured,
+        frozenset((errno.ENAMETOOLONG,)),
+    ),
+    Cause(
         "{file} is a symbolic link, or one of too many. Such a link is not followed when a file is written.",
         "Remove the link, or move the file that it names into its place, then run the command again.",
         Misconfigured,
@@ -128,7 +147,7 @@ def explained(error: BaseException, folder: Path | None = None) -> WarehouseErro
     for cause in causes(error):
         if row := cause_of(cause):
             return row.explained(_place(cause, folder))
-    if folder and not folder.exists() and any(map(_is_of_files, causes(error))):
+    if folder and _is_missing(folder) and any(map(_is_of_files, causes(error))):
         return GONE.explained(folder)
     return _other(error) if isinstance(error, OSError) and not isinstance(error, BrokenPipeError) else None
 
@@ -154,6 +173,18 @@ def _is_of_library(error: BaseException) -> bool:
 
 def _is_of_files(error: BaseException) -> bool:
     return isinstance(error, OSError) or _is_of_library(error)
+
+
+def _is_folder(place: Path) -> bool:
+    with suppress(OSError):  # it is in a folder that this user may not enter
+        return place.is_dir()
+    return False
+
+
+def _is_missing(folder: Path) -> bool:
+    with suppress(OSError):
+        return not folder.exists()
+    return False
 
 
 def _place(error: BaseException, folder: Path | None) -> Path:

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import Misconfigured
+from ..errors import Misconfigured, explained
 from .file_modes import narrow, owner_only, write_own
 from .lock import Lock, LockRequest
-from .ownership import refuse_foreign, refuse_links, refuse_unreadable
+from .ownership import refuse_foreign, refuse_links, refuse_no_folder, refuse_unreadable
 from .plain_path import plain_path
 
 
@@ -34,16 +34,14 @@ class DataFolder:
         Raises:
             Misconfigured: it cannot be written.
         """
-        if self.path.is_symlink() and not self.path.exists():
-            raise Misconfigured(
-                f"The data folder {self.path} is a link to {self.path.readlink()}, which does not exist. Create that "
-                "folder (or mount its disk), or set WAREHOUSE__DATA_DIR to another one."
-            )
+        self.check()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             writable = os.access(self.path, os.W_OK | os.X_OK)
-        except OSError:
+        except PermissionError:
             writable = False
+        except OSError as error:
+            raise explained(error, self.path) or error from None
         if not writable:
             raise Misconfigured(
                 f"The data folder {self.path} cannot be written. Make it writable for this user, or set "
@@ -68,8 +66,14 @@ class DataFolder:
             narrow(files)
             yield
 
+    def check(self) -> None:
+        """Raises Misconfigured where the path is no folder, or one that this user may not read. It may be missing."""
+        refuse_no_folder(self.path)
+        refuse_unreadable(self.path)
+
     def check_readable(self) -> None:
         """Raises Misconfigured where this user may not read the folder or the journal. They may be missing."""
+        self.check()
         refuse_unreadable(self.path, self.journal)
 
     @property

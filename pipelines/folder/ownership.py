@@ -45,6 +45,21 @@ def refuse_links(*files: Path) -> None:
             )
 
 
+def refuse_no_folder(path: Path) -> None:
+    """Raises Misconfigured where a data folder's path is something else. It may be missing."""
+    try:
+        if path.is_dir() or not os.path.lexists(path):
+            return
+    except PermissionError:  # in a folder that this user may not enter
+        return
+    if path.is_symlink():
+        raise Misconfigured(
+            f"The data folder {path} is a link to {path.readlink()}, which is no folder that can be reached. Create "
+            "that folder (or mount its disk), or set WAREHOUSE__DATA_DIR to another one."
+        )
+    raise Misconfigured(f"The data folder {path} is a file. Move it away, or set WAREHOUSE__DATA_DIR to a folder.")
+
+
 def refuse_unreadable(folder: Path, *files: Path) -> None:
     """Raises Misconfigured where this user may not read the folder, or one of its files. They may be missing."""
     for path in (folder, *files):

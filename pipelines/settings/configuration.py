@@ -104,8 +104,8 @@ def variable(names: Names) -> str:
 
 
 def _listed(text: str) -> str | list[str]:
-    """A list as names with commas between them. Text in brackets is left to dlt, which reads it as JSON."""
-    return text if text.lstrip().startswith("[") else [name.strip() for name in text.split(",") if name.strip()]
+    """A list as names with commas between them. Text in brackets or braces is left to dlt, which reads it as JSON."""
+    return text if text.lstrip().startswith(("[", "{")) else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def read_toml(path: Path) -> dict[str, Any]:

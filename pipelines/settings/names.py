@@ -12,20 +12,25 @@ ALIKE = 0.8
 """How alike a section's name has to be to a known one to count as a misspelling: other sections are not ours."""
 
 
-def check_names(document: Mapping[str, Any], fields: Mapping[str, Iterable[str]]) -> None:
+def check_names(
+    document: Mapping[str, Any], fields: Mapping[str, Iterable[str]], optional: Collection[str] = ()
+) -> None:
     """Compares sections, keys and variables with the known ones.
 
     Args:
         fields: the keys of each section.
+        optional: variables of sections in which dlt knows more settings: there only a misspelling is an error.
 
     Raises:
         Misconfigured: one is unknown; the message names the nearest known one.
     """
-    for problem in (*_in_files(document, fields), *_in_variables(fields)):
+    for problem in (*_in_files(document, fields, optional), *_in_variables(fields, optional)):
         raise Misconfigured(f"{problem} docs/settings.md lists all settings.")
 
 
-def _in_files(document: Mapping[str, Any], fields: Mapping[str, Iterable[str]]) -> Iterator[str]:
+def _in_files(
+    document: Mapping[str, Any], fields: Mapping[str, Iterable[str]], optional: Collection[str]
+) -> Iterator[str]:
     for section, found in _sections(document):
         known = next((known for known in fields if section == known or section.endswith(f".{known}")), None)
         if known:
@@ -34,16 +39,30 @@ def _in_files(document: Mapping[str, Any], fields: Mapping[str, Iterable[str]]) 
                     yield f"[{section}] in .dlt/ has no setting {key}.{_nearest(key, fields[known])}"
         elif near := get_close_matches(section, fields, 1, ALIKE):
             yield f"There is no section [{section}] in .dlt/. Did you mean [{near[0]}]?"
+        else:
+            yield from _misspelt(section, found, optional)
 
 
-def _in_variables(fields: Mapping[str, Iterable[str]]) -> Iterator[str]:
+def _misspelt(section: str, keys: Iterable[str], optional: Collection[str]) -> Iterator[str]:
+    for key in keys:
+        name = variable((*section.split("."), key))
+        if not _is_optional(name, optional) and (near := _alike(name, optional)):
+            yield f"[{section}] in .dlt/ has no setting {key}. Did you mean {near[0].rpartition('__')[2].lower()}?"
+
+
+def _is_optional(name: str, optional: Collection[str]) -> bool:
+    """Whether a variable is one of these, or sets a part of one."""
+    return any(name == known or name.startswith(f"{known}__") for known in optional)
+
+
+def _in_variables(fields: Mapping[str, Iterable[str]], optional: Collection[str]) -> Iterator[str]:
     known = {variable((*section.split("."), field)) for section, keys in fields.items() for field in keys}
     prefixes = [variable((*section.split("."), "")) for section in fields]
     for name in os.environ:
         own = next((name[name.index(prefix) :] for prefix in prefixes if _starts(name, prefix)), None)
         if own and own not in known:
             yield f"The variable {name} sets nothing.{_nearest(own.upper(), known)}"
-        elif not own and (near := _alike(name.upper(), known)):
+        elif not own and not _is_optional(name, optional) and (near := _alike(name.upper(), known.union(optional))):
             yield f"The variable {name} sets nothing. Did you mean {near[0]}?"
 
 

@@ -24,7 +24,7 @@ from dlt.common.configuration.specs.config_section_context import ConfigSectionC
 from sources.intercom.settings import IntercomSettings
 from sources.intercom.wire import plainly
 
-from ..destinations import destination_named
+from ..destinations import DESTINATIONS, destination_named
 from ..errors import Misconfigured
 from .configuration import Configuration, use, variable
 from .names import check_names
@@ -69,6 +69,7 @@ FIELDS: Mapping[str, frozenset[str]] = {
     "warehouse": frozenset(WarehouseSettings().get_resolvable_fields()),
 }
 """The settings of each section."""
+CREDENTIALS = frozenset(variable(("destination", name, "credentials")) for name in DESTINATIONS)
 DOCUMENTED = frozenset((*section.split("."), field) for section, fields in FIELDS.items() for field in fields)
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", list: 'a list, such as ["Active"]'}
 
@@ -116,7 +117,7 @@ def warehouse_settings() -> WarehouseSettings:
 
 def _resolved(settings: Settings, sections: tuple[str, ...], workspace: str | None = None) -> Settings:
     use_project_config()
-    check_names(_configuration().document, FIELDS)
+    check_names(_configuration().document, FIELDS, CREDENTIALS)
     try:
         with Container().injectable_context(ConfigSectionContext(pipeline_name=workspace, sections=sections)):
             return resolve_configuration(settings, sections=sections)

@@ -24,6 +24,7 @@ from tests.soak import cron
 from .audit import check_keys
 from .kills import ANYWHERE, Death, NeverKilled, Site, contents, count_points, differences, never_killed, sync_and_die
 from .machine import Syncing, TimeIsUp
+from .unheard import listening
 
 KILLS = 40
 SHARE_OF_KILLS = 0.4
@@ -45,12 +46,13 @@ def soak(
     started = time.monotonic()
     typer.echo(f"soak: seed {seed}, {seconds} s")
     failures = 0
-    with cron.beside(seconds) as runs_by_cron:
+    with listening() as listener, cron.beside(seconds) as runs_by_cron:
         for failure in chain(
             kill_at_random(seed, until=started + seconds * SHARE_OF_KILLS),
             resume_after_kills(seconds),
             simulate_random_lives(seed, until=started + seconds),
             runs_by_cron(),
+            listener.heard,
         ):
             failures += 1
             typer.echo(f"FAILED: {failure}")

@@ -85,10 +85,11 @@ def whole(response: httpx.Response) -> httpx.Response:
     Raises:
         msgspec.DecodeError: its body is not JSON, or not all of it.
     """
+    body = clean(response.content)
     try:
-        msgspec.json.decode(response.content, type=msgspec.Raw)
-    except RecursionError:
-        decode(response.content, msgspec.Raw)
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        msgspec.json.decode(shallow(body)[0], type=msgspec.Raw)
     return response
 
 

@@ -4,14 +4,17 @@ httpx reads the same variables, but ends with an error of its own where it canno
 """
 
 import os
+import re
 import ssl
 from functools import cache
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import httpx
 
 CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_HOST = re.compile(r"[\w.-]{1,253}|[0-9a-f:.]{2,45}(%\w+)?", re.IGNORECASE)
 
 
 class UnusableVariable(Exception):
@@ -61,7 +64,7 @@ def is_untrusted(error: BaseException | None) -> bool:
 def _proxy(kind: str, address: str, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
     name = next((name for name in (f"{kind}_proxy", f"{kind.upper()}_PROXY") if os.environ.get(name)), f"{kind}_proxy")
     try:
-        proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
+        proxy = httpx.Proxy(_checked(address if "://" in address else f"http://{address}"))
         return httpx.AsyncHTTPTransport(verify=trusted_certificates(), limits=limits, proxy=proxy)
     except ImportError:
         raise UnusableVariable(
@@ -72,6 +75,14 @@ def _proxy(kind: str, address: str, limits: httpx.Limits) -> httpx.AsyncBaseTran
         raise UnusableVariable(
             f"The environment variable {name} holds no address of a proxy. Set it to http://host:port, or unset it."
         ) from None
+
+
+def _checked(address: str) -> str:
+    """Raises ValueError where httpx would take as a host what cannot be one, and fail to connect."""
+    parts = urlsplit(address)
+    if not _HOST.fullmatch(parts.hostname or "") or parts.port == 0:  # the port raises a ValueError if out of range
+        raise ValueError
+    return address
 
 
 def _pattern(entry: str) -> str:

@@ -111,6 +111,7 @@ def test_what_waits_is_told_with_its_rows_its_run_and_what_had_arrived(killed: C
     assert package.failures == {}
 
 
+@pytest.mark.nightly
 def test_the_cursor_is_where_it_was_before_the_package(synced: Deployment) -> None:
     cursor = synced.cursor()
     synced.workspace.live(days=1)

@@ -51,6 +51,7 @@ def refuse(deployment: Deployment) -> None:
     deployment.workspace.faults.clear()
 
 
+@pytest.mark.nightly
 def test_the_last_runs_are_shown_newest_first_failed_ones_too(deployment: Deployment) -> None:
     first = deployment.sync()
     refuse(deployment)
@@ -345,6 +346,7 @@ def test_an_unfinished_backfill_is_shown(settled: Settled) -> None:
     )
 
 
+@pytest.mark.nightly
 def test_no_line_is_wider_than_80_columns(settled: Settled) -> None:
     settled.workspace.make_segment("A segment whose name [bold]alone[/bold] takes " + "much " * 20 + "room", Everyone())
     settled.workspace.reported_count = lambda size: size + 1_000_000

@@ -420,6 +420,7 @@ def test_a_full_sync_moves_the_cursor_as_any_other(deployment: Deployment) -> No
     assert deployment.cursor() == newest - 901  # the overlap, and the second that the newest was updated in
 
 
+@pytest.mark.nightly
 def test_two_workspaces_with_equal_ids_do_not_mix(make_deployment: Callable[..., Deployment]) -> None:
     one, two = make_deployment("one", workspace_id="one"), make_deployment("two", workspace_id="two")
     one.sync()

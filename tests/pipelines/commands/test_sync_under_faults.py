@@ -157,6 +157,7 @@ def test_contacts_that_search_shows_late_arrive_with_a_later_run(make_deployment
     assert whole(deployment)
 
 
+@pytest.mark.nightly
 def test_merged_and_archived_contacts_leave_and_the_unarchived_come_back(synced: Deployment) -> None:
     workspace = synced.workspace
     leads = [key for key, one in workspace.contacts.items() if one.attributes["role"] == "lead"]

@@ -18,6 +18,7 @@ from pipelines.folder.ownership import refuse_foreign
 
 from ...support.deployments import Deployment, lively_workspace
 from ...support.nightly import nightly_except
+from ...support.terminal import Terminal
 
 ONE_DAY = timedelta(days=1)
 NAMES = ["o'brien data", "feature%2Fnew", "100% #q", "a b", "日本 ünï", "{x}", 'a"b', "a;b[1]*"]
@@ -31,6 +32,43 @@ def test_a_name_that_duckdb_cannot_open_is_refused_before_anything_is_written(tm
         deployment.sync()
 
     assert not (tmp_path / name / "warehouse.duckdb").exists()
+
+
+def a_file(path: Path) -> None:
+    path.touch()
+
+
+def a_link_to_nothing(path: Path) -> None:
+    path.symlink_to("nothing")
+
+
+def a_link_to_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+NO_FOLDERS = {
+    "is a file": (a_file, "data"),
+    "a part of that path is a file": (a_file, "data/below"),
+    "is a link to nothing": (a_link_to_nothing, "data"),
+    "is a link to data": (a_link_to_itself, "data"),
+    "is too long": (a_file, "x" * 300),
+}
+
+
+@pytest.mark.parametrize("problem", NO_FOLDERS)
+def test_a_path_that_is_no_folder_is_refused_by_every_command(terminal: Terminal, tmp_path: Path, problem: str) -> None:
+    make, name = NO_FOLDERS[problem]
+    (tmp_path / "elsewhere").mkdir()
+    make(tmp_path / "elsewhere" / "data")
+
+    for command in ("sync", "status", "models", "check", "repair --dry-run", "abort-pending --yes", "forget --yes c1"):
+        ended = terminal.run(*command.split(), WAREHOUSE__DATA_DIR=str(tmp_path / "elsewhere" / name))
+
+        assert ended.exit_code == ExitCode.USAGE, command
+        assert "Traceback" not in ended.errors
+        if command == "sync":
+            assert ended.is_one_paragraph
+            assert problem in " ".join(ended.errors.split())
 
 
 @pytest.mark.nightly

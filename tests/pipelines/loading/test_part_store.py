@@ -21,7 +21,6 @@ from ...soak.audit import check_keys
 from ...soak.kills import Death, Site, sync_and_die
 from ...support.deployments import Deployment
 from ...support.first_loads import CutOffAfter, contacts, large_deployment, true_contacts
-from ...support.nightly import nightly_except
 
 STARTED = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -171,7 +170,8 @@ KILLS = {
 }
 
 
-@pytest.mark.parametrize("point", nightly_except(KILLS, "half put away"))
+@pytest.mark.nightly
+@pytest.mark.parametrize("point", KILLS)
 def test_a_first_load_that_is_killed_is_as_if_nobody_had_killed_it(tmp_path: Path, point: str) -> None:
     site = Site(tmp_path / "data", contacts=1_500, segments=100)
 

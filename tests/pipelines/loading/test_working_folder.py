@@ -13,7 +13,6 @@ from ...soak.audit import check_keys
 from ...soak.kills import POINTS, Death
 from ...support.deployments import Deployment
 from ...support.first_loads import contacts, true_contacts
-from ...support.nightly import nightly
 
 
 def working_folder(deployment: Deployment) -> Path:
@@ -60,7 +59,8 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("half", nightly([False, True], False))
+@pytest.mark.nightly
+@pytest.mark.parametrize("half", [False, True])
 def test_whichever_file_is_cut_off_one_sync_equals_the_workspace(synced: Deployment, half: bool) -> None:
     for name in files_below(working_folder(synced)):
         if "trace" in name.name or "loaded" in name.parts:

@@ -17,7 +17,7 @@ from pipelines.errors import ExitCode, Misconfigured
 from pipelines.settings import intercom_settings, warehouse_settings
 from pipelines.settings.configuration import Configuration, read_toml
 from pipelines.settings.names import check_names
-from pipelines.settings.settings import FIELDS
+from pipelines.settings.settings import CREDENTIALS, FIELDS
 
 from ...support.deployments import Deployment
 
@@ -98,6 +98,7 @@ MISSPELT = {
     "[acme.sources.intercom]\ntoken = 'x'": "no setting token",
     "[source.intercom]\naccess_token = 'x'": r"no section \[source.intercom\].*Did you mean \[sources.intercom\]",
     "[warehuose]\ndata_dir = 'x'": r"Did you mean \[warehouse\]",
+    "[destination.postgres]\ncredentails = 'x'": "no setting credentails. Did you mean credentials",
 }
 
 
@@ -107,7 +108,7 @@ def test_a_misspelt_name_in_a_file_is_an_error_with_the_nearest_one(tmp_path: Pa
     document = Configuration(tmp_path, frozenset()).document
 
     with pytest.raises(Misconfigured, match=MISSPELT[text]):
-        check_names(document, FIELDS)
+        check_names(document, FIELDS, CREDENTIALS)
 
 
 VARIABLES = {
@@ -119,6 +120,8 @@ VARIABLES = {
     "ACME__SOURCES__INTERCOM__overlap": "Did you mean SOURCES__INTERCOM__OVERLAP",
     "sources__intercom__region": "Did you mean SOURCES__INTERCOM__REGION",
     "SOURCES_INTERCOM_REGION": "Did you mean SOURCES__INTERCOM__REGION",
+    "DESTINATION__POSTGRES__CREDENTAILS": "Did you mean DESTINATION__POSTGRES__CREDENTIALS",
+    "DESTINATION_POSTGRES_CREDENTIALS": "Did you mean DESTINATION__POSTGRES__CREDENTIALS",
     "WAREHOUSE_DATA_DIR": "Did you mean WAREHOUSE__DATA_DIR",
 }
 
@@ -134,6 +137,8 @@ def test_a_misspelt_variable_is_an_error_with_the_nearest_one(monkeypatch: pytes
 OTHERS = [
     "SOURCES__GITHUB__ACCESS_TOKEN",
     "DESTINATION__SNOWFLAKE__USER",
+    "DESTINATION__POSTGRES__CREDENTIALS",
+    "DESTINATION__POSTGRES__CREDENTIALS__HOST",
     "SNOWFLAKE__WAREHOUSE__NAME",
     "WAREHOUSE_NAME",
     "INTERCOM_ACCESS_TOKEN",

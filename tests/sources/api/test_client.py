@@ -8,6 +8,8 @@ import pytest
 from sources.intercom.api import Intercom, IntercomError, Pacer, Refused, Retries, Unavailable
 from sources.intercom.api.client import LANES
 
+from ..wire.test_any_value import ODD
+
 TOKEN = "secret-token"
 ME = {"type": "admin", "app": {"id_code": "abc", "region": "US", "timezone": "Europe/Dublin"}}
 AT_ONCE = Retries(attempts=3, wait_initial=0, wait_max=0, wait_jitter=0)
@@ -168,3 +170,15 @@ def test_an_error_without_an_answer_has_no_request_id() -> None:
         me(httpx.ConnectError("refused"))
 
     assert caught.value.request_id is None
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_whatever_else_an_error_holds_its_code_counts(odd: bytes) -> None:
+    listed = b'{"type": "error.list", "odd": %b, "errors": [{"code": "not_found", "message": %b}]}' % (odd, odd)
+    transport = httpx.MockTransport(lambda _: httpx.Response(404, content=listed))
+
+    async def ask() -> tuple[object, object]:
+        async with Intercom("http://intercom", TOKEN, retries=AT_ONCE, transport=transport) as client:
+            return await client.segments_of("c1"), await client.segment_exists("s1")
+
+    assert asyncio.run(ask()) == (None, False)

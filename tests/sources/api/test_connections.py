@@ -29,6 +29,10 @@ def client() -> Intercom:
 UNUSABLE = [
     ("HTTPS_PROXY", "htp://ann:canary-pw@proxy:3128"),
     ("https_proxy", "http://ann:canary-pw@proxy:port"),
+    ("https_proxy", "http://ann:canary-pw@[x"),
+    ("https_proxy", "http://ann:canary-pw@proxy:99999"),
+    ("https_proxy", "http://ann:canary-pw@pro xy:3128"),
+    ("https_proxy", "http://"),
     ("ALL_PROXY", "socks5://ann:canary-pw@127.0.0.1:9"),
     ("SSL_CERT_FILE", "/nonexistent/canary-pw.pem"),
     ("SSL_CERT_FILE", __file__),

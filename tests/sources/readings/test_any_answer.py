@@ -99,7 +99,7 @@ def check(path: str, node: int, value: bytes, header: tuple[str, bytes]) -> None
     assert not lost or not reading.result.is_complete
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=20, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(path=ANY_PATH, node=ANY_NODE, value=VALUES, header=HEADERS)
 def test_some_value_and_some_header_end_no_reading(
     path: str, node: int, value: bytes, header: tuple[str, bytes]
