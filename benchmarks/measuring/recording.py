@@ -1,13 +1,17 @@
 """A sandbox that records every search for a replay; it takes the options of `python -m sandbox`.
 
 Its clock stands still, so that no member changes by age, however long it is read. It starts an hour after the newest
-change, because contacts changed in the second of a run's start may change again.
+change, because contacts changed in the second of a run's start may change again. Its answers have the real time in
+`Date`, with which a run compares the clock of its host.
 """
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from functools import partial
 
 import typer
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,9 +33,9 @@ class SearchRecorder:
         if scope["type"] == "http" and scope["path"] == RECORDED_SEARCHES:
             await JSONResponse(self._bodies)(scope, receive, send)
         elif scope["type"] == "http" and scope["path"] == "/contacts/search":
-            await self._app(scope, self._recorded(receive), send)
+            await self._app(scope, self._recorded(receive), _dated(send))
         else:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _dated(send))
 
     def _recorded(self, receive: Receive) -> Receive:
         parts: list[bytes] = []
@@ -45,6 +49,15 @@ class SearchRecorder:
             return message
 
         return record
+
+
+def _dated(send: Send) -> Send:
+    async def send_dated(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["Date"] = format_datetime(datetime.now(UTC), usegmt=True)
+        await send(message)
+
+    return send_dated
 
 
 def recording_app(workspace: Workspace, *, limit: int = 1666, latency: float = 0.0) -> Starlette:
@@ -61,5 +74,7 @@ def standing_still() -> float:
 
 if __name__ == "__main__":
     # The sandbox's command line creates the workspace and the app, and has no options for these two.
-    vars(serving).update(create_app=recording_app, Workspace=partial(Workspace, monotonic=standing_still))
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    still = partial(Workspace, monotonic=standing_still, start=an_hour_ago)
+    vars(serving).update(create_app=recording_app, Workspace=still)
     typer.run(serving.main)

@@ -8,7 +8,6 @@ from textwrap import fill
 from typing import Any, NamedTuple
 
 import typer
-import yaml
 
 from sources.intercom.tables import (
     CONTACT_ACTIVITIES_KEY,
@@ -22,13 +21,15 @@ from sources.intercom.tables import (
 
 from ..destinations import DESTINATIONS, destination_named
 from ..errors import ExitCode
+from ..models import Model, load_models
 from ..settings import ROOT
 from . import commands  # noqa: F401  # registers the commands
 from .app import app
 
 DOCS = ROOT / "docs"
 CONFIG = ROOT / ".dlt" / "config.toml"
-MARTS = ROOT / "sql" / "marts"
+SUBJECTS = ("segments", "memberships", "contacts", "analysis", "workspaces")
+"""The folders of sql/marts, in the order of docs/tables.md."""
 WIDTH = 120
 
 RAW_TABLES = {
@@ -84,23 +85,34 @@ def _usage(parameter: Any) -> str:
 
 
 def tables_document() -> Iterator[str]:
-    models = yaml.safe_load((MARTS / "schema.yml").read_text(encoding="utf-8"))["models"]
+    marts = sorted((model for model in load_models() if model.layer == "marts"), key=_place)
     yield from _title("Tables", "sql/marts/")
     yield "The marts are in the schema `intercom`. Each description is also a comment in the warehouse.\n"
-    yield from (f"- [{model['name']}](#{model['name']}): {_grain(model['name'])}" for model in models)
+    for subject, models in groupby(marts, key=_subject):
+        yield f"- {subject.capitalize()}"
+        yield from (f"  - [{model.name}](#{model.name}): {_grain(model)}" for model in models)
     yield "- [Raw tables](#raw-tables)"
-    for model in models:
-        yield from _mart(**model)
+    for model in marts:
+        yield from _mart(model)
     yield "\n## Raw tables\n\nThe schema `intercom_raw` holds what was loaded. Prefer the marts for queries.\n"
     yield "| table | one row per | holds |\n|---|---|---|"
     for name, (key, description) in RAW_TABLES.items():
         yield f"| `{name}` | {', '.join(f'`{column}`' for column in key)} | {description} |"
 
 
-def _mart(*, name: str, description: str, config: dict[str, str], columns: list[dict[str, str]]) -> Iterator[str]:
-    yield f"\n## {name}\n\nGrain: {_grain(name)} It is a {config['materialized']}.\n\n{_wrapped(description)}"
+def _mart(model: Model) -> Iterator[str]:
+    yield f"\n## {model.name}\n\nGrain: {_grain(model)} It is a {model.materialized}.\n\n{_wrapped(model.description)}"
     yield "\n| column | description |\n|---|---|"
-    yield from (f"| `{column['name']}` | {_cell(column['description'])} |" for column in columns)
+    yield from (f"| `{column}` | {_cell(description)} |" for column, description in model.columns.items())
+
+
+def _subject(model: Model) -> str:
+    """The folder that it is in."""
+    return model.path.parent.name
+
+
+def _place(model: Model) -> tuple[int, str]:
+    return SUBJECTS.index(_subject(model)), model.name
 
 
 def settings_document() -> Iterator[str]:
@@ -151,9 +163,9 @@ def _first_sentence(text: str) -> str:
     return " ".join(text.split()).partition(". ")[0].rstrip(".") + "."
 
 
-def _grain(model: str) -> str:
+def _grain(model: Model) -> str:
     """The first line of a model's file, as a sentence."""
-    line = (MARTS / f"{model}.sql").read_text(encoding="utf-8").partition("\n")[0].removeprefix("-- ")
+    line = model.path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("-- ")
     return f"{line[0].upper()}{line[1:].rstrip('.')}."
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import sqlglot
 import yaml
@@ -41,11 +41,12 @@ class SqlFile:
 
 @dataclass(frozen=True, eq=False)
 class Model(SqlFile):
-    """A file of `sql/staging`, `sql/intermediate` or `sql/marts`, with its entry in the `schema.yml` beside it.
+    """A file below `sql/staging`, `sql/intermediate` or `sql/marts`, with its entry in the `schema.yml` beside it.
 
     `unmoved_by` names raw tables that it reads, directly or not, and whose later rows cannot change it.
     """
 
+    layer: str
     materialized: Kind
     unmoved_by: frozenset[str]
     description: str
@@ -123,15 +124,19 @@ def errors_first(check: Check) -> tuple[str, str]:
 
 
 def _models_in(layer: Path) -> Iterator[Model]:
-    described = yaml.load((layer / "schema.yml").read_text(encoding="utf-8"), YAML_LOADER)["models"]  # noqa: S506 (a safe one)
-    entries = {entry["name"]: entry for entry in described}
-    for path in sorted(layer.glob("*.sql")):
-        if path.stem not in entries:
-            raise ModelsFailed(f"{path} has no entry in the schema.yml beside it. {NEXT_STEP}")
-        entry = entries[path.stem]
-        config, columns = entry["config"], {column["name"]: column["description"] for column in entry["columns"]}
-        unmoved_by = frozenset(config.get("unmoved_by", ()))
-        yield Model(path.stem, path, *_parse(path), config["materialized"], unmoved_by, entry["description"], columns)
+    for folder in sorted({path.parent for path in layer.rglob("*.sql")}):
+        text = (folder / "schema.yml").read_text(encoding="utf-8")
+        entries = {entry["name"]: entry for entry in yaml.load(text, YAML_LOADER)["models"]}  # noqa: S506 (a safe one)
+        for path in sorted(folder.glob("*.sql")):
+            yield _model(layer.name, path, entries.get(path.stem))
+
+
+def _model(layer: str, path: Path, entry: Mapping[str, Any] | None) -> Model:
+    if entry is None:
+        raise ModelsFailed(f"{path} has no entry in the schema.yml beside it. {NEXT_STEP}")
+    config, columns = entry["config"], {column["name"]: column["description"] for column in entry["columns"]}
+    unmoved_by, parsed = frozenset(config.get("unmoved_by", ())), _parse(path)
+    return Model(path.stem, path, *parsed, layer, config["materialized"], unmoved_by, entry["description"], columns)
 
 
 def _check(path: Path) -> Check:

@@ -21,7 +21,7 @@ def published_models(models: Iterable[Model]) -> list[Model]:
     """The marts, and the models that views among them need; each after those that it reads, as it is published."""
     known = {model.name: model for model in models}
     shows_raw = partial(_shows_raw, known=known)
-    chosen = {name for name, model in known.items() if model.path.parent.name == MART}
+    chosen = {name for name, model in known.items() if model.layer == MART}
     for model in reversed(known.values()):  # so that a model comes after all models that read it
         if model.name in chosen and model.materialized == "view" and not shows_raw(model):
             chosen |= model.reads

@@ -10,9 +10,9 @@ scans as (
 
 ),
 
-spells as (
+memberships as (
 
-    select * from int_spells
+    select * from int_memberships
 
 ),
 
@@ -69,9 +69,12 @@ moves as (
         case when is_baseline then 1 else 0 end as baseline_count,
         case when is_baseline then 0 else 1 end as entered_count,
         case when spell_number > 1 then 1 else 0 end as rejoined_count,
-        0 as left_count
+        0 as left_count,
+        0 as left_of_themselves_count,
+        0 as contact_gone_count,
+        0 as segment_changed_count
 
-    from spells
+    from memberships
 
     union all
 
@@ -82,9 +85,15 @@ moves as (
         0 as baseline_count,
         0 as entered_count,
         0 as rejoined_count,
-        1 as left_count
+        1 as left_count,
+        case when leave_reason = 'left' then 1 else 0 end as left_of_themselves_count,
+        case
+            when leave_reason in ('contact_deleted', 'contact_archived', 'contact_merged', 'unknown') then 1
+            else 0
+        end as contact_gone_count,
+        case when leave_reason in ('segment_edited', 'segment_deleted') then 1 else 0 end as segment_changed_count
 
-    from spells
+    from memberships
     where left_on is not null
 
 ),
@@ -98,7 +107,10 @@ moves_by_day as (
         cast(sum(baseline_count) as bigint) as baseline_count,
         cast(sum(entered_count) as bigint) as entered_count,
         cast(sum(rejoined_count) as bigint) as rejoined_count,
-        cast(sum(left_count) as bigint) as left_count
+        cast(sum(left_count) as bigint) as left_count,
+        cast(sum(left_of_themselves_count) as bigint) as left_of_themselves_count,
+        cast(sum(contact_gone_count) as bigint) as contact_gone_count,
+        cast(sum(segment_changed_count) as bigint) as segment_changed_count
 
     from moves
     group by workspace_id, segment_id, moved_on
@@ -132,7 +144,10 @@ moves_by_counted_day as (
         cast(sum(moves_by_day.baseline_count) as bigint) as baseline_count,
         cast(sum(moves_by_day.entered_count) as bigint) as entered_count,
         cast(sum(moves_by_day.rejoined_count) as bigint) as rejoined_count,
-        cast(sum(moves_by_day.left_count) as bigint) as left_count
+        cast(sum(moves_by_day.left_count) as bigint) as left_count,
+        cast(sum(moves_by_day.left_of_themselves_count) as bigint) as left_of_themselves_count,
+        cast(sum(moves_by_day.contact_gone_count) as bigint) as contact_gone_count,
+        cast(sum(moves_by_day.segment_changed_count) as bigint) as segment_changed_count
 
     from counted_days
     -- inner: a day without changes gets its zeros below
@@ -156,6 +171,9 @@ final as (
         coalesce(moves_by_counted_day.baseline_count, 0) as baseline_count,
         coalesce(moves_by_counted_day.entered_count, 0) as entered_count,
         coalesce(moves_by_counted_day.left_count, 0) as left_count,
+        coalesce(moves_by_counted_day.left_of_themselves_count, 0) as left_of_themselves_count,
+        coalesce(moves_by_counted_day.contact_gone_count, 0) as contact_gone_count,
+        coalesce(moves_by_counted_day.segment_changed_count, 0) as segment_changed_count,
         coalesce(moves_by_counted_day.rejoined_count, 0) as rejoined_count,
         read_days.reported_count,
         read_days.is_swept

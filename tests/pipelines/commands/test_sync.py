@@ -528,7 +528,7 @@ def test_a_sync_that_finds_nothing_new_builds_no_membership_anew_and_the_command
     pipeline = synced.warehouse.pipeline("intercom")
     reasons = "select distinct enter_reason from intercom.segment_memberships"
     with pipeline.sql_client() as client:
-        client.execute_sql("update intercom.segment_memberships set enter_reason = 'as it was'")
+        client.execute_sql("update intercom.int_memberships set enter_reason = 'as it was'")
 
     synced.sync()
 

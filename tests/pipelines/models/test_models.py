@@ -3,225 +3,29 @@
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dlt
-import duckdb
 import pytest
 import yaml
 from dlt.destinations.sql_client import SqlClientBase
 
 from pipelines.destinations.duckdb import DuckDB
 from pipelines.errors import Misconfigured, ModelsFailed
-from pipelines.models import Build, build, load_checks, refresh
+from pipelines.models import build, load_checks
 from pipelines.models.changes import BUILT_FROM
 from pipelines.models.files import SQL, Place, load_models, select_of
 
 from ...support.nightly import nightly_except
+from .raw_tables import DAY, RAW_COLUMNS, SCAN_LASTS, Row, Warehouse, epoch, shown, utc
 
-RAW_COLUMNS = {
-    "segments": "workspace_id text, segment_id text, name text, person_type text, created_at bigint, "
-    "updated_at bigint, observed_at timestamptz, run_id text, _extra json",
-    "contacts": "workspace_id text, id text, external_id text, role text, email text, email_domain text, phone text, "
-    "formatted_phone text, name text, owner_id text, has_hard_bounced boolean, marked_email_as_spam boolean, "
-    "unsubscribed_from_emails boolean, created_at bigint, updated_at bigint, signed_up_at bigint, "
-    "last_seen_at bigint, last_replied_at bigint, last_contacted_at bigint, last_email_opened_at bigint, "
-    "last_email_clicked_at bigint, language_override text, browser text, browser_version text, "
-    "browser_language text, os text, android_app_name text, android_app_version text, android_device text, "
-    "android_os_version text, android_sdk_version text, android_last_seen_at bigint, ios_app_name text, "
-    "ios_app_version text, ios_device text, ios_os_version text, ios_sdk_version text, ios_last_seen_at bigint, "
-    "utm_campaign text, utm_content text, utm_medium text, utm_source text, utm_term text, referrer text, "
-    "enabled_push_messaging boolean, avatar json, custom_attributes json, tags json, notes json, companies json, "
-    "opted_out_subscription_types json, opted_in_subscription_types json, location json, social_profiles json, "
-    "_extra json",
-    "membership_changes": "workspace_id text, segment_id text, contact_id text, is_member boolean, "
-    "observed_at timestamptz, seen_by text, run_id text",
-    "segment_scans": "workspace_id text, segment_id text, run_id text, how text, status text, started_at timestamptz, "
-    "observed_at timestamptz, count bigint, total_count bigint, fetched bigint, members bigint, problem text",
-    "contact_removals": "workspace_id text, contact_id text, status text, observed_at timestamptz, "
-    "happened_at bigint, merged_into_contact_id text, run_id text",
-    "runs": "workspace_id text, run_id text, pipeline_name text, command text, started_at timestamptz, "
-    "ended_at timestamptz, outcome text, exit_code bigint, api_calls bigint, problem text",
-}
 DIALECT = DuckDB.dialect
-MARTS = [model.name for model in load_models() if model.path.parent.name == "marts"]
+MARTS = [model.name for model in load_models() if model.layer == "marts"]
 CHECKS = [check.name for check in load_checks()]
-SCAN_LASTS = timedelta(minutes=10)
-
-Row = tuple[Any, ...]
-
-
-def utc(moment: str | datetime) -> datetime:
-    """'03-02 10:00' is an instant of 2026."""
-    return moment if isinstance(moment, datetime) else datetime.fromisoformat(f"2026-{moment}").replace(tzinfo=UTC)
-
-
-def epoch(text: str) -> int:
-    return int(utc(text).timestamp())
-
-
-def shown(value: object) -> object:
-    """Instants and days as the tests write them; other values unchanged."""
-    if isinstance(value, datetime):
-        text = value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "minutes")
-        return text.removeprefix("2026-")
-    return value.isoformat().removeprefix("2026-") if isinstance(value, date) else value
-
-
-@dataclass
-class Warehouse:
-    """Raw tables without a source: scans and changes as a run would have written them. Each build ends a load."""
-
-    client: SqlClientBase[Any]
-    raw: str = "intercom_raw"
-    marts: str = "intercom"
-    load: int = 0
-    members: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-
-    def create(self) -> None:
-        self.client.execute_sql(f"create schema {self.raw}")
-        for table, columns in RAW_COLUMNS.items():
-            self.client.execute_sql(f"create table {self.raw}.{table} ({columns}, _dlt_load_id text)")
-
-    def insert(self, table: str, **row: Any) -> None:
-        row["_dlt_load_id"] = f"load {self.load}"
-        names, places = ", ".join(row), ", ".join(["%s"] * len(row))
-        self.client.execute_sql(f"insert into {self.raw}.{table} ({names}) values ({places})", *row.values())
-
-    def list_segment(
-        self,
-        segment: str = "s1",
-        *,
-        edited: str = "01-01 00:00",
-        name: str = "Active",
-        seen: str = "03-01 09:00",
-        workspace: str = "w",
-    ) -> None:
-        self.insert(
-            "segments",
-            workspace_id=workspace,
-            segment_id=segment,
-            name=name,
-            person_type="user",
-            created_at=epoch("01-01 00:00"),
-            updated_at=epoch(edited),
-            observed_at=utc(seen),
-        )
-
-    def scan(
-        self,
-        observed: str | datetime,
-        segment: str = "s1",
-        *,
-        joins: str = "",
-        leaves: str = "",
-        how: str = "sweep",
-        status: str = "complete",
-        started: str | None = None,
-        count: int | None = None,
-        seen: int = 0,
-        removed: str = "",
-        workspace: str = "w",
-    ) -> str:
-        """A scan that began ten minutes earlier, with what it found (contacts by name); returns its run's id.
-
-        Scans of one hour are of one run. `removed` leave because they are removed contacts; `seen` is how many known
-        members a cursor saw again.
-        """
-        observed_at = utc(observed)
-        key = {"workspace_id": workspace, "segment_id": segment, "observed_at": observed_at}
-        run_id = f"run of {observed_at:%m-%d %H}"
-        members = self.members.setdefault((workspace, segment), set())
-        changes = [(joins, True, how), (leaves, False, how), (removed, False, "removal")]
-        for contacts, is_member, seen_by in changes:
-            for contact in contacts.split():
-                self.insert("membership_changes", **key, contact_id=contact, is_member=is_member, seen_by=seen_by)
-        members |= set(joins.split())
-        members -= set(f"{leaves} {removed}".split())
-        fetched = {"sweep": len(members), "per_contact": len(members), "none": None, "deleted": 0}
-        self.insert(
-            "segment_scans",
-            **key,
-            run_id=run_id,
-            how=how,
-            status=status,
-            started_at=utc(started) if started else observed_at - SCAN_LASTS,
-            count=len(members) if count is None else count,
-            fetched=fetched.get(how, len(joins.split()) + seen),
-            members=len(members),
-        )
-        return run_id
-
-    def remove(
-        self,
-        contact: str,
-        status: str,
-        observed: str | datetime,
-        *,
-        happened: str | None = None,
-        into: str | None = None,
-        run: str | None = None,
-    ) -> None:
-        self.insert(
-            "contact_removals",
-            workspace_id="w",
-            contact_id=contact,
-            status=status,
-            observed_at=utc(observed),
-            happened_at=epoch(happened) if happened else None,
-            merged_into_contact_id=into,
-            run_id=run,
-        )
-
-    def meet(self, *contacts: str, workspace: str = "w") -> None:
-        for contact in contacts:
-            self.insert("contacts", workspace_id=workspace, id=contact, role="user", created_at=epoch("01-01 00:00"))
-
-    def build(self, folder: Path = SQL, select: list[str] | None = None) -> Build:
-        self.load += 1
-        return build(self.client, DIALECT, raw=self.raw, marts=self.marts, folder=folder, select=select)
-
-    def refresh(self, folder: Path = SQL) -> Build:
-        self.load += 1
-        return refresh(self.client, DIALECT, raw=self.raw, marts=self.marts, folder=folder)
-
-    def rows(self, sql: str) -> list[Row]:
-        found = self.client.execute_sql(sql) or []
-        return [tuple(shown(value) for value in row) for row in found]
-
-    def spells(self, columns: str = "*") -> list[Row]:
-        order = "workspace_id, segment_id, contact_id, spell_number"
-        return self.rows(f"select {columns} from {self.marts}.segment_memberships order by {order}")
-
-    def days(self, columns: str = "*") -> list[Row]:
-        return self.rows(f"select {columns} from {self.marts}.segment_daily order by segment_id, observed_on")
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlClientBase[Any]]:
-    """One database in memory for all tests: the fixture `warehouse` clears it."""
-    pipeline = dlt.pipeline(
-        pipeline_name="models",
-        pipelines_dir=str(tmp_path_factory.mktemp("pipelines")),
-        destination=dlt.destinations.duckdb(duckdb.connect()),
-        dataset_name="intercom_raw",
-    )
-    with pipeline.sql_client() as opened:
-        yield opened
-
-
-@pytest.fixture
-def warehouse(client: SqlClientBase[Any]) -> Warehouse:
-    for schema in ("intercom", "intercom_raw"):
-        client.execute_sql(f"drop schema if exists {schema} cascade")
-    client.execute_sql("set TimeZone = 'UTC'")
-    empty = Warehouse(client)
-    empty.create()
-    return empty
 
 
 @pytest.fixture
@@ -386,7 +190,9 @@ def test_two_workspaces_with_the_same_ids_never_touch(warehouse: Warehouse) -> N
         ("v", "ann", "left"),
         ("w", "ann", "contact_deleted"),
     ]
-    assert warehouse.rows("select * from intercom.segment_membership_snapshots order by all") == [
+    assert warehouse.rows(
+        "select * exclude (segment_name) from intercom.segment_membership_snapshots order by all"
+    ) == [
         ("v", "03-01", "s1", "ann", "03-01 10:00", "03-01 10:00", 1),
         ("w", "03-01", "s1", "ann", "03-01 10:00", "03-01 10:00", 1),
     ]
@@ -677,7 +483,9 @@ def test_the_last_of_several_observations_of_a_day_decides(warehouse: Warehouse)
     warehouse.build()
 
     assert warehouse.days() == [("w", "03-01", "s1", 2, 2, 2, 2, 1, 2, True)]
-    assert warehouse.rows("select * from intercom.segment_membership_snapshots order by contact_id") == [
+    assert warehouse.rows(
+        "select * exclude (segment_name) from intercom.segment_membership_snapshots order by contact_id"
+    ) == [
         ("w", "03-01", "s1", "ann", "03-01 20:00", "03-01 08:00", 1),
         ("w", "03-01", "s1", "bob", "03-01 20:00", "03-01 20:00", 2),
     ]
@@ -742,13 +550,15 @@ def test_every_entry_and_exit_is_an_event(warehouse: Warehouse) -> None:
 
     warehouse.build()
 
-    assert warehouse.rows("select * from intercom.segment_membership_events order by contact_id, event") == [
+    assert warehouse.rows(
+        "select * exclude (segment_name) from intercom.segment_membership_events order by contact_id, event"
+    ) == [
         ("w", "s1", "ann", "entered", "03-01 10:00", None, "03-01", "baseline", 1),
         ("w", "s1", "ann", "left", "03-02 10:00", "03-01 09:50", "03-02", "left", 1),
         ("w", "s1", "bob", "entered", "03-02 10:00", "03-01 09:50", "03-02", "joined", 1),
     ]
     assert warehouse.rows("select * from intercom.current_segment_members") == [
-        ("w", "s1", "bob", "03-02 10:00", "03-01 09:50", "03-02", False, 1, "joined")
+        ("w", "s1", "Active", "bob", "03-02 10:00", "03-01 09:50", "03-02", False, True, 1, "joined")
     ]
 
 
@@ -763,12 +573,28 @@ def test_a_segment_is_as_its_newest_version_and_scan_have_it(warehouse: Warehous
     warehouse.build()
 
     assert warehouse.rows("select * from intercom.segments order by segment_id") == [
-        ("w", "s1", "New", "user", False, 1, 3, None, "01-01 00:00", "03-02 00:00", "03-01 09:00", "03-03 10:00"),
-        ("w", "s2", "Empty", "user", False, 0, None, None, "01-01 00:00", "01-01 00:00", "03-03 09:00", None),
+        (
+            "w",
+            "s1",
+            "New",
+            "New",
+            "user",
+            False,
+            1,
+            3,
+            None,
+            "01-01 00:00",
+            "03-02 00:00",
+            "03-01 09:00",
+            "03-03 10:00",
+        ),
+        ("w", "s2", "Empty", "Empty", "user", False, 0, None, None, "01-01 00:00", "01-01 00:00", "03-03 09:00", None),
     ]
-    assert warehouse.rows("select * from intercom.segment_versions where segment_id = 's1' order by all") == [
-        ("w", "s1", 1, "Old", "user", "01-01 00:00", "02-01 00:00", "03-01 09:00", "03-03 09:00", False),
-        ("w", "s1", 2, "New", "user", "01-01 00:00", "03-02 00:00", "03-03 09:00", None, True),
+    assert warehouse.rows(
+        "select * from intercom.segment_versions where segment_id = 's1' order by version_number"
+    ) == [
+        ("w", "s1", "Old", 1, "Old", "user", "01-01 00:00", "02-01 00:00", "03-01 09:00", "03-03 09:00", False),
+        ("w", "s1", "New", 2, "New", "user", "01-01 00:00", "03-02 00:00", "03-03 09:00", None, True),
     ]
 
 
@@ -1004,7 +830,7 @@ def test_any_history_equals_its_replay(warehouse: Warehouse, seed: int) -> None:
     bounds = "entered_at, left_at, entered_after, left_after"
     spell = f"segment_id, contact_id, spell_number, {bounds}, is_baseline, leave_reason"
     assert warehouse.spells(spell) == _sorted(replays, lambda replay: replay.spells)
-    assert warehouse.days("segment_id, * exclude (workspace_id, segment_id)") == _sorted(
+    assert warehouse.days(f"segment_id, observed_on, {DAY.partition('segment_id, ')[2]}") == _sorted(
         replays, lambda replay: replay.days
     )
     assert warehouse.rows(
@@ -1101,6 +927,7 @@ UNMET = "delete from intercom_raw.contacts where id = 'ann'"
 FOREIGN = "select * replace ('w' as workspace_id, 's9' as segment_id) from intercom_raw"
 
 DAYS = {
+    "the_last_known_size_of_a_segment_is_its_size",
     "daily_counts_equal_the_snapshots_of_the_last_30_days",
     "member_count_is_the_day_before_plus_baseline_plus_joins_minus_leaves",
 }
@@ -1278,7 +1105,7 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
 # Damages to the built tables, found as long as the tables are not rebuilt.
 MART_DAMAGE = {
     "daily_counts_equal_the_snapshots_of_the_last_30_days": """
-        delete from intercom.segment_memberships where segment_id = 's1' and contact_id = 'bob' and spell_number = 1
+        delete from intercom.int_memberships where segment_id = 's1' and contact_id = 'bob' and spell_number = 1
     """,
     "no_mart_has_duplicate_rows": "insert into intercom.segment_daily select * from intercom.segment_daily limit 1",
     "spells_of_a_contact_in_a_segment_never_overlap_or_touch": """
@@ -1286,14 +1113,26 @@ MART_DAMAGE = {
         select * replace (spell_number + 1 as spell_number) from intercom.int_spells where contact_id = 'cyd'
     """,
     "last_snapshot_equals_current_members": """
-        insert into intercom.segment_memberships
+        insert into intercom.int_memberships
         select * replace ('eve' as contact_id, date '2026-03-04' as entered_on)
-        from intercom.segment_memberships where contact_id = 'cyd'
+        from intercom.int_memberships where contact_id = 'cyd'
     """,
     "member_count_is_the_day_before_plus_baseline_plus_joins_minus_leaves": """
         update intercom.int_segment_days set entered_count = entered_count + 1 where observed_on = '2026-03-02'
     """,
+    "leaves_by_kind_add_up": "update intercom.int_segment_days set contact_gone_count = contact_gone_count + 1",
+    "the_last_known_size_of_a_segment_is_its_size": """
+        update intercom.int_segment_days set member_count = member_count + 1
+    """,
 }
+WRONG_ROWS = {
+    "every_joiner_of_a_cohort_is_counted_once": "update intercom.segment_retention set joined_count = joined_count + 1",
+    "no_segment_has_more_moves_than_leaves": """
+        insert into intercom.segment_transitions values ('w', 's1', 'Active', 's2', 'Paying', 7, 1, 2, 2, 0)
+    """,
+    "survival_never_rises": "update intercom.segment_survival set survival_rate = stayed_days",
+}
+"""What only a wrong model can produce: no other damage is found by these checks."""
 
 
 def _reported(warehouse: Warehouse) -> set[str]:
@@ -1313,7 +1152,7 @@ def test_no_check_fires_on_a_sound_history(warehouse: Warehouse) -> None:
 def test_every_check_has_its_damage() -> None:
     caught = {check for _, checks in DAMAGE.values() for check in checks}
 
-    assert caught | MART_DAMAGE.keys() == set(CHECKS)
+    assert caught | MART_DAMAGE.keys() | WRONG_ROWS.keys() == set(CHECKS)
 
 
 @pytest.fixture(scope="module")
@@ -1357,7 +1196,7 @@ def test_the_raw_tables_reveal_that(caught: dict[str, set[str]], damage: str) ->
 
 REBUILT = {
     "no_mart_has_duplicate_rows": "sync_runs",
-    "spells_of_a_contact_in_a_segment_never_overlap_or_touch": "segment_memberships",
+    "spells_of_a_contact_in_a_segment_never_overlap_or_touch": "int_memberships",
 }
 """What to build so that a check runs and its damage stays, where that is not segment_daily."""
 
@@ -1370,6 +1209,19 @@ def test_stale_marts_are_caught_by(warehouse: Warehouse, check: str) -> None:
 
     with pytest.raises(ModelsFailed, match=check):
         warehouse.build(select=[REBUILT.get(check, "segment_daily")])
+
+
+@pytest.mark.parametrize("check", WRONG_ROWS)
+def test_rows_that_only_a_wrong_model_produces_are_caught_by(warehouse: Warehouse, check: str) -> None:
+    _healthy(warehouse)
+    warehouse.build()
+    query = next(
+        select_of(one, Place("intercom_raw", "intercom", DIALECT)) for one in load_checks() if one.name == check
+    )
+
+    assert warehouse.rows(query) == []
+    warehouse.client.execute_sql(WRONG_ROWS[check])
+    assert warehouse.rows(query)
 
 
 def test_a_warning_is_handed_back_and_the_marts_are_built(warehouse: Warehouse) -> None:
@@ -1453,7 +1305,7 @@ def test_a_model_that_fails_leaves_everything_as_it_was(warehouse: Warehouse, sq
     warehouse.build()
     before = _standing(warehouse)
     warehouse.scan("03-04 10:00", "s1", joins="eve")
-    broken = sql / "marts" / "sync_runs.sql"
+    broken = sql / "marts" / "workspaces" / "sync_runs.sql"
     broken.write_text(broken.read_text().replace("api_calls", "api_costs as api_calls", 1))
 
     with pytest.raises(
@@ -1505,12 +1357,12 @@ def test_a_check_that_cannot_run_is_named(warehouse: Warehouse, sql: Path) -> No
 @pytest.mark.nightly
 def test_a_model_can_turn_from_view_to_table_and_back(warehouse: Warehouse, sql: Path) -> None:
     _healthy(warehouse)
-    schema = sql / "marts" / "schema.yml"
-    entries = yaml.safe_load(schema.read_text())
-    for entry in entries["models"]:
-        turned = {"table": "view", "view": "table"}[entry["config"]["materialized"]]
-        entry["config"]["materialized"] = turned
-    schema.write_text(yaml.safe_dump(entries))
+    for schema in (sql / "marts").rglob("schema.yml"):
+        entries = yaml.safe_load(schema.read_text())
+        for entry in entries["models"]:
+            turned = {"table": "view", "view": "table"}[entry["config"]["materialized"]]
+            entry["config"]["materialized"] = turned
+        schema.write_text(yaml.safe_dump(entries))
     kinds = "select table_name, table_type from information_schema.tables where table_schema = 'intercom' order by all"
     warehouse.build()
     before = (warehouse.rows(kinds), _standing(warehouse))
@@ -1542,8 +1394,9 @@ def test_only_the_selected_models_and_what_reads_them_are_built(warehouse: Wareh
 
     built = warehouse.build(select=["segment_versions"])
 
-    assert built.models == ("segment_versions", "segments")
-    assert ("s3", "Third") in warehouse.rows("select segment_id, name from intercom.segments")
+    assert {"segment_versions", "segment_daily", "segments"} <= set(built.models)
+    assert {"int_memberships", "int_segment_days", "contacts", "calendar"}.isdisjoint(built.models)
+    assert ("s3", "Third") in warehouse.rows("select segment_id, segment_name from intercom.segments")
     assert warehouse.spells() == before
 
 
@@ -1560,14 +1413,14 @@ def test_checks_of_what_was_not_built_are_not_run(warehouse: Warehouse) -> None:
 
 def test_a_model_that_is_not_there_cannot_be_selected(warehouse: Warehouse) -> None:
     with pytest.raises(
-        Misconfigured, match=r"No model is called members\. There are: contacts, current_segment_members"
+        Misconfigured, match=r"No model is called members\. There are: calendar, contact_segment_summary"
     ):
         warehouse.build(select=["members", "segments"])
 
 
 @pytest.mark.parametrize("source", ["raw_segments", "intercom.segments", "elsewhere.segments"])
 def test_a_model_may_read_models_and_loaded_tables_only(sql: Path, source: str) -> None:
-    stray = sql / "marts" / "sync_runs.sql"
+    stray = sql / "marts" / "workspaces" / "sync_runs.sql"
     stray.write_text(stray.read_text().replace("from stg_runs", f"from {source}"))
 
     with pytest.raises(ModelsFailed, match=rf"sync_runs\.sql reads {source}: neither a model nor raw\.<table>"):
@@ -1575,7 +1428,7 @@ def test_a_model_may_read_models_and_loaded_tables_only(sql: Path, source: str) 
 
 
 def test_a_model_without_a_description_is_refused(sql: Path) -> None:
-    (sql / "marts" / "more.sql").write_text("-- one row\nselect 1 as one\n")
+    (sql / "marts" / "workspaces" / "more.sql").write_text("-- one row\nselect 1 as one\n")
 
     with pytest.raises(ModelsFailed, match=r"more\.sql has no entry in the schema\.yml"):
         load_models(sql)
@@ -1616,10 +1469,24 @@ def test_the_schemas_can_be_called_anything(tmp_path: Path) -> None:
 
 
 MODELS = tuple(model.name for model in load_models())
-OF_SCANS = {"int_scans", "int_segment_days", "segment_daily", "segments"}
-OF_SPELLS = {"int_spells", "segment_memberships"}
+OF_LAST_DAYS = {
+    "int_segment_days",
+    "int_segment_watch",
+    "segment_calendar",
+    "segment_daily",
+    "segment_health",
+    "segment_retention",
+    "segment_survival",
+    "segment_tenure",
+    "segment_transitions",
+    "segments",
+}
+OF_VERSIONS = {"int_scans", *OF_LAST_DAYS}
+OF_SCANS = {"int_days", "calendar", *OF_VERSIONS}
+OF_MEMBERSHIPS = {"int_memberships", "int_joiners", "segment_overlap", *OF_LAST_DAYS}
+OF_SPELLS = {"int_spells", *OF_MEMBERSHIPS}
 OF_CHANGES = {"int_membership_changes", *OF_SPELLS}
-OF_REMOVALS = {"int_contact_removals", "int_survivors", "segment_memberships", "segments"}
+OF_REMOVALS = {"int_contact_removals", "int_survivors", *OF_MEMBERSHIPS}
 
 
 def _rescan(warehouse: Warehouse, *, joins: str = "", leaves: str = "") -> None:
@@ -1660,9 +1527,9 @@ RUNS: dict[str, tuple[Callable[[Warehouse], None], set[str]]] = {
     "sees a leave": (lambda warehouse: _rescan(warehouse, leaves="bob"), OF_SCANS | OF_CHANGES),
     "meets a new contact": (lambda warehouse: warehouse.meet("fay"), set()),
     "reads a contact again": (_reload_contact, set()),
-    "hears of an edit": (_edit, OF_SCANS | OF_SPELLS | {"segment_versions"}),
+    "hears of an edit": (_edit, OF_VERSIONS | OF_SPELLS | {"segment_versions"}),
     "lists a new segment": (lambda warehouse: warehouse.list_segment("s3"),
-        OF_SCANS | OF_SPELLS | {"segment_versions"}),
+        OF_VERSIONS | OF_SPELLS | {"segment_versions"}),
     "finds a member deleted": (_delete, OF_SCANS | OF_CHANGES | OF_REMOVALS),
     "learns that a contact that left was archived": (
         lambda warehouse: warehouse.remove("bob", "archived", "03-04 09:00", happened="03-02 09:55"), OF_REMOVALS),
@@ -1752,7 +1619,7 @@ def test_a_first_complete_scan_that_comes_late_moves_no_spell(warehouse: Warehou
 
     built = warehouse.refresh()
 
-    assert OF_CHANGES.isdisjoint(built.models)
+    assert (OF_CHANGES - OF_LAST_DAYS).isdisjoint(built.models)
     assert _differing(warehouse) == set()
 
 
@@ -1767,7 +1634,7 @@ def test_deleted_rows_disappear_from_the_marts(warehouse: Warehouse) -> None:
 
     built = warehouse.refresh()
 
-    assert set(built.models) == OF_SCANS | OF_CHANGES | OF_REMOVALS
+    assert set(built.models) == OF_VERSIONS | OF_CHANGES | OF_REMOVALS
     assert warehouse.spells("contact_id, leave_reason") == [("ann", "left")]
 
 
@@ -1831,7 +1698,7 @@ def test_everything_is_built_where_there_is_no_more(warehouse: Warehouse, loss: 
 @pytest.mark.nightly
 @pytest.mark.parametrize(
     "file",
-    ["marts/sync_runs.sql", "staging/schema.yml", "checks/no_deleted_segment_has_members.sql"],
+    ["marts/workspaces/sync_runs.sql", "staging/schema.yml", "checks/no_deleted_segment_has_members.sql"],
 )
 def test_everything_is_built_from_files_that_are_not_those_of_the_last_build(
     warehouse: Warehouse, sql: Path, file: str
@@ -1927,12 +1794,22 @@ def test_the_marts_are_those_that_were_promised() -> None:
     views = {model.name for model in load_models() if model.name in MARTS and model.materialized == "view"}
 
     assert sorted(MARTS) == [
+        "calendar",
+        "contact_segment_summary",
+        "contact_timeline",
         "contacts",
         "current_segment_members",
+        "segment_calendar",
         "segment_daily",
+        "segment_health",
         "segment_membership_events",
         "segment_membership_snapshots",
         "segment_memberships",
+        "segment_overlap",
+        "segment_retention",
+        "segment_survival",
+        "segment_tenure",
+        "segment_transitions",
         "segment_versions",
         "segments",
         "sync_runs",

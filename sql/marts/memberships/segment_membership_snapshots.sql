@@ -21,6 +21,7 @@ final as (
         segment_days.workspace_id,
         segment_days.observed_on,
         segment_days.segment_id,
+        memberships.segment_name,
         memberships.contact_id,
         segment_days.observed_at,
         memberships.entered_at,

@@ -14,6 +14,7 @@ final as (
     select
         workspace_id,
         segment_id,
+        segment_name,
         contact_id,
         'entered' as event,
         entered_at as occurred_at,
@@ -29,6 +30,7 @@ final as (
     select
         workspace_id,
         segment_id,
+        segment_name,
         contact_id,
         'left' as event,
         left_at as occurred_at,

@@ -64,6 +64,7 @@ final as (
     select
         versions.workspace_id,
         versions.segment_id,
+        versions.name as segment_name,
         versions.name,
         versions.person_type,
         coalesce(last_scans.is_deleted, false) as is_deleted,

@@ -14,6 +14,7 @@ final as (
     select
         workspace_id,
         segment_id,
+        name as segment_name,
 
         row_number() over (
             partition by workspace_id, segment_id

@@ -1,4 +1,4 @@
--- one row per contact, segment and spell: when it began, when it ended, and why
+-- one row per contact, segment and spell: when it began, when it ended, and why; without the segment's name
 -- Times are times of observation: the true time is in (entered_after, entered_at] and in (left_after, left_at].
 
 with

@@ -13,11 +13,13 @@ final as (
     select
         workspace_id,
         segment_id,
+        segment_name,
         contact_id,
         entered_at,
         entered_after,
         entered_on,
         is_baseline,
+        is_join,
         spell_number,
         enter_reason
 
