@@ -19,8 +19,9 @@ from .format import refuse_newer
 from .interface import MARTS, RAW, Ask, Destination, Dialect, Options, PublishedMart
 from .published_copy import check_closed, drop_successor, log_of, publish_all, publish_marts, replaced, rewrite_file
 
-STORAGE_VERSION = "v1.5.0"
-"""The file format that today's clients open. DuckDB 2.0 would write its own, which 1.5 cannot read."""
+STORAGE_VERSION = "v1.2.0"
+"""The file format of new files: clients from DuckDB 1.2.2 on open it. DuckDB 2.0 would write its own, which 1.5 cannot
+read. An existing file keeps its format until `rewrite`."""
 OPENED_BY = re.compile(r"lock is held(?: in (?P<program>.+?))? \(PID (?P<pid>\d+)\)")
 """How DuckDB names the process that has the file open, where it can."""
 

@@ -1,0 +1,32 @@
+"""Every query in docs/questions.md gives the printed answer on the demo."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from .questions import Question, answer_of, questions
+
+QUESTIONS = list(questions())
+pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("questions")]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    folder: Path = tmp_path_factory.mktemp("demo")
+    variables = {"WAREHOUSE__DATA_DIR": str(folder / "data"), "HOME": str(folder), "PATH": ""}
+    subprocess.run([sys.executable, "-m", "pipelines", "demo"], env=variables, check=True, capture_output=True)
+    with duckdb.connect(str(folder / "data" / "published.duckdb"), read_only=True) as connection:
+        yield connection
+
+
+def test_there_are_twenty_five_questions() -> None:
+    assert len(QUESTIONS) == 25
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.title)
+def test_the_query_gives_the_printed_answer(demo: duckdb.DuckDBPyConnection, question: Question) -> None:
+    assert answer_of(demo, question.query) == question.answer
