@@ -78,6 +78,8 @@ class DuckDB(Destination):
     def reading(self) -> Iterator[Ask]:
         if not self.published.exists():
             raise NothingToRead(f"Nothing was published yet. The first sync that succeeds creates {self.published}.")
+        if log_of(self.published).exists():  # readers apply it, whichever copy it belongs to
+            raise Unreadable(f"{self.published} has changes of another program beside it. {self._log_advice()}")
         try:
             with duckdb.connect(self._openable(self.published), read_only=True) as connection:
                 yield lambda query: connection.execute(query).fetchall()
@@ -159,17 +161,19 @@ class DuckDB(Destination):
         return first_line(error).replace(str(plain_path(self._folder)), str(self._folder))
 
     def _unreadable(self, error: duckdb.Error) -> Unreadable:
-        log = log_of(self.published)
         if row := cause_of(error):
             return Unreadable(str(row.explained(self.published)))
-        if log.exists():
-            advice = (
-                f"Close the program that has the copy open for writing, or delete {log} if none has: the changes in it "
-                "are not the warehouse's. The next sync that succeeds replaces the copy and deletes that file."
-            )
-        else:
-            advice = "The next sync that succeeds replaces it; intercom-warehouse models does so without Intercom."
-        return Unreadable(f"{self.published} cannot be read: {self._reason(error)} {advice}")
+        return Unreadable(
+            f"{self.published} cannot be read: {self._reason(error)} The next sync that succeeds replaces it; "
+            "intercom-warehouse models does so without Intercom."
+        )
+
+    def _log_advice(self) -> str:
+        log = log_of(self.published)
+        return (
+            f"Close the program that has the copy open for writing, or delete {log} if none has: the changes in it are "
+            "not the warehouse's. The next sync that succeeds replaces the copy and deletes that file."
+        )
 
     def _restore_advice(self) -> str:
         """What there is to restore from. A copy of the marts alone holds no history that a sync could continue."""

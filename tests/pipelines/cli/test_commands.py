@@ -277,6 +277,7 @@ def test_the_demo_prints_a_query_that_works_as_pasted(terminal: Terminal) -> Non
     assert len(pasted.stdout.splitlines()) == 3
 
 
+@pytest.mark.nightly
 def test_models_rebuilds_the_marts_without_a_call_to_intercom(terminal: Terminal) -> None:
     terminal.copy_first_sync()
     calls = terminal.workspace.calls.total()
@@ -432,7 +433,8 @@ print(anon_tracker._ANON_TRACKER_ENDPOINT)
 """
 
 
-@pytest.mark.parametrize("folder", nightly(["/", ROOT], ROOT))
+@pytest.mark.nightly
+@pytest.mark.parametrize("folder", ["/", ROOT])
 def test_dlt_has_no_telemetry_address_in_any_folder(folder: str | Path) -> None:
     python = (sys.executable, "-c", PRINT_DLT_TELEMETRY_ADDRESS)
     done = subprocess.run(python, cwd=folder, env={}, capture_output=True, text=True, check=True)

@@ -226,6 +226,7 @@ def test_the_shelf_of_a_first_load_is_told_and_cleared(make_deployment: Callable
     assert deployment.members() == deployment.workspace.pairs()
 
 
+@pytest.mark.nightly
 def test_the_command_line_shows_asks_drops_and_tells(terminal: Terminal) -> None:
     terminal.copy_first_sync()
     deployment = Deployment(terminal.folder, terminal.workspace)

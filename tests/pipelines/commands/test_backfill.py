@@ -181,6 +181,7 @@ def next_sync_asks(deployment: Deployment) -> list[str]:
     return sorted(line.asked)
 
 
+@pytest.mark.nightly
 def test_what_changed_since_the_last_sync_is_left_to_the_next_which_sees_who_moved(settled: Settled) -> None:
     workspace, contact_id = settled.workspace, settled.crowd[0]
     made_at = datetime.fromtimestamp(workspace.contacts[contact_id].value("created_at"), UTC)

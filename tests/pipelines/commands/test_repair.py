@@ -126,7 +126,8 @@ DOUBLED = {
 DOUBLED_CHECK = dict.fromkeys(("changes", "later changes"), "joins_and_leaves_of_a_contact_alternate")
 
 
-@pytest.mark.parametrize("kind", nightly_except(DOUBLED, "changes"))
+@pytest.mark.nightly
+@pytest.mark.parametrize("kind", DOUBLED)
 def test_doubled_rows_stop_no_sync_and_are_named_and_removed(synced: Deployment, kind: str) -> None:
     synced.workspace.live(days=1)
     synced.sync()

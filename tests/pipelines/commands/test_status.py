@@ -170,6 +170,7 @@ def test_days_without_a_successful_sync_are_shown_but_not_today(settled: Settled
     )
 
 
+@pytest.mark.nightly
 def test_an_incomplete_segment_is_shown_with_its_problem_and_its_days(settled: Settled) -> None:
     everyone = settled.segments["Everyone"]
     for _ in range(2):
@@ -315,6 +316,7 @@ def test_unknown_keys_of_a_journal_line_are_ignored(settled: Settled) -> None:
     assert [run.command for run in only(status_of(settled)).runs] == ["dream", "sync"]
 
 
+@pytest.mark.nightly
 def test_pending_packages_are_shown_until_they_are_loaded(settled: Settled) -> None:
     def interrupt(step: str) -> None:
         if step == "Loading":

@@ -78,6 +78,7 @@ def without_nulls(contact: dict[str, Any]) -> dict[str, Any]:
     return present | ({"owner_id": str(present["owner_id"])} if "owner_id" in present else {})
 
 
+@pytest.mark.nightly
 def test_a_first_sync_needs_a_search_for_every_150_contacts_and_members(
     make_deployment: Callable[..., Deployment],
 ) -> None:
@@ -254,6 +255,7 @@ def test_a_list_that_lost_half_is_believed_at_the_second_look_or_where_the_user_
     assert synced.query("select count(*) from intercom.segments where is_deleted") == [(6,)]
 
 
+@pytest.mark.nightly
 def test_a_segment_missing_from_the_list_but_still_there_is_incomplete(synced: Deployment) -> None:
     synced.workspace.faults.lose_segments(1)
     outcome = synced.sync()
@@ -314,6 +316,7 @@ def test_a_collapse_is_believed_at_once_where_the_user_says_so(synced: Deploymen
     assert synced.members() == synced.workspace.pairs()
 
 
+@pytest.mark.nightly
 def test_a_deleted_contact_is_marked_when_it_leaves_a_segment(synced: Deployment) -> None:
     contact_id = min(synced.workspace.members(largest(synced.workspace)))
 
@@ -437,6 +440,7 @@ def test_two_workspaces_with_equal_ids_do_not_mix(make_deployment: Callable[...,
     ) == [(0,)]
 
 
+@pytest.mark.nightly
 def test_another_workspaces_token_stops_before_anything_is_written(make_deployment: Callable[..., Deployment]) -> None:
     make_deployment(workspace_id="one").sync()
 

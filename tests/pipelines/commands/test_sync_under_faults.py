@@ -14,7 +14,7 @@ from sandbox.world.oddities import COLLIDING
 from sources.intercom.api import Retries, Unavailable
 
 from ...support.deployments import Deployment
-from ...support.nightly import nightly, nightly_except
+from ...support.nightly import nightly_except
 
 PASSING: list[Kind] = [kind for kind in ALL_KINDS if "429" not in str(kind)]
 """All but a refusal for the quota, which makes a client wait for the next window of ten real seconds."""
@@ -32,7 +32,8 @@ def whole(deployment: Deployment) -> bool:
     )
 
 
-@pytest.mark.parametrize("seed", nightly([1, 2], 2))
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", [1, 2])
 def test_with_three_percent_of_every_fault_at_once_the_tables_are_the_same(
     make_deployment: Callable[..., Deployment], seed: int
 ) -> None:

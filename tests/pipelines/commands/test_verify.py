@@ -21,7 +21,6 @@ from sandbox.world import Workspace
 from sources.intercom.api import Refused, SetupError, Unavailable
 
 from ...support.deployments import AT_ONCE, NO_QUOTA, Deployment
-from ...support.nightly import nightly
 from ...support.terminal import Terminal
 
 ALL = 1_000_000
@@ -218,7 +217,8 @@ class Hiding(httpx.AsyncBaseTransport):
         )
 
 
-@pytest.mark.parametrize("alone", nightly([True, False], False))
+@pytest.mark.nightly
+@pytest.mark.parametrize("alone", [True, False])
 def test_a_contact_that_search_does_not_find_in_the_segment_is_explained(deployment: Deployment, alone: bool) -> None:
     segment_id, member, _ = segment_member_and_outsider(deployment)
     if alone:
@@ -316,6 +316,7 @@ def test_a_search_that_refuses_segments_explains_nothing_and_stops_nothing(synce
     assert (found.exit_code, reasons(found)) == (ExitCode.INCOMPLETE, {None})
 
 
+@pytest.mark.nightly
 def test_after_days_of_changes_and_a_sync_everything_agrees_again(synced: Deployment) -> None:
     synced.workspace.live(days=2, churn=0.2, silent=0)
     synced.sync()
@@ -333,6 +334,7 @@ def test_what_a_busy_day_changed_since_the_sync_has_explanations(synced: Deploym
     assert found.agreeing + len(found.differences) == found.compared
 
 
+@pytest.mark.nightly
 def test_only_differences_cost_further_calls(deployment: Deployment) -> None:
     segment_id = deployment.workspace.make_segment("Tagged", Tagged("new"))
     deployment.sync()
@@ -384,6 +386,7 @@ def test_removed_contacts_are_not_chosen(synced: Deployment) -> None:
     assert (found.contacts, found.contacts_gone, found.differences) == (299, 0, ())
 
 
+@pytest.mark.nightly
 def test_an_empty_workspace_verifies_and_says_that_nothing_was_compared(
     make_deployment: Callable[..., Deployment],
 ) -> None:

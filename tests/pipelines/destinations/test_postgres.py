@@ -37,7 +37,6 @@ from sources.intercom.api import Refused
 from ...soak.kills import PROCESSES, Death, reporting_steps
 from ...support.deployments import START, Deployment, standing_still
 from ...support.interference import Stop
-from ...support.nightly import nightly_except
 from ...support.personal_data import CANARY, found_in, personal
 from ...support.postgres import NEEDS_POSTGRES, PASSWORD, Row, Server, connected, run
 from ..commands.test_backfill import DAY, LONG_AGO, backfill
@@ -435,18 +434,16 @@ def grants(deployment: PostgresDeployment) -> set[Row]:
     return set(deployment.query(said))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("statement", "named"),
-    nightly_except(
-        [
-            ("create view reports.members as select * from intercom.current_segment_members", "view reports.members"),
-            ("create materialized view reports.m as select * from intercom.segments", "materialized view reports.m"),
-            ("create view intercom.members as select 1 as one", "view intercom.members"),
-            ("create table intercom.notes (note text)", "table intercom.notes"),
-            ("create function intercom.one() returns int language sql as 'select 1'", r"function intercom\.one\(\)"),
-        ],
+    [
         ("create view reports.members as select * from intercom.current_segment_members", "view reports.members"),
-    ),
+        ("create materialized view reports.m as select * from intercom.segments", "materialized view reports.m"),
+        ("create view intercom.members as select 1 as one", "view intercom.members"),
+        ("create table intercom.notes (note text)", "table intercom.notes"),
+        ("create function intercom.one() returns int language sql as 'select 1'", r"function intercom\.one\(\)"),
+    ],
 )
 def test_what_others_made_of_the_marts_is_never_dropped(
     deployment: PostgresDeployment, statement: str, named: str
@@ -581,6 +578,7 @@ def test_a_server_that_does_not_answer_is_unavailable(tmp_path: Path) -> None:
     assert PASSWORD not in str(gone.value)
 
 
+@pytest.mark.nightly
 def test_a_server_that_goes_away_during_a_run_is_unavailable(deployment: PostgresDeployment, server: Server) -> None:
     deployment.sync()
 
@@ -651,6 +649,7 @@ def test_a_package_that_cannot_be_loaded_is_dropped_and_read_again(deployment: P
     assert deployment.members() == deployment.workspace.pairs()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("port", "exit_code"), [(None, 2), (1, 4)], ids=["not loaded yet", "not there"])
 def test_the_command_line_says_what_to_do_in_one_paragraph(
     tmp_path: Path, server: Server, port: int | None, exit_code: int

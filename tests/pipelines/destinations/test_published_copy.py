@@ -55,6 +55,7 @@ def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
         return sorted(connection.execute(query).fetchall(), key=repr)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("mart", MARTS)
 def test_every_mart_has_the_same_rows_in_both_copies(copies: tuple[Path, Path], mart: str) -> None:
     whole, marts_alone = (rows(copy, f"select * from intercom.{mart}") for copy in copies)

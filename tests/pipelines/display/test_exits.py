@@ -58,7 +58,8 @@ def run(terminal: Terminal, command: str, *options: str) -> Ended:
     return terminal.run(*options, name, *rest, *OPTIONS.get(command, []))
 
 
-@pytest.mark.parametrize("command", nightly_except(COMMANDS, "status"))
+@pytest.mark.nightly
+@pytest.mark.parametrize("command", COMMANDS)
 def test_hostile_names_are_data_in_what_a_command_prints(terminal: Terminal, command: str) -> None:
     terminal.copy_first_sync()
     hostile_names(terminal)

@@ -131,6 +131,7 @@ def test_a_sync_that_waits_works_after_the_one_before_it(shells: Shells) -> None
     assert "Waiting" not in errors
 
 
+@pytest.mark.nightly
 def test_what_a_killed_holder_left_blocks_no_run(shells: Shells) -> None:
     first = shells.start("sync")
     shells.gate.reached.wait(60)

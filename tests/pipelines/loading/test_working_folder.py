@@ -25,6 +25,7 @@ def check_truth(deployment: Deployment) -> None:
     check_keys(deployment)
 
 
+@pytest.mark.nightly
 def test_a_warehouse_that_was_restored_from_a_backup_is_up_to_date_after_one_sync(
     synced: Deployment, tmp_path: Path
 ) -> None:

@@ -35,10 +35,14 @@ MOVES: dict[int, dict[str, dict[str, Any]]] = {
     19: {TRIAL: {"leaves": "f"}},
     20: {TRIAL: {"removed": "d"}},
 }
+ON_POSTGRES = pytest.param("postgres", marks=[pytest.mark.nightly, pytest.mark.xdist_group("postgres")])
 DAYS = [day for day in range(2, 21) if day not in (11, 12)]
 
 
-@pytest.fixture(scope="module", params=["duckdb", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))])
+@pytest.fixture(
+    scope="module",
+    params=["duckdb", ON_POSTGRES],
+)
 def warehouse(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     folder = tmp_path_factory.mktemp("hand")
     if request.param == "duckdb":

@@ -63,6 +63,7 @@ def test_a_lost_warehouse_is_told_and_nothing_is_overwritten(synced: Deployment,
     assert kept_files(synced) == files
 
 
+@pytest.mark.nightly
 def test_the_published_copy_is_the_way_back(synced: Deployment) -> None:
     synced.workspace.live(days=1)
     synced.sync()
@@ -115,6 +116,7 @@ def test_a_new_folder_and_a_workspace_without_contacts_are_no_loss(make_deployme
     assert [deployment.sync(accept_shrink=True).exit_code for _ in range(2)] == [ExitCode.DONE, ExitCode.DONE]
 
 
+@pytest.mark.nightly
 def test_a_second_workspace_in_a_used_folder_is_no_loss(synced: Deployment, tmp_path: Path) -> None:
     second = Deployment(synced.folder, Deployment(tmp_path, synced.workspace).workspace, "second")
 

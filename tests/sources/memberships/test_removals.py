@@ -152,6 +152,7 @@ def events(deployment: Settled) -> list[tuple[Any, ...]]:
     return deployment.query("select event_type, contact_id from intercom_raw.contact_activities order by id")
 
 
+@pytest.mark.nightly
 def test_the_feed_continues_at_its_cursor(settled: Settled) -> None:
     workspace = settled.workspace
     for _ in range(160):

@@ -66,6 +66,7 @@ def scan_of(settled: Settled, name: str) -> tuple[str, str]:
     return settled.scans()[name]
 
 
+@pytest.mark.nightly
 def test_a_segment_excluded_from_the_first_sync_on_has_a_definition_and_no_history(deployment: Deployment) -> None:
     excluded = next(iter(deployment.workspace.segments))
     deployment.settings.exclude_segments = [deployment.workspace.segments[excluded].name]

@@ -64,6 +64,7 @@ def test_six_syncs_four_hours_apart_equal_the_workspace_each_time(
         assert deployment.members() == workspace.pairs()
 
 
+@pytest.mark.nightly
 def test_by_whole_days_only_the_last_two_days_are_read_again(make_deployment: Callable[..., Deployment]) -> None:
     deployment = make_deployment(contacts=500)
     deployment.settings.api_version = "2.14"

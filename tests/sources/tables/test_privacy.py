@@ -149,6 +149,7 @@ def test_a_column_is_of_the_same_type_hidden_or_not(synced: Deployment) -> None:
     assert synced.query(columns) == before
 
 
+@pytest.mark.nightly
 def test_hashed_contacts_stay_distinct_and_join_with_their_activities(deployment: Deployment) -> None:
     deployment.settings.hash_columns, deployment.settings.hash_key = ["external_id", "email"], KEY
     deployment.sync()
