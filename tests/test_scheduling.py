@@ -225,6 +225,7 @@ CALLED = re.compile(r"(?:bin/intercom-warehouse|:/data intercom-warehouse) ([-\w
 SHOWN = "\n".join([DOCUMENT, *(unit.read_text() for unit in UNITS.iterdir())])
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("call", sorted(set(CALLED.findall(SHOWN))))
 def test_the_command_accepts_every_call_in_the_documents(call: str) -> None:
     done = subprocess.run([COMMAND, *call.split(), "--help"], cwd="/", env={}, capture_output=True, text=True)

@@ -304,7 +304,8 @@ def test_every_answer_is_as_described_except_where_the_description_is_wrong(vers
     assert faults(version, every_answer(version)) == excepted(version)
 
 
-@pytest.mark.parametrize("version", nightly_except(DESCRIBED, "Preview"))
+@pytest.mark.nightly
+@pytest.mark.parametrize("version", DESCRIBED)
 @pytest.mark.parametrize(("style", "end"), [("null", None), ("object", {"page": 2, "starting_after": None})])
 def test_every_style_of_the_last_page_is_as_described(version: str, style: NextPageStyle, end: Any) -> None:
     workspace, _ = a_workspace()
@@ -316,7 +317,8 @@ def test_every_style_of_the_last_page_is_as_described(version: str, style: NextP
     assert faults(version, answers) <= excepted(version)
 
 
-@pytest.mark.parametrize("version", nightly_except(DESCRIBED, "2.14", "Preview"))
+@pytest.mark.nightly
+@pytest.mark.parametrize("version", DESCRIBED)
 def test_the_answers_have_every_key_of_intercoms_examples(version: str) -> None:
     answers = [answer for answer in every_answer(version) if answer.request.kind != "error"]
 

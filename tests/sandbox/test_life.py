@@ -9,7 +9,7 @@ from ..soak.machine import Syncing
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_finished_sync_is_correct_after_random_events(seed: int) -> None:
     machine = hypothesis.seed(seed)(Syncing)
 

@@ -68,6 +68,7 @@ def outputs(terminal: Terminal) -> Iterator[tuple[str, str]]:
     yield "status", terminal.run("status", "--json", "--max-age", "1d").output
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("command", OBJECTS)
 def test_every_command_prints_what_the_schema_defines(printed: dict[str, str], command: str) -> None:
     found = check(command, printed[command])

@@ -92,7 +92,7 @@ def test_a_first_sync_needs_a_search_for_every_150_contacts_and_members(
     assert workspace.calls["contact"] + workspace.calls["contact_segments"] + workspace.calls["contacts"] == 0
 
 
-@pytest.mark.parametrize("days", nightly([3, 20], 20))
+@pytest.mark.parametrize("days", nightly([2, 12], 12))
 def test_a_life_is_remembered_day_by_day(make_deployment: Callable[..., Deployment], days: int) -> None:
     deployment = make_deployment(contacts=300, segments=8)
     truths = {}

@@ -323,6 +323,7 @@ def test_a_failing_block_gives_the_terminal_its_cursor_back_and_leaves_nothing_o
     assert re.sub(r"\x1b\[\d*[A-Z]", "", after).strip() == ""
 
 
+@pytest.mark.nightly
 def test_nothing_of_a_contact_and_no_name_of_a_segment_is_shown(deployment: Deployment) -> None:
     deployment.workspace.make_segment("canary segment", Everyone())
     for contact_id in deployment.workspace.contacts:

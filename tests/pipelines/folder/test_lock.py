@@ -116,6 +116,7 @@ def test_of_two_syncs_at_once_one_works_and_the_other_says_who_does(shells: Shel
     assert not (shells.folder / "lock.holder").exists()
 
 
+@pytest.mark.nightly
 def test_a_sync_that_waits_works_after_the_one_before_it(shells: Shells) -> None:
     first = shells.start("sync")
     shells.gate.reached.wait(60)

@@ -197,6 +197,7 @@ def test_a_destination_that_cannot_merge_is_refused(tmp_path: Path) -> None:
     assert not list((tmp_path / "bucket").rglob("*contacts*"))
 
 
+@pytest.mark.nightly
 def test_a_script_in_an_empty_folder_loads_duckdb(script: Script, tmp_path: Path) -> None:
     check_script(script, tmp_path, "duckdb")
 

@@ -146,7 +146,7 @@ def test_some_value_in_some_field_ends_no_run(
 
 
 @pytest.mark.nightly
-@settled(20)
+@settled(15)
 @given(path=ANY_PATH, node=ANY_NODE, value=VALUES, by_contact=st.booleans())
 def test_any_value_in_any_field_ends_no_run(synced: Path, path: str, node: int, value: bytes, by_contact: bool) -> None:
     check(synced, path, node, value, by_contact=by_contact)
