@@ -81,7 +81,7 @@ def check_odd_value(call: int, place: int, value: Any, header: tuple[str, bytes]
 
 
 @pytest.mark.nightly
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.integers(1, 14),
     st.integers(0, 2_000),
