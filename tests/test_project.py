@@ -60,7 +60,7 @@ def test_sources_and_sandbox_do_not_import_pipelines(folder: str) -> None:
 
 
 def test_the_readme_names_every_mart() -> None:
-    marts = {model.name for model in load_models() if model.path.parent.name == "marts"}
+    marts = {model.name for model in load_models() if model.layer == "marts"}
 
     assert {mart for mart in marts if f"`{mart}`" not in README} == set()
 
