@@ -18,7 +18,7 @@ from .support.terminal import Terminal, a_terminal
 collect_ignore = ["airflow"]  # needs an environment of its own: make test-airflow
 
 hypothesis.settings.register_profile("daily", max_examples=50, deadline=None)
-hypothesis.settings.register_profile("nightly", max_examples=100, deadline=None)
+hypothesis.settings.register_profile("nightly", max_examples=250, deadline=None)
 hypothesis.settings.load_profile("daily")
 
 
