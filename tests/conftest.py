@@ -1,14 +1,18 @@
 """A warehouse in a temporary folder, fed by a sandbox in this process: real dlt, real DuckDB, real HTTP objects."""
 
 import gc
+import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dlt
 import hypothesis
 import pytest
 
 from pipelines.settings import use_project_config
+from pipelines.settings.configuration import variable
 
 from .support.deployments import Deployment, Settled, lively_workspace, settled_workspace
 from .support.postgres import Server, started
@@ -16,6 +20,9 @@ from .support.snapshots import copied
 from .support.terminal import Terminal, a_terminal
 
 collect_ignore = ["airflow"]  # needs an environment of its own: make test-airflow
+
+LIMITS = "destination.duckdb.credentials.global_config"
+"""DuckDB gets one thread more here: the tests have a process for each core."""
 
 hypothesis.settings.register_profile("daily", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("nightly", max_examples=250, deadline=None)
@@ -30,6 +37,8 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _project_config() -> None:
     use_project_config()
+    limits = dlt.config.get(LIMITS, dict)
+    os.environ[variable(tuple(LIMITS.split(".")))] = json.dumps({**limits, "threads": 1})
 
 
 @pytest.fixture

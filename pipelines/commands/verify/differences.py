@@ -123,7 +123,7 @@ class DifferenceExplainer:
             if listed is None:
                 return None
             return Explanation("segment_made", "the segment was created since the last sync")
-        if listed is not None and listed != before.updated_at:
+        if listed and listed != before.updated_at:
             at = _second(listed)
             return Explanation("segment_edited", f"the segment was edited at {at}, after it was read")
         if before.status == "incomplete" or before.swept is None:

@@ -30,7 +30,10 @@ class Me(msgspec.Struct):
 
 
 class Segment(msgspec.Struct, kw_only=True):
-    """A segment's definition. `count` is Intercom's own member count, null where it sent none."""
+    """A segment's definition. `count` is Intercom's own member count, null where it sent none.
+
+    A name or an `updated_at` that cannot be read is empty or 0.
+    """
 
     id: Id
     name: str = ""

@@ -2,7 +2,7 @@
 
 from .evidence import Clock, Guard, Memory, Removal, Scan
 from .options import ContactChanges, ReadingResult, RunOptions, SavedState, WorkspaceSnapshot, take_snapshot
-from .plan import BYTES_A_CONTACT, LastSweep, Limits, Plan, Planned, RememberedSegment, Selection, plan
+from .plan import BYTES_A_CONTACT, LastSweep, Limits, Plan, Planned, RememberedSegment, SegmentVersion, Selection, plan
 from .removals import feed_pages, reported_removals
 from .scan_all import Scanning, changes_of, scans_of
 from .scanner import Counts, Scanner
@@ -26,6 +26,7 @@ __all__ = [
     "Scan",
     "Scanner",
     "Scanning",
+    "SegmentVersion",
     "Selection",
     "WorkspaceSnapshot",
     "changes_of",

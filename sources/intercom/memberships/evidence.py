@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ..api import UNKNOWN, Segment
-from .plan import RememberedSegment
+from .plan import RememberedSegment, SegmentVersion
 
 Clock = Callable[[], datetime]
 
@@ -36,6 +36,9 @@ class Memory(Protocol):
 
     def segments(self) -> dict[str, RememberedSegment]:
         """All segments ever scanned, by id; `how` is 'deleted' for those found deleted."""
+
+    def versions(self) -> dict[str, list[SegmentVersion]]:
+        """The loaded definitions of each segment, the newest last."""
 
     def members(self, segment_id: str) -> set[str]:
         """Contacts that are in the segment by their newest change there."""

@@ -25,6 +25,17 @@ class LastSweep:
 
 
 @dataclass(frozen=True)
+class SegmentVersion:
+    """A segment's definition as it is loaded. `observed_at`: when it was first seen."""
+
+    updated_at: int
+    name: str | None
+    person_type: str | None
+    created_at: int | None
+    observed_at: datetime
+
+
+@dataclass(frozen=True)
 class RememberedSegment:
     """A segment by its newest scan, and its last complete sweep. `members` is how many are known now."""
 
@@ -37,6 +48,10 @@ class RememberedSegment:
     members: int
     swept: LastSweep | None = None
     name: str | None = None
+
+    def is_edited(self, listed: Segment) -> bool:
+        """Whether the segment in the list is another version. One whose date cannot be read is the same."""
+        return listed.updated_at not in (0, self.updated_at)
 
 
 @dataclass(frozen=True)
@@ -179,7 +194,7 @@ def must_be_swept(
         return "incomplete in the run before"
     if before.status == "excluded":
         return "excluded in the run before"
-    if before.updated_at != segment.updated_at:
+    if before.is_edited(segment):
         return "edited"
     if now - before.swept.observed_at > sweep_every:
         return "due"

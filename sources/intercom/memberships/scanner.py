@@ -146,7 +146,7 @@ class Scanner:
 
     def collapses(self, scan: Scan, segment: Segment, before: RememberedSegment | None) -> bool:
         """Whether the scan has more leaves than the guard allows at once."""
-        edited = before is not None and before.updated_at != segment.updated_at
+        edited = before is not None and before.is_edited(segment)
         return self.guard.rejects_leaves(scan.known, len(scan.leaves), edited=edited, before=before)
 
     async def has_drifted(self, scan: Scan, before: RememberedSegment) -> bool:

@@ -131,7 +131,7 @@ class FirstLoad:
             pending = _pending(segments, remembered) if has_search else []
             self._notes = tuple(self._options.selection.notes(snapshot.segments))
             buffer = self._buffer(stage, self._expect(snapshot, pending))
-            buffer.versions = version_rows(snapshot.segments, remembered, self._options.clock)
+            buffer.versions = version_rows(snapshot.segments, memory.versions(), self._options.clock)
             reader = FirstLoadReader(client, self._options, snapshot, memory, buffer, self._progress)
             try:
                 async with asyncio.TaskGroup() as group:

@@ -1,5 +1,6 @@
 """The raw tables of one workspace as they are loaded, for the next run to compare with."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from threading import RLock
@@ -10,7 +11,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
 from ..api import Activity
-from ..memberships import LastSweep, RememberedSegment, Removal, reported_removals
+from ..memberships import LastSweep, RememberedSegment, Removal, SegmentVersion, reported_removals
 
 IDS_A_QUERY = 1_000
 
@@ -62,24 +63,38 @@ class LoadedTables:
         versions = self._versions_until(scanned_at)
         return {
             key: RememberedSegment(
-                key, versions[key][0], observed_at, how, status, problem, members, swept.get(key), versions[key][1]
+                key,
+                versions[key].updated_at,
+                observed_at,
+                how,
+                status,
+                problem,
+                members,
+                swept.get(key),
+                versions[key].name,
             )
             for key, observed_at, how, status, problem, members in scans
         }
 
-    def _versions_until(self, scanned_at: Mapping[str, datetime]) -> dict[str, tuple[int, str | None]]:
-        """The newest version of each segment, and its name, not loaded after the segment's scan."""
+    def versions(self) -> dict[str, list[SegmentVersion]]:
+        """The loaded definitions of each segment, the newest last."""
         rows = self._rows(
-            "select segment_id, updated_at, name, observed_at from {segments} where workspace_id = %s "
-            "order by observed_at, updated_at",
+            "select segment_id, updated_at, name, person_type, created_at, observed_at from {segments} "
+            "where workspace_id = %s order by observed_at, updated_at",
             self._workspace_id,
         )
-        versions: dict[str, tuple[int, str | None]] = {}
-        for segment_id, updated_at, name, observed_at in rows:
-            is_first = segment_id not in versions
-            if segment_id in scanned_at and (is_first or observed_at <= scanned_at[segment_id]):
-                versions[segment_id] = (updated_at, name)
+        versions = defaultdict[str, list[SegmentVersion]](list)
+        for segment_id, *version in rows:
+            versions[segment_id].append(SegmentVersion(*version))
         return versions
+
+    def _versions_until(self, scanned_at: Mapping[str, datetime]) -> dict[str, SegmentVersion]:
+        """The newest version of each segment that was not loaded after the segment's scan, or the first one."""
+        loaded = self.versions()
+        return {
+            key: next((one for one in reversed(loaded[key]) if one.observed_at <= until), loaded[key][0])
+            for key, until in scanned_at.items()
+        }
 
     def members(self, segment_id: str) -> set[str]:
         """Contacts whose newest change in the segment is a join."""

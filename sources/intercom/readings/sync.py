@@ -1,7 +1,9 @@
 """One run's reading of a workspace: what the resources share while dlt extracts them side by side."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -11,11 +13,11 @@ from ..memberships import (
     Clock,
     ContactChanges,
     ReadingResult,
-    RememberedSegment,
     Removal,
     RunOptions,
     Scan,
     Scanning,
+    SegmentVersion,
     WorkspaceSnapshot,
     feed_pages,
     reported_removals,
@@ -128,14 +130,14 @@ class Reading:
             return self.snapshot
 
     async def new_versions(self) -> list[dict[str, Any]]:
-        """Segment definitions not loaded yet, as rows of `segments` without their workspace and run."""
+        """What `version_rows` returns."""
         async with self as (client, inputs):
             if inputs.selected == {"segments"}:
                 listed = await client.segments()
             else:
                 listed = (await self._taken(client)).segments
-            remembered = await asyncio.to_thread(inputs.tables.segments)
-        return version_rows(listed, remembered, inputs.options.clock)
+            loaded = await asyncio.to_thread(inputs.tables.versions)
+        return version_rows(listed, loaded, inputs.options.clock)
 
     async def contacts(self) -> AsyncIterator[pa.Table]:
         """Contacts updated after the cursor, or all, in tables of at least 3,000 rows and a last, smaller one.
@@ -248,19 +250,27 @@ def removal_rows(found: Iterable[Mapping[str, Removal]], clock: Clock) -> list[d
 
 
 def version_rows(
-    listed: Iterable[Segment], remembered: Mapping[str, RememberedSegment], clock: Clock
+    listed: Iterable[Segment], loaded: Mapping[str, Sequence[SegmentVersion]], clock: Clock
 ) -> list[dict[str, Any]]:
-    """Segment definitions that are not loaded yet, as rows of `segments` without their workspace and run."""
-    observed_at = clock()
-    return [
-        {
-            "segment_id": segment.id,
-            "name": segment.name,
-            "person_type": segment.person_type,
-            "created_at": segment.created_at,
-            "updated_at": segment.updated_at,
-            "observed_at": observed_at,
-        }
-        for segment in listed
-        if segment.id not in remembered or remembered[segment.id].updated_at != segment.updated_at
-    ]
+    """Definitions that are not loaded, or are now read otherwise, as rows of `segments` without workspace and run.
+
+    `loaded`: the versions of each segment, the newest last.
+    """
+    now = clock()
+    read = ((segment.id, _version(segment, loaded.get(segment.id, ()), now)) for segment in listed)
+    return [{"segment_id": key, **asdict(version)} for key, version in read if version not in loaded.get(key, ())]
+
+
+def _version(segment: Segment, loaded: Sequence[SegmentVersion], now: datetime) -> SegmentVersion:
+    """The version that the list has. What cannot be read of it is as it was loaded, if it ever was."""
+    newest = loaded[-1] if loaded else SegmentVersion(0, "", None, None, now)
+    updated_at = segment.updated_at or newest.updated_at
+    same = (version for version in loaded if version.updated_at == updated_at)
+    known = next(same, replace(newest, observed_at=now))
+    return SegmentVersion(
+        updated_at,
+        segment.name or known.name,
+        segment.person_type or known.person_type,
+        known.created_at if segment.created_at is None else segment.created_at,
+        known.observed_at,
+    )

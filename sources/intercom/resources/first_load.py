@@ -41,7 +41,7 @@ def intercom_first_load(parts: Iterable[ReadPart]) -> Iterable[Any]:
     return (
         *(dlt.resource([schema.empty_table()], name=name) for name, schema in empty.items()),
         part_contacts(parts),
-        part_rows("segments", parts, SEGMENTS_KEY, INSERT_ONLY),
+        part_rows("segments", parts, SEGMENTS_KEY, UPSERT),
         part_rows("membership_changes", parts, MEMBERSHIP_CHANGES_KEY, INSERT_ONLY),
         part_rows("segment_scans", parts, SEGMENT_SCANS_KEY, UPSERT),
     )

@@ -23,7 +23,7 @@ from .dispositions import INSERT_ONLY, UPSERT
 from .extraction import Readings
 
 
-@dlt.resource(primary_key=SEGMENTS_KEY, write_disposition=INSERT_ONLY)
+@dlt.resource(primary_key=SEGMENTS_KEY, write_disposition=UPSERT)
 async def segments(readings: Readings) -> AsyncIterator[pa.Table]:
     """One row per version of a segment's definition.
 

@@ -1585,7 +1585,7 @@ def _any_run(warehouse: Warehouse, moment: datetime, members: dict[str, set[str]
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_any_runs_leave_the_marts_as_a_full_build_would(warehouse: Warehouse, seed: int) -> None:
     chance = random.Random(seed)
     members: dict[str, set[str]] = {f"s{number}": set() for number in range(6)}

@@ -8,7 +8,7 @@ import pytest
 from sources.intercom.api import Intercom, IntercomError, Pacer, Refused, Retries, Unavailable
 from sources.intercom.api.client import LANES
 
-from ..wire.test_any_value import ODD
+from ...support.odd_answers import ODD
 
 TOKEN = "secret-token"
 ME = {"type": "admin", "app": {"id_code": "abc", "region": "US", "timezone": "Europe/Dublin"}}

@@ -325,7 +325,7 @@ def test_verify_does_not_compare_what_is_excluded(settled: Settled) -> None:
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_with_any_segments_excluded_the_others_are_true_and_in_the_end_all_are(
     deployment: Deployment, seed: int
 ) -> None:

@@ -1,17 +1,20 @@
-"""A reading ends for any value in one endpoint's answers and any header: two thousand random ones."""
+"""Any value in any field of any answer, and any header: a run ends as done or incomplete, and the next is the truth."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
+import shutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from string import digits
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from pipelines.errors import ExitCode
 from pipelines.settings import sandbox_settings
 from sandbox.api import create_app, in_process
 from sandbox.world import Workspace
@@ -21,14 +24,11 @@ from sources.intercom.readings import LoadedTables, Reading, RunInputs
 from sources.intercom.search import Progress
 from sources.intercom.tables import Fields
 
-from ...support.deployments import AT_ONCE, NO_QUOTA, lively_workspace
-from ..wire.test_any_value import ANY_NODE, ANY_PATH, VALUES, Replaced
+from ...support.deployments import AT_ONCE, NO_QUOTA, Deployment, lively_workspace
+from ...support.odd_answers import HEADERS, PATHS, VALUES, OddEverywhere, Replaced
+from ...support.snapshots import copied
 
-HEADERS = st.tuples(
-    st.sampled_from(["date", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "retry-after", "link"]),
-    st.binary(max_size=12).map(lambda sent: sent.translate(None, b"\r\n\0" + digits.encode())),
-)
-"""Without digits: a reading obeys a quota and a wait that it can read."""
+ANY_PATH, ANY_NODE = st.sampled_from(PATHS), st.integers(0, 10_000)
 WORKSPACE = lively_workspace(contacts=12, segments=2)
 
 
@@ -109,7 +109,112 @@ def test_some_value_and_some_header_end_no_reading(
 
 
 @pytest.mark.nightly
-@settings(max_examples=2_000, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(path=ANY_PATH, node=ANY_NODE, value=VALUES, header=HEADERS)
 def test_any_value_and_any_header_end_no_reading(path: str, node: int, value: bytes, header: tuple[str, bytes]) -> None:
     check(path, node, value, header)
+
+
+@dataclass(frozen=True)
+class OddRun:
+    """A run whose every answer is odd. `kind` is what is read: all for the first time, all again, or what changed."""
+
+    kind: Literal["first", "full", "changes"]
+    by_contact: bool
+    values: Sequence[tuple[int, bytes]]
+    headers: Sequence[tuple[str, bytes]]
+    envelope: tuple[str, int, bytes] | None
+    """An endpoint whose lists are odd too: a field around the records, and its new value."""
+
+
+ODD_RUNS = st.builds(
+    OddRun,
+    kind=st.sampled_from(["first", "full", "changes"]),
+    by_contact=st.booleans(),
+    values=st.lists(st.tuples(st.integers(0, 200), VALUES), min_size=60, max_size=60),
+    headers=st.lists(HEADERS, min_size=12, max_size=12),
+    envelope=st.none() | st.tuples(st.sampled_from(PATHS[1:]), st.integers(0, 6), VALUES),
+)
+
+
+def changed_workspace() -> Workspace:
+    """As it was synced, and then some contacts changed, joined and left."""
+    workspace = lively_workspace(contacts=60, segments=8)
+    workspace.advance(seconds=1, hours=1)
+    people = sorted(workspace.contacts)
+    for number, contact_id in enumerate(people[:12]):
+        workspace.update(contact_id, custom_attributes={"plan": ("pro", "free", "trial")[number % 3]})
+    for contact_id in people[12:16]:
+        workspace.delete(contact_id)
+    workspace.sign_up(custom_attributes={"plan": "trial"})
+    return workspace
+
+
+def check_run(synced: Path, run: OddRun) -> set[tuple[str, ...]]:
+    """Returns what was tried."""
+    with TemporaryDirectory() as folder:
+        if run.kind != "first":
+            shutil.copytree(synced, Path(folder) / "data", symlinks=True)
+        deployment = Deployment(Path(folder) / "data", changed_workspace())
+        workspace, before = deployment.workspace, set() if run.kind == "first" else deployment.members()
+        if run.by_contact:
+            workspace.refuses.add("segment_id")
+        odd = OddEverywhere(deployment.transport, run.values, run.headers, run.envelope)
+
+        outcome = deployment.sync(transport=odd, full=run.kind == "full")
+
+        assert outcome.exit_code in (ExitCode.DONE, ExitCode.INCOMPLETE)
+        true = workspace.pairs()
+        assert before - deployment.members() <= before - true  # no membership ended that did not
+        assert deployment.members() - before <= true - before
+        if run.kind != "changes" and run.envelope is None:
+            check_contacts(deployment, odd.fields("/contacts/search"))
+
+        deployment.sync(full=True)
+
+        assert deployment.members() == workspace.pairs()
+        check_contacts(deployment, odd={})
+        check_segments(deployment)
+        return odd.tried
+
+
+def check_contacts(deployment: Deployment, odd: Mapping[str, str]) -> None:
+    """All are loaded, and with their names, but for those whose name was odd."""
+    names = dict(deployment.query("select id, name from intercom_raw.contacts"))
+    for contact_id, contact in deployment.workspace.contacts.items():
+        assert contact_id in names
+        assert names[contact_id] == contact.value("name") or odd.get(contact_id) == "name"
+
+
+def check_segments(deployment: Deployment) -> None:
+    found = dict(deployment.query("select segment_id, name from intercom.segments where not is_deleted"))
+    assert found == {key: segment.name for key, segment in deployment.workspace.segments.items()}
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def run_once(folder: Path) -> None:
+        Deployment(folder, lively_workspace(contacts=60, segments=8)).sync()
+
+    return copied("any answer", run_once, tmp_path_factory.mktemp("any answer") / "data")
+
+
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
+@pytest.mark.parametrize(("runs", "values"), [(2, 80), pytest.param(24, 2_000, marks=pytest.mark.nightly)])
+def test_a_run_of_odd_answers_ends_and_the_next_one_equals_the_workspace(synced: Path, runs: int, values: int) -> None:
+    tried: list[tuple[str, ...]] = []
+
+    @settings(
+        max_examples=runs,
+        deadline=None,
+        derandomize=runs == 2,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(ODD_RUNS)
+    def odd_runs(run: OddRun) -> None:
+        tried.extend(check_run(synced, run))
+
+    odd_runs()
+
+    assert len(tried) >= values
