@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
@@ -122,6 +123,14 @@ MaxAge = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", metavar="", help="Drop without asking for confirmation.")]
+Out = Annotated[Path, typer.Option(metavar="FILE", help="Write the page to this file. Its folder must exist.")]
+People = Annotated[bool, typer.Option("--people", metavar="", help="Add the names of who joined and left last.")]
+Focus = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Begin with this segment. May be given several times.")
+]
+Since = Annotated[
+    datetime | None, typer.Option(parser=utc_time, metavar="DAY", help="Show nothing before this day (UTC).")
+]
 ContactId = Annotated[str, typer.Argument(metavar="CONTACT_ID", help="The contact's id in Intercom.")]
 Contacts = Annotated[int, typer.Option(min=50, metavar="N", help="Contacts in the simulated workspace.")]
 Days = Annotated[int, typer.Option(min=2, max=90, metavar="N", help="Days to simulate. Each ends with a sync.")]

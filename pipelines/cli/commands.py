@@ -1,10 +1,11 @@
 """The commands. Their docstrings are their help texts."""
 
 import sys
+from pathlib import Path
 
 import typer
 
-from ..commands import NO_HISTORY, Abort, Backfill, Forget, Rebuild, Sync, Waiting, run_checks
+from ..commands import NO_HISTORY, Abort, Backfill, Forget, Rebuild, Report, Sync, Waiting, run_checks
 from ..commands.repair import Repair
 from ..commands.status import StatusQuery
 from ..commands.verify import DEFAULT_SAMPLE, Verify, random_seed
@@ -27,16 +28,20 @@ from .arguments import (
     Contacts,
     Days,
     DryRun,
+    Focus,
     From,
     Full,
     MaxAge,
     OneWorkspace,
     OnlyPlan,
     OnlyShow,
+    Out,
+    People,
     RunId,
     Sample,
     Seed,
     Select,
+    Since,
     To,
     Wait,
     WindowOf,
@@ -57,6 +62,7 @@ def demo(contacts: Contacts = 2000, days: Days = 21) -> None:
     with plain_errors(warehouse.explain):
         simulate_and_sync(warehouse, contacts=contacts, days=days, track=reporting.track_days)
     show_demo(warehouse)
+    results.show_report(Report(warehouse).write(warehouse.data_folder.report), has_people=False)
 
 
 @app.command(epilog="Example: intercom-warehouse check")
@@ -157,6 +163,26 @@ def status(max_age: MaxAge = None, workspace: OneWorkspace = None, as_json: AsJs
     """
     found = StatusQuery(configured_warehouse(), utc_now(), max_age, workspace).answer()
     return Result(found, lambda: show_status(found, terminal.stdout))
+
+
+@app.command(epilog="Example: intercom-warehouse report --focus Paying --out segments.html")
+def report(
+    out: Out = Path("report.html"),
+    people: People = False,
+    focus: Focus = None,
+    since: Since = None,
+    workspace: OneWorkspace = None,
+    as_json: AsJson = False,
+) -> Result:
+    """Write a page to open and to forward: sizes, joins, leaves, retention, moves, overlaps and gaps of segments.
+
+    The page is one file, which loads nothing. It has no personal data without --people. --json prints its numbers.
+    Needs no token, and does not wait for a sync that is running.
+    """
+    begin = {} if since is None else {"since": since.date()}
+    made = Report(configured_warehouse(), workspace, focus=focus or (), with_people=people, **begin)
+    found = made.numbers() if as_json else made.write(out)
+    return Result(found, lambda: results.show_report(out, has_people=people))
 
 
 @app.command(epilog="Example: intercom-warehouse verify --sample 500")

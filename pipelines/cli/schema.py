@@ -12,6 +12,7 @@ from ..commands.repair import Repaired
 from ..commands.status import Status
 from ..commands.verify import Verification
 from ..errors import Problem
+from ..report import Numbers
 from .output import BuiltModels, PlannedBackfill, PlannedSync
 
 FILE = Path(__file__).parents[2] / "docs" / "output.schema.json"
@@ -26,6 +27,7 @@ OBJECTS = {
     "abort_pending": Aborted,
     "forget": Forgotten,
     "repair": Repaired,
+    "report": Numbers,
     "error": Problem,
 }
 """The type that each command prints. `sync_plan` is `sync --plan`; `error` is any command that ends early."""

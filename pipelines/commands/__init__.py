@@ -5,6 +5,7 @@ from .backfill import DEFAULT_CHUNK, LATEST_ONLY, NO_HISTORY, Backfill, Backfill
 from .check import Finding, run_checks
 from .forget import Forget, Forgotten
 from .models import Rebuild
+from .report import Report
 from .sync import Outcome, Sync
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Forgotten",
     "Outcome",
     "Rebuild",
+    "Report",
     "Sync",
     "Waiting",
     "run_checks",

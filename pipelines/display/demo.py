@@ -1,7 +1,5 @@
 """The result of `demo`: segment sizes by day, the last joins and leaves, and a query to paste."""
 
-from pathlib import Path
-
 import duckdb
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
@@ -10,7 +8,7 @@ from rich.table import Table
 from sources.intercom.wire import named
 
 from ..destinations import Warehouse
-from .terminal import as_text, stdout
+from .terminal import as_text, shortest, stdout
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -78,11 +76,6 @@ def sparkline(counts: list[int]) -> str:
     """One bar a day, between the smallest count and the largest."""
     low, span = min(counts), (max(counts) - min(counts)) or 1
     return "".join(BARS[(count - low) * (len(BARS) - 1) // span] for count in counts)
-
-
-def shortest(path: Path) -> str:
-    """The path relative to the current folder, if it is below that."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def snippet(published: str) -> str:

@@ -1,6 +1,7 @@
 """Results of the commands that write, for people."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -12,7 +13,7 @@ from ..commands import Aborted, Backfilled, BackfillPreview, Finding, Forgotten,
 from ..commands.repair import Repaired
 from ..destinations import Warehouse
 from ..models import Build
-from .terminal import SCAN_PROBLEMS, as_text, print_notes, print_row, print_rows, stdout
+from .terminal import SCAN_PROBLEMS, as_text, print_notes, print_row, print_rows, shortest, stdout
 
 
 def show_sync(outcome: Outcome, warehouse: Warehouse) -> None:
@@ -156,6 +157,17 @@ def _forget_notes(forgotten: Forgotten) -> Iterator[str]:
             "Delete the contact in Intercom, too: otherwise the next sync loads it again. Backups and other copies of "
             "the warehouse still hold it."
         )
+
+
+def show_report(file: Path, *, has_people: bool) -> None:
+    """Where the page is, and who may see it."""
+    warning = "It holds personal data." if has_people else "It holds no personal data, so it can be forwarded."
+    stdout.print(
+        f"\nThe report is in {shortest(file)}. Open it in a browser. {warning}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def show_repaired(repaired: Repaired) -> None:

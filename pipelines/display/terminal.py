@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,6 +28,11 @@ SCAN_PROBLEMS = {
 
 SHOWN_ELSEWHERE = frozenset(("segment_incomplete", "note", "fields_changed", "check_failed", "verify", "ended"))
 """Events that people see in the result, as a progress bar, or as the exit code."""
+
+
+def shortest(path: Path) -> str:
+    """The path relative to the current folder, if it is below that."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def as_text(text: str) -> str:

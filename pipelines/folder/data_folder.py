@@ -20,6 +20,7 @@ class DataFolder:
         self.path = path
         self.journal = path / "runs.jsonl"
         self.working_folder = path / "pipelines"
+        self.report = path / "report.html"
         self._demo_mark = path / "DEMO"
         self._rewrite_mark = path / "REWRITE"
 
@@ -100,7 +101,7 @@ class DataFolder:
     def clear(self, database_files: Collection[Path]) -> None:
         """Deletes the warehouse, except for the mark of a demo."""
         self.prepare()
-        for path in (*database_files, self.journal, self._rewrite_mark, self.working_folder):
+        for path in (*database_files, self.journal, self.report, self._rewrite_mark, self.working_folder):
             if path.is_dir():
                 shutil.rmtree(path)
             else:

@@ -1,7 +1,7 @@
 """Transports that send odd values and headers in a workspace's answers, and strategies for these."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from string import digits
 from typing import Any
@@ -61,7 +61,7 @@ class Replaced(httpx.AsyncBaseTransport):
 
 @dataclass
 class OddEverywhere(httpx.AsyncBaseTransport):
-    """Replaces one field of each record, and one header, of each answer but the workspace's own.
+    """Replaces two fields of each record, and one header, of each answer but the workspace's own.
 
     A record that is sent twice is odd in the same way both times. Ids and types stay: without these it is no record.
     `tried` has what was replaced: records, by endpoint, id and field, and headers.
@@ -90,20 +90,21 @@ class OddEverywhere(httpx.AsyncBaseTransport):
 
     def _replace(self, path: str, record: dict[str, Any], places: "Places") -> None:
         record_id = str(record.get("id"))
-        number, value = self.values[crc32(f"{path} {record_id}".encode()) % len(self.values)]
-        key = sorted(record)[number % len(record)]
-        if key not in ("id", "type") and not is_believed(key, record[key], value):
-            self.tried.add((path, record_id, key))
-            places.replace(record, key, value)
+        for turn in range(2):
+            number, value = self.values[crc32(f"{path} {record_id} {turn}".encode()) % len(self.values)]
+            key = sorted(record)[number % len(record)]
+            if key not in ("id", "type") and not is_believed(key, record[key], value):
+                self.tried.add((path, record_id, key))
+                places.replace(record, key, value)
 
     def _replace_around(self, answer: dict[str, Any], places: "Places", number: int, value: bytes) -> None:
         key = sorted(answer)[number % len(answer)]
         if not is_believed(key, answer[key], value):
             places.replace(answer, key, value)
 
-    def fields(self, path: str) -> Mapping[str, str]:
-        """The replaced field of each record of an endpoint, by the record's id."""
-        return {record_id: key for sent, record_id, key in self.tried if sent == path}
+    def fields(self, path: str) -> set[tuple[str, str]]:
+        """The replaced fields of the records of an endpoint, as ids and names."""
+        return {(record_id, key) for sent, record_id, key in self.tried if sent == path}
 
 
 class Places:

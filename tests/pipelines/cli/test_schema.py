@@ -64,6 +64,7 @@ def outputs(terminal: Terminal) -> Iterator[tuple[str, str]]:
     yield "backfill", terminal.run("backfill", *window).output
     yield "abort_pending", terminal.run("abort-pending", "--json").output
     yield "forget", terminal.run("forget", min(terminal.workspace.contacts), "--json").output
+    yield "report", terminal.run("report", "--json").output
     yield "repair", terminal.run("repair", "--after", "2000-01-01", "--dry-run", "--json").output
     yield "status", terminal.run("status", "--json", "--max-age", "1d").output
 
@@ -85,5 +86,6 @@ def test_every_command_prints_what_the_schema_defines(printed: dict[str, str], c
         "abort_pending": "run_id",
         "forget": "rows",
         "repair": "runs",
+        "report": "segments",
     }
     assert found[filled[command]], "an empty value could not be wrong"

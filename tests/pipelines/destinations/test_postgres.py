@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines.commands import Abort, Forget
+from pipelines.commands import Abort, Forget, Report
 from pipelines.commands.abort_pending import waiting_for
 from pipelines.commands.status import Days, StatusQuery
 from pipelines.destinations import Warehouse
@@ -145,6 +146,15 @@ def plain(value: object) -> object:
     if isinstance(value, str) and value[:1] in ("{", "["):
         return json.loads(value)
     return value[:15] if isinstance(value, str) and value[8:9] == "T" and value[15:16] == "-" else value
+
+
+@pytest.mark.nightly
+def test_the_report_has_the_same_numbers_as_on_duckdb(twins: tuple[Deployment, PostgresDeployment]) -> None:
+    ours, theirs = (Report(twin.warehouse, with_people=True).numbers() for twin in twins)
+
+    assert ours.segments
+    assert replace(theirs, totals=ours.totals) == ours
+    assert theirs.totals.joins_count == ours.totals.joins_count > 0
 
 
 @pytest.mark.nightly

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -173,17 +173,17 @@ def check_run(synced: Path, run: OddRun) -> set[tuple[str, ...]]:
         deployment.sync(full=True)
 
         assert deployment.members() == workspace.pairs()
-        check_contacts(deployment, odd={})
+        check_contacts(deployment, odd=())
         check_segments(deployment)
         return odd.tried
 
 
-def check_contacts(deployment: Deployment, odd: Mapping[str, str]) -> None:
+def check_contacts(deployment: Deployment, odd: Collection[tuple[str, str]]) -> None:
     """All are loaded, and with their names, but for those whose name was odd."""
     names = dict(deployment.query("select id, name from intercom_raw.contacts"))
     for contact_id, contact in deployment.workspace.contacts.items():
         assert contact_id in names
-        assert names[contact_id] == contact.value("name") or odd.get(contact_id) == "name"
+        assert names[contact_id] == contact.value("name") or (contact_id, "name") in odd
 
 
 def check_segments(deployment: Deployment) -> None:

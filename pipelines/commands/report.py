@@ -1,0 +1,98 @@
+"""`report`: one HTML file about the segments of a workspace, or the numbers behind it."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from ..destinations import Ask, Warehouse
+from ..errors import Misconfigured, NothingToRead
+from ..loading import state_in
+from ..report import Numbers, read_numbers, render
+from ..settings import DEFAULT_WORKSPACE
+
+BEGINNING = date(1970, 1, 1)
+NOTHING = (
+    "No run has observed a segment in {place} since {since}. Choose an earlier day for --since, or run a sync first."
+)
+WORKSPACES = "select distinct workspace_id from intercom.segments order by workspace_id"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The report on the published tables of one workspace. Needs no token, takes no lock, and changes no table.
+
+    `workspace`: its name here; null for the only one. `since`: the first day that is shown. `focus`: names of
+    segments that come first.
+    """
+
+    warehouse: Warehouse
+    workspace: str | None = None
+    since: date = BEGINNING
+    focus: Sequence[str] = ()
+    with_people: bool = False
+
+    def numbers(self) -> Numbers:
+        """The numbers.
+
+        Raises:
+            Misconfigured: there is no such workspace or segment.
+            NothingToRead: nothing is published, or nothing since that day.
+        """
+        with self.warehouse.reading() as ask:
+            workspace_id, name = self._workspace(ask)
+            found = read_numbers(ask, workspace_id, name, since=self.since, with_people=self.with_people)
+        if found is None:
+            raise NothingToRead(NOTHING.format(place=self.warehouse.address, since=self.since))
+        self._check_focus(found)
+        return found
+
+    def write(self, out: Path) -> Path:
+        """Writes the page, for its owner only. An older one is replaced in one step.
+
+        Raises:
+            Misconfigured: the file cannot be written. And as `numbers`.
+        """
+        page = render(self.numbers(), focus=self.focus, has_people=self.with_people)
+        try:
+            replace(out, page.encode())
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise Misconfigured(f"{out} cannot be written: {reason}. Choose another file with --out.") from None
+        return out
+
+    def _workspace(self, ask: Ask) -> tuple[str, str]:
+        """The id of the workspace and, where there are several, its name here."""
+        published = [workspace_id for (workspace_id,) in ask(WORKSPACES)]
+        folders = self.warehouse.working_folder().glob("*/")
+        names = {state_in(folder).get("workspace_id"): folder.name for folder in folders}
+        if self.workspace is None and len(published) == 1:
+            return published[0], ""
+        wanted = self.workspace or DEFAULT_WORKSPACE
+        found = next((one for one in published if names.get(one) == wanted), None)
+        if found is None and not published:
+            raise NothingToRead(NOTHING.format(place=self.warehouse.address, since=self.since))
+        if found is None:
+            known = ", ".join(sorted(names[one] for one in published if one in names)) or "none that has a name here"
+            raise Misconfigured(f"No workspace called {wanted} is published. Choose one with --workspace: {known}.")
+        return found, wanted
+
+    def _check_focus(self, numbers: Numbers) -> None:
+        names = {segment.name.casefold() for segment in numbers.segments if not segment.is_deleted}
+        for name in self.focus:
+            if name.casefold() not in names:
+                largest = ", ".join(segment.name for segment in numbers.segments[:5])
+                raise Misconfigured(f"No segment is called {name!r}. The largest are {largest}.")
+
+
+def replace(file: Path, content: bytes) -> None:
+    handle, beside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "wb") as written:
+            written.write(content)
+        Path(beside).replace(file)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
