@@ -98,7 +98,7 @@ class Day(msgspec.Struct, frozen=True):
 
 
 class Cohort(msgspec.Struct, frozen=True):
-    """Those who joined in a week, so many days later."""
+    """Those who joined in a week, `horizon_days` later."""
 
     segment_id: str
     joined_week_on: date

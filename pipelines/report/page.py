@@ -1,4 +1,4 @@
-"""The report as one HTML file, which loads nothing and runs no program. Names in it are text, whatever they hold."""
+"""The report as one HTML file, which loads nothing and runs no program. All names in it are text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
