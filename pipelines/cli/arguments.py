@@ -9,7 +9,7 @@ import typer
 
 from sources.intercom.readings import By
 
-from ..commands import DEFAULT_CHUNK, LATEST_ONLY
+from ..commands import DEFAULT_CHUNK, LATEST_ONLY, FileFormat
 from ..errors import Misconfigured
 from ..settings import DEMO_WORKSPACE
 from .output import session
@@ -130,6 +130,15 @@ Focus = Annotated[
 ]
 Since = Annotated[
     datetime | None, typer.Option(parser=utc_time, metavar="DAY", help="Show nothing before this day (UTC).")
+]
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The folder for the files. It is made if missing.")]
+Format = Annotated[
+    FileFormat,
+    typer.Option("--format", metavar="|".join(FileFormat), help="The kind of files. CSV is for spreadsheets."),
+]
+Marts = Annotated[
+    list[str] | None,
+    typer.Option("--select", metavar="MART", help="Export only this table. May be given several times."),
 ]
 ContactId = Annotated[str, typer.Argument(metavar="CONTACT_ID", help="The contact's id in Intercom.")]
 Contacts = Annotated[int, typer.Option(min=50, metavar="N", help="Contacts in the simulated workspace.")]

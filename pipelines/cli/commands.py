@@ -5,7 +5,19 @@ from pathlib import Path
 
 import typer
 
-from ..commands import NO_HISTORY, Abort, Backfill, Forget, Rebuild, Report, Sync, Waiting, run_checks
+from ..commands import (
+    NO_HISTORY,
+    Abort,
+    Backfill,
+    Export,
+    FileFormat,
+    Forget,
+    Rebuild,
+    Report,
+    Sync,
+    Waiting,
+    run_checks,
+)
 from ..commands.repair import Repair
 from ..commands.status import StatusQuery
 from ..commands.verify import DEFAULT_SAMPLE, Verify, random_seed
@@ -27,10 +39,13 @@ from .arguments import (
     ContactId,
     Contacts,
     Days,
+    Directory,
     DryRun,
     Focus,
+    Format,
     From,
     Full,
+    Marts,
     MaxAge,
     OneWorkspace,
     OnlyPlan,
@@ -61,8 +76,7 @@ def demo(contacts: Contacts = 2000, days: Days = 21) -> None:
     warehouse.data_folder.check()
     with plain_errors(warehouse.explain):
         simulate_and_sync(warehouse, contacts=contacts, days=days, track=reporting.track_days)
-    show_demo(warehouse)
-    results.show_report(Report(warehouse).write(warehouse.data_folder.report), has_people=False)
+    show_demo(warehouse, Report(warehouse).write(warehouse.data_folder.report))
 
 
 @app.command(epilog="Example: intercom-warehouse check")
@@ -183,6 +197,22 @@ def report(
     made = Report(configured_warehouse(), workspace, focus=focus or (), with_people=people, **begin)
     found = made.numbers() if as_json else made.write(out)
     return Result(found, lambda: results.show_report(out, has_people=people))
+
+
+@app.command(epilog="Example: intercom-warehouse export marts --format csv --select segment_daily")
+def export(
+    directory: Directory,
+    file_format: Format = FileFormat.PARQUET,
+    select: Marts = None,
+    as_json: AsJson = False,
+) -> Result:
+    """Write the published tables as Parquet or CSV files, one for each table, all of the same sync.
+
+    The files hold personal data, as the tables do. Needs no token, and does not wait for a sync that is running.
+    """
+    job = Export(configured_warehouse(), directory, file_format, select, track=reporting.track_files)
+    exported = job.run()
+    return Result(exported, lambda: results.show_exported(exported))
 
 
 @app.command(epilog="Example: intercom-warehouse verify --sample 500")

@@ -8,6 +8,7 @@ from textwrap import fill
 from typing import Any, NamedTuple
 
 import typer
+import yaml
 
 from sources.intercom.tables import (
     CONTACT_ACTIVITIES_KEY,
@@ -31,6 +32,7 @@ CONFIG = ROOT / ".dlt" / "config.toml"
 SUBJECTS = ("segments", "memberships", "contacts", "analysis", "workspaces")
 """The folders of sql/marts, in the order of docs/tables.md."""
 WIDTH = 120
+DBT_DESCRIPTION = "Intercom's segments, contacts and memberships, as intercom-warehouse publishes them."
 
 RAW_TABLES = {
     "contacts": (CONTACTS_KEY, "Contacts, as Intercom last sent them."),
@@ -87,7 +89,8 @@ def _usage(parameter: Any) -> str:
 def tables_document() -> Iterator[str]:
     marts = sorted((model for model in load_models() if model.layer == "marts"), key=_place)
     yield from _title("Tables", "sql/marts/")
-    yield "The marts are in the schema `intercom`. Each description is also a comment in the warehouse.\n"
+    yield "The marts are in the schema `intercom`. They are built from the tables and views in `intercom_build`, whose"
+    yield "names may change. Each description is also a comment in the warehouse.\n"
     for subject, models in groupby(marts, key=_subject):
         yield f"- {subject.capitalize()}"
         yield from (f"  - [{model.name}](#{model.name}): {_grain(model)}" for model in models)
@@ -127,6 +130,26 @@ def settings_document() -> Iterator[str]:
     yield "## Without a default\n\n| variable | meaning |\n|---|---|"
     variables = ChainMap(*(dict(destination_named(name).variables) for name in DESTINATIONS), OTHER_SETTINGS)
     yield from (f"| `{variable}` | {_cell(meaning)} |" for variable, meaning in sorted(variables.items()))
+
+
+def dbt_sources() -> Iterator[str]:
+    """The marts as sources of a dbt project."""
+    tables = [
+        {
+            "name": model.name,
+            "description": _plain(model.description),
+            "columns": [{"name": name, "description": _plain(text)} for name, text in model.columns.items()],
+        }
+        for model in sorted(load_models(), key=lambda model: model.name)
+        if model.layer == "marts"
+    ]
+    source = {"name": "intercom", "schema": "intercom", "description": DBT_DESCRIPTION, "tables": tables}
+    yield "# Generated from sql/marts/ by python -m pipelines.cli.reference. Copy it into the models of a dbt project."
+    yield yaml.safe_dump({"version": 2, "sources": [source]}, sort_keys=False, allow_unicode=True, width=WIDTH).rstrip()
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
 
 
 class Setting(NamedTuple):
@@ -181,6 +204,7 @@ DOCUMENTS: dict[Path, Callable[[], Iterator[str]]] = {
     DOCS / "commands.md": commands_document,
     DOCS / "tables.md": tables_document,
     DOCS / "settings.md": settings_document,
+    DOCS / "dbt" / "sources.yml": dbt_sources,
 }
 
 

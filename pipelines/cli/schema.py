@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ..commands import Aborted, Backfilled, Forgotten, Outcome
+from ..commands import Aborted, Backfilled, Exported, Forgotten, Outcome
 from ..commands.repair import Repaired
 from ..commands.status import Status
 from ..commands.verify import Verification
@@ -27,6 +27,7 @@ OBJECTS = {
     "abort_pending": Aborted,
     "forget": Forgotten,
     "repair": Repaired,
+    "export": Exported,
     "report": Numbers,
     "error": Problem,
 }

@@ -3,6 +3,7 @@
 from .abort_pending import Abort, Aborted, Waiting
 from .backfill import DEFAULT_CHUNK, LATEST_ONLY, NO_HISTORY, Backfill, Backfilled, BackfillPreview
 from .check import Finding, run_checks
+from .export import Export, Exported, FileFormat
 from .forget import Forget, Forgotten
 from .models import Rebuild
 from .report import Report
@@ -17,6 +18,9 @@ __all__ = [
     "Backfill",
     "BackfillPreview",
     "Backfilled",
+    "Export",
+    "Exported",
+    "FileFormat",
     "Finding",
     "Forget",
     "Forgotten",

@@ -1,7 +1,5 @@
 """`report`: one HTML file about the segments of a workspace, or the numbers behind it."""
 
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,6 +7,7 @@ from pathlib import Path
 
 from ..destinations import Ask, Warehouse
 from ..errors import Misconfigured, NothingToRead
+from ..folder import in_one_step
 from ..loading import state_in
 from ..report import Numbers, read_numbers, render
 from ..settings import DEFAULT_WORKSPACE
@@ -57,7 +56,8 @@ class Report:
         """
         page = render(self.numbers(), focus=self.focus, has_people=self.with_people)
         try:
-            replace(out, page.encode())
+            with in_one_step(out) as beside:
+                beside.write_text(page, encoding="utf-8")
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise Misconfigured(f"{out} cannot be written: {reason}. Choose another file with --out.") from None
@@ -85,14 +85,3 @@ class Report:
             if name.casefold() not in names:
                 largest = ", ".join(segment.name for segment in numbers.segments[:5])
                 raise Misconfigured(f"No segment is called {name!r}. The largest are {largest}.")
-
-
-def replace(file: Path, content: bytes) -> None:
-    handle, beside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "wb") as written:
-            written.write(content)
-        Path(beside).replace(file)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise

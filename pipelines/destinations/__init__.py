@@ -7,7 +7,7 @@ import dlt
 
 from ..errors import Misconfigured
 from .format import RELEASES, NotedTable, note_release
-from .interface import MARTS, RAW, Ask, Destination, Dialect, Kind, Options, PublishedMart
+from .interface import BUILD, MARTS, RAW, Ask, Destination, Dialect, Kind, Options, PublishedMart, Reader
 from .sql import WRITTEN_IN, Column, Query, columns, descriptions, identifier, parameters, relations, statement
 from .swaps import SWAPS, MartsSwap
 from .warehouse import Warehouse
@@ -19,6 +19,7 @@ DESTINATIONS: Mapping[str, str] = {
 """Module and class by dlt's name. Only what is configured is imported: a driver takes its time, or is not installed."""
 
 __all__ = [
+    "BUILD",
     "DESTINATIONS",
     "MARTS",
     "RAW",
@@ -35,6 +36,7 @@ __all__ = [
     "Options",
     "PublishedMart",
     "Query",
+    "Reader",
     "Warehouse",
     "columns",
     "configured_warehouse",

@@ -5,18 +5,20 @@ import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import dlt
 import duckdb
+import pyarrow as pa
 from dlt.common.destination import Destination as DltDestination
 
 from ..errors import Busy, Misconfigured, NothingToRead, Unreadable, WarehouseError, cause_of, first_line, plain_errors
 from ..folder import AT_ONCE, LockRequest, plain_path
 from ..messages import Step
 from .format import refuse_newer
-from .interface import MARTS, RAW, Ask, Destination, Dialect, Options, PublishedMart
+from .interface import RAW, ROWS_A_BATCH, Destination, Dialect, Options, PublishedMart, Reader
 from .published_copy import check_closed, drop_successor, log_of, publish_all, publish_marts, replaced, rewrite_file
 
 STORAGE_VERSION = "v1.2.0"
@@ -75,14 +77,15 @@ class DuckDB(Destination):
             self._connection.close()
 
     @contextmanager
-    def reading(self) -> Iterator[Ask]:
+    def reading(self) -> Iterator[Reader]:
         if not self.published.exists():
             raise NothingToRead(f"Nothing was published yet. The first sync that succeeds creates {self.published}.")
         if log_of(self.published).exists():  # readers apply it, whichever copy it belongs to
             raise Unreadable(f"{self.published} has changes of another program beside it. {self._log_advice()}")
         try:
             with duckdb.connect(self._openable(self.published), read_only=True) as connection:
-                yield lambda query: connection.execute(query).fetchall()
+                connection.execute("set TimeZone = 'UTC'")
+                yield Reader(lambda query: connection.execute(query).fetchall(), partial(_batches, connection))
         except (duckdb.CatalogException, duckdb.BinderException):
             raise NothingToRead(
                 f"{self.published} was published by another release. Run intercom-warehouse models, or sync, to "
@@ -108,9 +111,7 @@ class DuckDB(Destination):
         if self.publish_raw:
             publish_all(self._openable(self.file), self.file, self.published)
         else:
-            publish_marts(
-                self._openable(self.file), self.published, marts, schema=MARTS, storage_version=STORAGE_VERSION
-            )
+            publish_marts(self._openable(self.file), self.published, marts, storage_version=STORAGE_VERSION)
 
     def rewrite(self, tables: Collection[str]) -> None:
         """Rewrites all tables: they share a file. A kill leaves either the old file or the new one."""
@@ -194,6 +195,12 @@ class DuckDB(Destination):
                 return bool(connection.execute(query).fetchall())
         except duckdb.Error:
             return False
+
+
+def _batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:
+    reader: pa.RecordBatchReader = connection.sql(query).to_arrow_reader(ROWS_A_BATCH)
+    yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+    yield from reader
 
 
 def set_limits(connection: duckdb.DuckDBPyConnection) -> None:

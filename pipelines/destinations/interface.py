@@ -1,7 +1,7 @@
 """What a destination is: the contract that each of them keeps, and what the rest of the code knows of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
+import pyarrow as pa
 from dlt.common.destination import Destination as DltDestination
 
 from ..errors import WarehouseError
@@ -16,9 +17,28 @@ from ..folder import LockRequest
 
 RAW = "intercom_raw"
 MARTS = "intercom"
+BUILD = f"{MARTS}_build"
+"""What the marts are built from: staging and intermediate models, and the notes of builds."""
 
 Rows = Sequence[Sequence[Any]]
 Ask = Callable[[str], Rows]
+ROWS_A_BATCH = 50_000
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What readers see, in one snapshot. Calling it asks a query, and returns all of its rows.
+
+    `batches` gives the rows as Arrow, some at a time; at least one batch, which may be empty. Times are in UTC.
+    """
+
+    ask: Ask
+    batches: Callable[[str], Iterator[pa.RecordBatch]]
+
+    def __call__(self, query: str) -> Rows:
+        return self.ask(query)
+
+
 """Runs a query without parameters."""
 Kind = Literal["table", "view"]
 Swap = Literal["replace", "rename"]
@@ -57,6 +77,7 @@ class Dialect:
 class PublishedMart:
     """A relation of a published copy. A table takes its rows from the warehouse; a view has its `select`."""
 
+    schema: str
     name: str
     kind: Kind
     select: str
@@ -118,7 +139,7 @@ class Destination(ABC):
         """
 
     @abstractmethod
-    def reading(self) -> AbstractContextManager[Ask]:
+    def reading(self) -> AbstractContextManager[Reader]:
         """What readers see, in one snapshot. Waits for no run and delays none.
 
         Raises:

@@ -1,13 +1,16 @@
 """PostgreSQL: a database on a server, whose marts readers query where they are built."""
 
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Self
 
 import dlt
 import psycopg2
+import pyarrow as pa
 from dlt.common.configuration import configspec, resolve_configuration
 from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
 from dlt.common.destination import Destination as DltDestination
@@ -19,7 +22,7 @@ from sources.intercom.wire import plainly
 from ..errors import Busy, Misconfigured, NothingToRead, Unreachable, WarehouseError, first_line
 from ..folder import LockRequest
 from .format import refuse_newer
-from .interface import MARTS, RAW, Ask, Destination, Dialect, Options, Rows
+from .interface import BUILD, MARTS, RAW, ROWS_A_BATCH, Ask, Destination, Dialect, Options, Reader, Rows
 from .sql import identifier
 
 SET_CREDENTIALS = (
@@ -35,6 +38,16 @@ LOST = ("08", "57P")
 """Classes of SQLSTATE that end a connection: connection exception, operator intervention."""
 LOCK_TIMEOUT = "30s"
 """How long a statement waits for a lock that another session holds."""
+ARROW_TYPES: Mapping[int, pa.DataType] = {
+    16: pa.bool_(),
+    20: pa.int64(),
+    21: pa.int64(),
+    23: pa.int64(),
+    701: pa.float64(),
+    1082: pa.date32(),
+    1184: pa.timestamp("us", tz="UTC"),
+}
+"""By the number of PostgreSQL's type; all others are read as text."""
 BLOCKER = """
 select activity.pid, activity.usename, nullif(activity.application_name, '')
 from pg_locks as locks
@@ -119,11 +132,11 @@ class Postgres(Destination):
                 cursor.execute("select pg_advisory_unlock(hashtext(%s))", [RAW])
 
     @contextmanager
-    def reading(self) -> Iterator[Ask]:
+    def reading(self) -> Iterator[Reader]:
         with self._connected() as cursor:
             cursor.execute("begin isolation level repeatable read, read only")
             try:
-                yield _asking(cursor)
+                yield Reader(_asking(cursor), partial(_batches, cursor))
             except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn):
                 raise NothingToRead(
                     f"The marts in {self.place} are missing, or another release built them. Run intercom-warehouse "
@@ -143,7 +156,7 @@ class Postgres(Destination):
             return None
         user, message = self._credentials.username, first_line(error)
         if isinstance(error, psycopg2.errors.InsufficientPrivilege):
-            advice = f"Let it create schemas there, and own {RAW} and {MARTS}."
+            advice = f"Let it create schemas there, and own {RAW}, {MARTS} and {BUILD}."
             return Misconfigured(f"The user {user} may not do in {self.place} what a sync does: {message} {advice}")
         if REFUSED in message and not error.pgcode and not any(reason in message for reason in NOT_NOW):
             return Misconfigured(f"The PostgreSQL server refuses the user {user}: {message} {SET_CREDENTIALS}")
@@ -164,7 +177,7 @@ class Postgres(Destination):
     def _blocked(self) -> Busy:
         """The error for a lock that another session has held for too long, with that session where it can be found."""
         with suppress(WarehouseError, psycopg2.Error), self._connected() as cursor:
-            cursor.execute(BLOCKER, [[RAW, MARTS]])
+            cursor.execute(BLOCKER, [[RAW, MARTS, BUILD]])
             for pid, user, program in cursor.fetchall():
                 who = f"Session {pid} of {user}{f' ({plainly(program)})' if program else ''} has locked tables"
                 return Busy(f"{who} in {self.place} for more than {LOCK_TIMEOUT}.", WAIT_FOR_LOCK)
@@ -224,6 +237,27 @@ def _asking(cursor: Any) -> Ask:
         return rows
 
     return ask
+
+
+def _batches(cursor: Any, query: str) -> Iterator[pa.RecordBatch]:
+    """Reads through a cursor of the server: the client would otherwise hold all rows."""
+    cursor.execute(f"declare exported no scroll cursor for {query}")
+    is_over = False
+    while not is_over:
+        cursor.execute(f"fetch forward {ROWS_A_BATCH} from exported")
+        columns = [(column.name, ARROW_TYPES.get(column.type_code, pa.string())) for column in cursor.description]
+        rows = cursor.fetchall()
+        yield pa.record_batch(
+            [pa.array([_plain(row[number], kind) for row in rows], kind) for number, (_, kind) in enumerate(columns)],
+            schema=pa.schema(columns),
+        )
+        is_over = len(rows) < ROWS_A_BATCH
+    cursor.execute("close exported")
+
+
+def _plain(value: Any, kind: pa.DataType) -> Any:
+    """JSON comes parsed."""
+    return value if value is None or isinstance(value, str) or kind != pa.string() else json.dumps(value)
 
 
 def _is_lost(error: psycopg2.Error) -> bool:

@@ -23,17 +23,16 @@ def publish_all(address: str, file: Path, published: Path) -> None:
         shutil.copyfile(file, copy)
 
 
-def publish_marts(
-    address: str, published: Path, relations: Iterable[PublishedMart], *, schema: str, storage_version: str
-) -> None:
+def publish_marts(address: str, published: Path, relations: Iterable[PublishedMart], *, storage_version: str) -> None:
     """Copies the marts and nothing else: no raw table, and no view that could show one.
 
     A view on raw tables becomes a table. A view on other models stays one, and the tables that it reads are copied too.
     """
     with replaced(published) as copy, _attached(address, copy, storage_version) as (connection, source):
-        connection.execute(f'use copy; create schema "{schema}"')
+        connection.execute("use copy")
         for relation in relations:
-            name = f'"{schema}"."{relation.name}"'
+            connection.execute(f'create schema if not exists "{relation.schema}"')
+            name = f'"{relation.schema}"."{relation.name}"'
             rows = f'select * from "{source}".{name}' if relation.kind == "table" else relation.select  # noqa: S608 (our own names)
             connection.execute(f"create {relation.kind} {name} as {rows}")
             for comment in relation.comments:

@@ -4,7 +4,7 @@
 replacing a table would block its readers until the end of the build.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Protocol
 
@@ -45,19 +45,19 @@ where relnamespace = %(old)s and relkind in ('r', 'v') and not attisdropped
 LOST_WITH_THE_OLD = """
 select pg_describe_object(classid, objid, 0)
 from pg_depend
-where refclassid = 'pg_namespace'::regclass and refobjid = %(old)s
+where refclassid = 'pg_namespace'::regclass and refobjid = any(%(old)s)
     and classid <> 'pg_default_acl'::regclass
-    and objid not in (select oid from pg_class where relnamespace = %(old)s and relname::text = any(%(models)s))
+    and objid not in (select oid from pg_class where relnamespace = any(%(old)s) and relname::text = any(%(models)s))
 
 union
 
 select pg_describe_object(
     case when ev_class is null then classid else 'pg_class'::regclass end, coalesce(ev_class, objid), 0)
 from pg_depend
-join pg_class as ours on refclassid = 'pg_class'::regclass and refobjid = ours.oid and ours.relnamespace = %(old)s
+join pg_class as ours on refclassid = 'pg_class'::regclass and refobjid = ours.oid and ours.relnamespace = any(%(old)s)
 left join pg_rewrite on classid = 'pg_rewrite'::regclass and pg_rewrite.oid = objid
 left join pg_class as dependent on dependent.oid = ev_class
-where deptype = 'n' and dependent.relnamespace is distinct from %(old)s
+where deptype = 'n' and (dependent.relnamespace is null or dependent.relnamespace <> all(%(old)s))
 
 order by 1
 """
@@ -70,9 +70,9 @@ class MartsSwap(Protocol):
     builds_all: bool
 
     def swapped(
-        self, client: SqlClientBase[Any], dialect: Dialect, marts: str, models: Collection[str]
+        self, client: SqlClientBase[Any], dialect: Dialect, schemas: Sequence[str], models: Collection[str]
     ) -> AbstractContextManager[None]:
-        """Runs the block in a transaction. Readers see the marts that it builds when it ends without an error.
+        """Runs the block in a transaction. Readers see what it builds in the schemas when it ends without an error.
 
         Raises:
             ModelsFailed: the swap would drop what others have made. The marts are as they were.
@@ -85,17 +85,18 @@ class Replace:
 
     @contextmanager
     def swapped(
-        self, client: SqlClientBase[Any], dialect: Dialect, marts: str, models: Collection[str]
+        self, client: SqlClientBase[Any], dialect: Dialect, schemas: Sequence[str], models: Collection[str]
     ) -> Iterator[None]:
         with client.begin_transaction():
-            client.execute_sql(statement(dialect, "create schema if not exists {marts}", marts=marts))
+            for schema in schemas:
+                client.execute_sql(statement(dialect, "create schema if not exists {schema}", schema=schema))
             yield
 
 
 class Rename:
     """PostgreSQL's. Renaming a schema locks no table, so its readers go on in it until the commit.
 
-    Grants on the old schema are carried over. What others have made in it, or of it, is refused.
+    Grants on the old schemas are carried over. What others have made in them, or of them, is refused.
     """
 
     create = "create"
@@ -103,19 +104,21 @@ class Rename:
 
     @contextmanager
     def swapped(
-        self, client: SqlClientBase[Any], dialect: Dialect, marts: str, models: Collection[str]
+        self, client: SqlClientBase[Any], dialect: Dialect, schemas: Sequence[str], models: Collection[str]
     ) -> Iterator[None]:
         with client.begin_transaction():
-            old = _schema_id(client, marts)
-            if old:
-                name = identifier(dialect, f"{_replaced(marts)}{old}")
-                client.execute_sql(f"alter schema {identifier(dialect, marts)} rename to {name}")
-            client.execute_sql(statement(dialect, "create schema {marts}", marts=marts))
-            _carry_over(client, SCHEMA_GRANTS, marts, old)
+            old = {schema: number for schema in schemas if (number := _schema_id(client, schema))}
+            for schema, number in old.items():
+                replaced = identifier(dialect, f"{_replaced(schemas[0])}{number}")
+                client.execute_sql(f"alter schema {identifier(dialect, schema)} rename to {replaced}")
+            for schema in schemas:
+                client.execute_sql(statement(dialect, "create schema {schema}", schema=schema))
+                _carry_over(client, SCHEMA_GRANTS, schema, old.get(schema))
             yield
-            _refuse_losses(client, marts, old, models)
-            _carry_over(client, RELATION_GRANTS, marts, old)
-        _drop_replaced(client, dialect, marts)
+            _refuse_losses(client, old, schemas[0], models)
+            for schema in schemas:
+                _carry_over(client, RELATION_GRANTS, schema, old.get(schema))
+        _drop_replaced(client, dialect, schemas[0])
 
 
 SWAPS: Mapping[Swap, MartsSwap] = {"replace": Replace(), "rename": Rename()}
@@ -145,10 +148,12 @@ def _carry_over(client: SqlClientBase[Any], grants: str, marts: str, old: int | 
         client.execute_sql(f"{grant} to {to}{' with grant option' if is_grantable else ''}")
 
 
-def _refuse_losses(client: SqlClientBase[Any], marts: str, old: int | None, models: Collection[str]) -> None:
-    lost = client.execute_sql(LOST_WITH_THE_OLD, old=old, models=list(models))
+def _refuse_losses(client: SqlClientBase[Any], old: Mapping[str, int], marts: str, models: Collection[str]) -> None:
+    lost = client.execute_sql(LOST_WITH_THE_OLD, old=list(old.values()), models=list(models)) if old else None
     if lost:
-        names = ", ".join(name.replace(f"{_replaced(marts)}{old}", marts) for (name,) in lost)
+        names = ", ".join(name for (name,) in lost)
+        for schema, number in old.items():
+            names = names.replace(f"{_replaced(marts)}{number}", schema)
         raise ModelsFailed(
             f"Every build replaces the schema {marts}, and would drop what it did not make itself: {names}. The raw "
             "tables are loaded and the marts stayed as they were. Move tables to a schema of their own, and drop views "

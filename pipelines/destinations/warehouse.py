@@ -15,7 +15,7 @@ from dlt.common.normalizers.naming import NamingConvention
 from ..errors import WarehouseError, causes, explained
 from ..folder import DataFolder, LockRequest
 from .duckdb import DuckDB
-from .interface import RAW, Ask, Destination, Dialect, PublishedMart
+from .interface import RAW, Destination, Dialect, PublishedMart, Reader
 from .sql import statement
 
 
@@ -112,14 +112,17 @@ class Warehouse:
         return self.data_folder.working_folder / self.destination.subfolder / name
 
     @contextmanager
-    def reading(self) -> Iterator[Ask]:
+    def reading(self) -> Iterator[Reader]:
         """What readers see, in one snapshot. Queries are written as DuckDB SQL.
 
         Raises:
             NothingToRead: nothing was published yet, or another release has published it.
         """
-        with self.destination.reading() as ask:
-            yield lambda query: ask(statement(self.dialect, query))
+        with self.destination.reading() as reader:
+            yield Reader(
+                lambda query: reader.ask(statement(self.dialect, query)),
+                lambda query: reader.batches(statement(self.dialect, query)),
+            )
 
     def publish(self, marts: Iterable[PublishedMart], say: Callable[[str], None]) -> None:
         self.destination.publish(marts, say)

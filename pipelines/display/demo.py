@@ -1,5 +1,7 @@
 """The result of `demo`: segment sizes by day, the last joins and leaves, and a query to paste."""
 
+from pathlib import Path
+
 import duckdb
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
@@ -8,6 +10,7 @@ from rich.table import Table
 from sources.intercom.wire import named
 
 from ..destinations import Warehouse
+from .results import show_report
 from .terminal import as_text, shortest, stdout
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -39,9 +42,11 @@ where segments.name = 'Slipping Away'
 order by daily.observed_on"""
 
 
-def show_demo(warehouse: Warehouse) -> None:
+def show_demo(warehouse: Warehouse, report: Path) -> None:
+    """Ends with a query, so that it can be copied with all that follows."""
     with duckdb.connect(str(warehouse.published), read_only=True) as connection:
         stdout.print(sizes(connection), moves(connection), sep="\n")
+    show_report(report, has_people=False)
     published = shortest(warehouse.published)
     stdout.print(f"The tables are in {published}. Query them in Python, say:\n", highlight=False, soft_wrap=True)
     stdout.print(escape(snippet(published)), highlight=False, soft_wrap=True)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event as Signal
 from threading import Thread
@@ -143,6 +143,12 @@ def track_days(days: range) -> Iterator[int]:
     """Shows a bar on a terminal, which advances day by day."""
     with _progress_bar(transient=False) as bar:
         yield from bar.track(days, description="Simulating and syncing, day by day")
+
+
+def track_files(names: Sequence[str]) -> Iterator[str]:
+    """Shows a bar on a terminal, which advances file by file."""
+    with _progress_bar(transient=True) as bar:
+        yield from bar.track(names, description="Writing files")
 
 
 def _progress_bar(*, transient: bool) -> Bar:

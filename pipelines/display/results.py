@@ -9,7 +9,7 @@ from rich.table import Table
 from sources.intercom.readings import Preview, moment_of
 from sources.intercom.wire import named
 
-from ..commands import Aborted, Backfilled, BackfillPreview, Finding, Forgotten, Outcome, Waiting
+from ..commands import Aborted, Backfilled, BackfillPreview, Exported, Finding, Forgotten, Outcome, Waiting
 from ..commands.repair import Repaired
 from ..destinations import Warehouse
 from ..models import Build
@@ -157,6 +157,17 @@ def _forget_notes(forgotten: Forgotten) -> Iterator[str]:
             "Delete the contact in Intercom, too: otherwise the next sync loads it again. Backups and other copies of "
             "the warehouse still hold it."
         )
+
+
+def show_exported(exported: Exported) -> None:
+    """The files, and a word about personal data."""
+    table = Table("file", box=SIMPLE_HEAD)
+    table.add_column("rows", justify="right")
+    table.add_column("MB", justify="right")
+    for one in exported.files:
+        table.add_row(as_text(shortest(Path(one.file))), f"{one.rows:,}", f"{one.megabytes:,.1f}")
+    stdout.print(table)
+    print_notes(["These files hold personal data. `forget` does not know where you keep them."])
 
 
 def show_report(file: Path, *, has_people: bool) -> None:

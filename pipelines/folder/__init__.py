@@ -1,7 +1,7 @@
 """The data folder: journal, lock, marks, dlt's working folder. It knows no database."""
 
 from .data_folder import DataFolder
-from .file_modes import owner_only
+from .file_modes import in_one_step, owner_only
 from .journal import Run, append_run, mark_removed, newest_run, read_journal, replace_in_journal, start_run
 from .lock import AT_ONCE, Holder, Lock, LockRequest
 from .plain_path import plain_path
@@ -14,6 +14,7 @@ __all__ = [
     "LockRequest",
     "Run",
     "append_run",
+    "in_one_step",
     "mark_removed",
     "newest_run",
     "owner_only",

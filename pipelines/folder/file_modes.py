@@ -33,6 +33,18 @@ def write_own(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+@contextmanager
+def in_one_step(file: Path) -> Iterator[Path]:
+    """A new file beside, for its owner only, that replaces `file` when the block ends without an error."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    write_own(beside, b"")
+    try:
+        yield beside
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def narrow(paths: Iterable[Path]) -> None:
     """Takes access from group and others. Files of another user are skipped: only their owner can change them."""
     for path in paths:

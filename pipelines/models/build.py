@@ -16,7 +16,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from ..destinations import Dialect, Kind, relations
 from ..errors import ModelsFailed
-from .changes import FILES, Mark, current_mark, read_mark, write_mark
+from .changes import BUILT_FROM, FILES, Mark, current_mark, read_mark, write_mark
 from .checks import Fault, message_of, run_checks
 from .files import (
     NEXT_STEP,
@@ -113,7 +113,17 @@ def _current_mark(client: SqlClientBase[Any], place: Place, folder: Path) -> Mar
 
 def _is_complete(client: SqlClientBase[Any], place: Place, folder: Path) -> bool:
     expected = {model.name: model.materialized for model in load_models(folder)}
-    return expected.items() <= relations(client.execute_sql, place.dialect, place.marts).items()
+    return expected.items() <= _present(client, place).items()
+
+
+def _present(client: SqlClientBase[Any], place: Place) -> dict[str, Kind]:
+    """The relations that are in the schema of the model of their name."""
+    return {
+        name: kind
+        for schema in (place.build, place.marts)
+        for name, kind in relations(client.execute_sql, place.dialect, schema).items()
+        if place.schema_of(name) == schema
+    }
 
 
 def _run(
@@ -126,7 +136,8 @@ def _run(
     """Without a `mark` the last build's stays: this build leaves some of what has changed to the next."""
     started, seconds = time.monotonic(), dict[str, float]()
     names = tuple(model.name for model in models)
-    with place.swap.swapped(client, place.dialect, place.marts, names):
+    with place.swap.swapped(client, place.dialect, (place.marts, place.build), names):
+        _drop_misplaced(client, place, models)
         _create(client, _timed(models, seconds), place)
         faults = tuple(run_checks(client, _timed(checks, seconds), place))
         if errors := [str(fault) for fault in faults if fault.severity == "error"]:
@@ -144,8 +155,16 @@ def _timed(files: Iterable[File], seconds: dict[str, float]) -> Iterator[File]:
         seconds[file.name] = time.monotonic() - started
 
 
+def _drop_misplaced(client: SqlClientBase[Any], place: Place, models: Iterable[Model]) -> None:
+    """Drops what earlier releases built beside the marts. Relations of other names are not ours."""
+    ours = {model.name for model in models if place.schema_of(model.name) == place.build} | {BUILT_FROM.name}
+    for name, kind in relations(client.execute_sql, place.dialect, place.marts).items():
+        if name in ours:
+            client.execute_sql(place.statement(f"drop {kind} {{marts}}.{{name}}", name=name))
+
+
 def _create(client: SqlClientBase[Any], models: Iterable[Model], place: Place) -> None:
-    present = relations(client.execute_sql, place.dialect, place.marts)
+    present = _present(client, place)
     for model in models:
         statements = [*_creation(model, present.get(model.name), place), *comments(model, place)]
         try:
@@ -155,10 +174,11 @@ def _create(client: SqlClientBase[Any], models: Iterable[Model], place: Place) -
 
 
 def _creation(model: Model, present: Kind | None, place: Place) -> Iterator[str]:
+    named = {"schema": place.schema_of(model.name), "name": model.name}
     if present not in (None, model.materialized):
-        yield place.statement(f"drop {present} {{marts}}.{{name}}", name=model.name)
-    created = place.statement(f"{place.swap.create} {model.materialized} {{marts}}.{{name}}", name=model.name)
+        yield place.statement(f"drop {present} {{schema}}.{{name}}", **named)
+    created = place.statement(f"{place.swap.create} {model.materialized} {{schema}}.{{name}}", **named)
     yield f"{created} as {select_of(model, place)}"
     if model.materialized == "table" and place.dialect.analyzes:
         # without statistics, a join of a million spells in the next models takes a hundred times as long
-        yield place.statement("analyze {marts}.{name}", name=model.name)
+        yield place.statement("analyze {schema}.{name}", **named)

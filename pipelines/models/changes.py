@@ -1,4 +1,4 @@
-"""The mark: what the marts were built from, kept in their schema, so that a sync builds only what has changed.
+"""The mark: what the marts were built from, kept beside them, so that a sync builds only what has changed.
 
 Only destinations whose dialect has a `load_fingerprint` keep one. The others build all marts each time.
 """
@@ -16,7 +16,7 @@ from .files import Place
 
 BUILT_FROM = NotedTable(
     "_built_from",
-    "What the tables and views of this schema were built from: the next sync builds what has changed.",
+    "What the marts were built from: the next sync builds what has changed.",
     {"source": "text", "state": "text"},
     {"source": "A loaded table, or sql for the files in sql/.", "state": "Differs whenever the source's content does."},
 )
@@ -34,14 +34,14 @@ def current_mark(client: SqlClientBase[Any], place: Place, *, tables: Iterable[s
 
 def read_mark(client: SqlClientBase[Any], place: Place) -> Mark:
     """The sources as they were when the marts were built; empty if that is unknown."""
-    return {row[0]: row[1] for row in BUILT_FROM.rows(client.execute_sql, place.dialect, place.marts)}
+    return {row[0]: row[1] for row in BUILT_FROM.rows(client.execute_sql, place.dialect, place.build)}
 
 
 def write_mark(client: SqlClientBase[Any], place: Place, mark: Mark) -> None:
     """Notes what the marts are built from. To be called in the transaction that builds them."""
-    BUILT_FROM.create(client, place.dialect, place.marts)
-    BUILT_FROM.clear(client, place.dialect, place.marts)
-    BUILT_FROM.add(client, place.dialect, place.marts, list(mark.items()))
+    BUILT_FROM.create(client, place.dialect, place.build)
+    BUILT_FROM.clear(client, place.dialect, place.build)
+    BUILT_FROM.add(client, place.dialect, place.build, list(mark.items()))
 
 
 def _state_of_files(folder: Path) -> str:

@@ -18,6 +18,8 @@ from ..errors import Misconfigured, ModelsFailed
 
 SQL = Path(__file__).parents[2] / "sql"
 LAYERS = ("staging", "intermediate", "marts")
+BUILT_BEFORE = ("stg_", "int_")
+"""How the names of staging and intermediate models begin."""
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it was compiled in
 RAW = "raw"  # in the files: the schema of the raw tables
 NEXT_STEP = (
@@ -65,19 +67,27 @@ File = TypeVar("File", bound=SqlFile)
 
 @dataclass(frozen=True)
 class Place:
-    """The schemas of the raw tables and of the marts, and the dialect of their database."""
+    """The schemas of the raw tables, of the marts and of what these are built from, and their database's dialect."""
 
     raw: str
     marts: str
     dialect: Dialect
 
     @property
+    def build(self) -> str:
+        return f"{self.marts}_build"
+
+    def schema_of(self, model: str) -> str:
+        """The schema that a model is built in, by its name."""
+        return self.build if model.startswith(BUILT_BEFORE) else self.marts
+
+    @property
     def swap(self) -> MartsSwap:
         return SWAPS[self.dialect.swap]
 
     def statement(self, template: str, **parts: str) -> str:
-        """As `destinations.statement`; `{raw}` and `{marts}` are filled in."""
-        return statement(self.dialect, template, raw=self.raw, marts=self.marts, **parts)
+        """As `destinations.statement`; `{raw}`, `{marts}` and `{build}` are filled in."""
+        return statement(self.dialect, template, raw=self.raw, marts=self.marts, build=self.build, **parts)
 
 
 @cache
@@ -85,7 +95,7 @@ def select_of(file: SqlFile, place: Place) -> str:
     """The file's query in a destination's dialect, every source with its schema."""
     placed = file.select.copy()
     for table in _sources(placed):
-        table.set("db", exp.to_identifier(place.raw if table.db == RAW else place.marts, quoted=True))
+        table.set("db", exp.to_identifier(place.raw if table.db == RAW else place.schema_of(table.name), quoted=True))
     if place.dialect.inlines_imports:
         for cte in placed.ctes:
             cte.set("materialized", False if cte.this.is_star else None)
@@ -95,10 +105,8 @@ def select_of(file: SqlFile, place: Place) -> str:
 @cache
 def comments(model: Model, place: Place) -> tuple[str, ...]:
     """Statements that describe a model. Each build needs them, since replacing a relation drops its comments."""
-    described = descriptions(
-        place.dialect, model.materialized, place.marts, model.name, model.description, model.columns
-    )
-    return tuple(described)
+    schema = place.schema_of(model.name)
+    return tuple(descriptions(place.dialect, model.materialized, schema, model.name, model.description, model.columns))
 
 
 @cache
@@ -106,6 +114,7 @@ def load_models(folder: Path = SQL) -> tuple[Model, ...]:
     """All models, each after those that it reads. Read once a process: the files do not change during a run."""
     models = {model.name: model for layer in LAYERS for model in _models_in(folder / layer)}
     _refuse_unknown(models.values(), models)
+    _refuse_misnamed(models.values())
     order = TopologicalSorter({model.name: model.reads for model in models.values()})
     return tuple(models[name] for name in order.static_order())
 
@@ -166,6 +175,15 @@ def _refuse_unknown(files: Iterable[SqlFile], models: Collection[str]) -> None:
         if unknown := file.reads.difference(models):
             raise ModelsFailed(
                 f"{file.path} reads {', '.join(sorted(unknown))}: neither a model nor {RAW}.<table>. {NEXT_STEP}"
+            )
+
+
+def _refuse_misnamed(models: Iterable[Model]) -> None:
+    for model in models:
+        if model.name.startswith(BUILT_BEFORE) == (model.layer == LAYERS[-1]):
+            raise ModelsFailed(
+                f"{model.path} is misnamed: names in staging begin with stg_, names in intermediate with int_, and "
+                f"names of marts with neither. {NEXT_STEP}"
             )
 
 

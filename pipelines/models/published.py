@@ -14,7 +14,8 @@ def published_marts(dialect: Dialect) -> Iterator[PublishedMart]:
     """The relations of a copy that holds marts alone, each after those that it reads."""
     place = Place(RAW, MARTS, dialect)
     for model in published_models(load_models()):
-        yield PublishedMart(model.name, model.materialized, select_of(model, place), comments(model, place))
+        schema = place.schema_of(model.name)
+        yield PublishedMart(schema, model.name, model.materialized, select_of(model, place), comments(model, place))
 
 
 def published_models(models: Iterable[Model]) -> list[Model]:

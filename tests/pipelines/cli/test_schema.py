@@ -64,6 +64,10 @@ def outputs(terminal: Terminal) -> Iterator[tuple[str, str]]:
     yield "backfill", terminal.run("backfill", *window).output
     yield "abort_pending", terminal.run("abort-pending", "--json").output
     yield "forget", terminal.run("forget", min(terminal.workspace.contacts), "--json").output
+    yield (
+        "export",
+        terminal.run("export", str(terminal.folder.with_name("marts")), "--select", "segments", "--json").output,
+    )
     yield "report", terminal.run("report", "--json").output
     yield "repair", terminal.run("repair", "--after", "2000-01-01", "--dry-run", "--json").output
     yield "status", terminal.run("status", "--json", "--max-age", "1d").output
@@ -87,5 +91,6 @@ def test_every_command_prints_what_the_schema_defines(printed: dict[str, str], c
         "forget": "rows",
         "repair": "runs",
         "report": "segments",
+        "export": "files",
     }
     assert found[filled[command]], "an empty value could not be wrong"

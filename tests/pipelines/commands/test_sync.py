@@ -532,12 +532,12 @@ def test_a_sync_that_finds_nothing_new_builds_no_membership_anew_and_the_command
     pipeline = synced.warehouse.pipeline("intercom")
     reasons = "select distinct enter_reason from intercom.segment_memberships"
     with pipeline.sql_client() as client:
-        client.execute_sql("update intercom.int_memberships set enter_reason = 'as it was'")
+        client.execute_sql("update intercom_build.int_memberships set enter_reason = 'as it was'")
 
     synced.sync()
 
     assert synced.query(reasons) == [("as it was",)]
-    assert synced.query("select count(distinct run_id) from intercom.int_scans") == [(2,)]
+    assert synced.query("select count(distinct run_id) from intercom_build.int_scans") == [(2,)]
     build_models(pipeline)
     with pipeline.sql_client() as client:
         assert client.execute_sql(reasons) == [("baseline",)]

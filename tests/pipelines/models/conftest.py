@@ -26,7 +26,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlClientBase[A
 
 @pytest.fixture
 def warehouse(client: SqlClientBase[Any]) -> Warehouse:
-    for schema in ("intercom", "intercom_raw"):
+    for schema in ("intercom", "intercom_build", "intercom_raw"):
         client.execute_sql(f"drop schema if exists {schema} cascade")
     client.execute_sql("set TimeZone = 'UTC'")
     empty = Warehouse(client)

@@ -1,6 +1,7 @@
 """The models: whole rows of marts, compared with cases worked out by hand."""
 
 import random
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -18,7 +19,8 @@ from pipelines.destinations.duckdb import DuckDB
 from pipelines.errors import Misconfigured, ModelsFailed
 from pipelines.models import build, load_checks
 from pipelines.models.changes import BUILT_FROM
-from pipelines.models.files import SQL, Place, load_models, select_of
+from pipelines.models.files import SQL, Model, Place, load_models, select_of
+from pipelines.settings import ROOT
 
 from ...support.nightly import nightly_except
 from .raw_tables import DAY, RAW_COLUMNS, SCAN_LASTS, Row, Warehouse, epoch, shown, utc
@@ -1106,28 +1108,28 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
 # Damages to the built tables, found as long as the tables are not rebuilt.
 MART_DAMAGE = {
     "daily_counts_equal_the_snapshots_of_the_last_30_days": """
-        delete from intercom.int_memberships where segment_id = 's1' and contact_id = 'bob' and spell_number = 1
+        delete from intercom_build.int_memberships where segment_id = 's1' and contact_id = 'bob' and spell_number = 1
     """,
     "no_mart_has_duplicate_rows": "insert into intercom.segment_daily select * from intercom.segment_daily limit 1",
     "spells_of_a_contact_in_a_segment_never_overlap_or_touch": """
-        insert into intercom.int_spells
-        select * replace (spell_number + 1 as spell_number) from intercom.int_spells where contact_id = 'cyd'
+        insert into intercom_build.int_spells
+        select * replace (spell_number + 1 as spell_number) from intercom_build.int_spells where contact_id = 'cyd'
     """,
     "last_snapshot_equals_current_members": """
-        insert into intercom.int_memberships
+        insert into intercom_build.int_memberships
         select * replace ('eve' as contact_id, date '2026-03-04' as entered_on)
-        from intercom.int_memberships where contact_id = 'cyd'
+        from intercom_build.int_memberships where contact_id = 'cyd'
     """,
     "member_count_is_the_day_before_plus_baseline_plus_joins_minus_leaves": """
-        update intercom.int_segment_days set entered_count = entered_count + 1 where observed_on = '2026-03-02'
+        update intercom_build.int_segment_days set entered_count = entered_count + 1 where observed_on = '2026-03-02'
     """,
-    "leaves_by_kind_add_up": "update intercom.int_segment_days set contact_gone_count = contact_gone_count + 1",
+    "leaves_by_kind_add_up": "update intercom_build.int_segment_days set contact_gone_count = contact_gone_count + 1",
     "the_last_known_size_of_a_segment_is_its_size": """
-        update intercom.int_segment_days set member_count = member_count + 1
+        update intercom_build.int_segment_days set member_count = member_count + 1
     """,
 }
 LESS_THAN_NOTHING = """
-    insert into intercom.int_joiners values
+    insert into intercom_build.int_joiners values
         ('w', 's1', date '2026-03-02', date '2026-03-03', date '2026-03-02', true, false, -1),
         ('w', 's1', date '2026-03-02', null, null, false, false, 2)
 """
@@ -1186,7 +1188,7 @@ def caught(client: SqlClientBase[Any], tmp_path_factory: pytest.TempPathFactory)
     for check in load_checks():
         for workspace, *_ in damaged.rows(select_of(check, Place("damaged", "damaged_marts", DIALECT))):
             found[str(workspace).partition("/")[0]].add(check.name)
-    for schema in ("sound", "damaged", "damaged_marts"):
+    for schema in ("sound", "damaged", "damaged_marts", "damaged_marts_build"):
         client.execute_sql(f"drop schema {schema} cascade")
     return found
 
@@ -1535,7 +1537,8 @@ RUNS: dict[str, tuple[Callable[[Warehouse], None], set[str]]] = {
 
 
 def _contents(warehouse: Warehouse, marts: str) -> dict[str, list[Row]]:
-    return {model: warehouse.rows(f"select * from {marts}.{model} order by all") for model in MODELS}
+    place = Place("", marts, DIALECT)
+    return {model: warehouse.rows(f"select * from {place.schema_of(model)}.{model} order by all") for model in MODELS}
 
 
 def _differing(warehouse: Warehouse) -> set[str]:
@@ -1543,7 +1546,7 @@ def _differing(warehouse: Warehouse) -> set[str]:
     whole = Warehouse(warehouse.client, marts="rebuilt")
     whole.build()
     due, expected = _contents(warehouse, warehouse.marts), _contents(whole, whole.marts)
-    warehouse.client.execute_sql("drop schema rebuilt cascade")
+    warehouse.client.execute_many(["drop schema rebuilt cascade", "drop schema rebuilt_build cascade"])
     return {model for model in MODELS if due[model] != expected[model]}
 
 
@@ -1671,10 +1674,11 @@ def test_nothing_is_due_after_a_full_build(warehouse: Warehouse) -> None:
 
 
 LOSSES = {
-    "a table": "drop table intercom.int_survivors cascade",
+    "a table": "drop table intercom_build.int_survivors cascade",
     "a view": "drop view intercom.segment_membership_events",
-    "the mark": f"drop table intercom.{BUILT_FROM.name}",
+    "the mark": f"drop table intercom_build.{BUILT_FROM.name}",
     "all marts": "drop schema intercom cascade",
+    "all that they are built from": "drop schema intercom_build cascade",
     "a view, now a table": "drop view intercom.contacts; create table intercom.contacts as select 1 as one",
 }
 
@@ -1746,14 +1750,47 @@ def test_every_described_column_is_built_and_every_built_one_described(warehouse
     warehouse.build()
 
     built = warehouse.rows(
-        "select table_name, column_name from duckdb_columns() where schema_name = 'intercom' "
-        "order by table_name, column_index"
+        "select schema_name, table_name, column_name from duckdb_columns() "
+        "where schema_name in ('intercom', 'intercom_build') order by table_name, column_index"
     )
     described = [
-        *((model.name, column) for model in load_models() for column in model.columns),
-        *((BUILT_FROM.name, column) for column in BUILT_FROM.columns),
+        *((schema_of(model), model.name, column) for model in load_models() for column in model.columns),
+        *(("intercom_build", BUILT_FROM.name, column) for column in BUILT_FROM.columns),
     ]
-    assert built == sorted(described, key=lambda column: column[0])
+    assert built == sorted(described, key=lambda column: column[1])
+
+
+def schema_of(model: Model) -> str:
+    return "intercom" if model.layer == "marts" else "intercom_build"
+
+
+def test_the_schema_of_the_marts_holds_the_documented_marts_and_nothing_else(warehouse: Warehouse) -> None:
+    warehouse.build()
+
+    tables = warehouse.rows("select table_name from information_schema.tables where table_schema = 'intercom'")
+    documented = re.findall(r"^## (\w+)$", (ROOT / "docs" / "tables.md").read_text(), re.MULTILINE)
+    assert sorted(name for (name,) in tables) == sorted(documented)
+    assert len(tables) > 15
+
+
+def test_what_earlier_releases_built_beside_the_marts_is_dropped_and_nothing_of_others(warehouse: Warehouse) -> None:
+    warehouse.client.execute_many(
+        [
+            "create schema intercom",
+            "create table intercom.int_spells as select 1 as one",
+            "create view intercom.stg_contacts as select 1 as one",
+            "create table intercom._built_from as select 1 as one",
+            "create table intercom.int_own as select 1 as one",
+        ]
+    )
+
+    warehouse.refresh()
+
+    names = {
+        name for (name,) in warehouse.rows("select table_name from duckdb_tables() where schema_name = 'intercom'")
+    }
+    assert "int_own" in names
+    assert names.isdisjoint({"int_spells", "stg_contacts", "_built_from"})
 
 
 def test_every_description_is_a_comment_in_the_warehouse(warehouse: Warehouse) -> None:
@@ -1761,11 +1798,12 @@ def test_every_description_is_a_comment_in_the_warehouse(warehouse: Warehouse) -
     warehouse.build()
 
     relations = warehouse.rows(
-        "select table_name, comment from duckdb_tables() where schema_name = 'intercom' "
-        "union all select view_name, comment from duckdb_views() where schema_name = 'intercom' order by 1"
+        "select table_name, comment from duckdb_tables() where schema_name in ('intercom', 'intercom_build') union all "
+        "select view_name, comment from duckdb_views() where schema_name in ('intercom', 'intercom_build') order by 1"
     )
     columns = warehouse.rows(
-        "select table_name, column_name, comment from duckdb_columns() where schema_name = 'intercom'"
+        "select table_name, column_name, comment from duckdb_columns() "
+        "where schema_name in ('intercom', 'intercom_build')"
     )
     assert relations == sorted(
         [*((model.name, model.description) for model in load_models()), (BUILT_FROM.name, BUILT_FROM.description)]

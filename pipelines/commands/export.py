@@ -1,0 +1,127 @@
+"""`export`: the marts as files, Parquet or CSV, for tools that open neither database."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from ..destinations import Reader, Warehouse
+from ..errors import Misconfigured
+from ..folder import in_one_step
+from ..models import load_models
+
+FORMULA = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+"""How a cell begins that a spreadsheet would compute. An apostrophe before it makes it text."""
+BYTE_ORDER_MARK = "\ufeff".encode()
+"""Without it, Excel takes UTF-8 for the encoding of its own country."""
+
+
+class FileFormat(StrEnum):
+    """What kind of files are written."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+
+
+class ExportedFile(msgspec.Struct, frozen=True):
+    """A file and what is in it."""
+
+    mart: str
+    file: str
+    rows: int
+    megabytes: float
+
+
+class Exported(msgspec.Struct, frozen=True):
+    """The files that were written, all of the same sync."""
+
+    files: tuple[ExportedFile, ...]
+
+
+def marts() -> list[str]:
+    return sorted(model.name for model in load_models() if model.layer == "marts")
+
+
+@dataclass(frozen=True)
+class Export:
+    """Writes published marts into a folder, one file each. Needs no token, takes no lock, and changes no table.
+
+    `select`: only these marts. `track`: wraps their names, to show progress.
+    """
+
+    warehouse: Warehouse
+    folder: Path
+    file_format: FileFormat = FileFormat.PARQUET
+    select: Collection[str] | None = None
+    track: Callable[[Sequence[str]], Iterable[str]] = iter
+
+    def run(self) -> Exported:
+        """Writes the files. Each replaces an older one in one step; others in the folder stay.
+
+        Raises:
+            Misconfigured: there is no such mart, or the folder cannot be written.
+            NothingToRead: nothing is published.
+        """
+        chosen = self._chosen()
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self.warehouse.reading() as reader:
+                return Exported(tuple(self._write(mart, reader) for mart in self.track(chosen)))
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise Misconfigured(f"{self.folder} cannot be written: {reason}. Choose another folder.") from None
+
+    def _chosen(self) -> list[str]:
+        unknown = set(self.select or ()) - set(marts())
+        if unknown:
+            raise Misconfigured(f"There is no mart {min(unknown)}. The marts are {', '.join(marts())}.")
+        return sorted(set(self.select)) if self.select else marts()
+
+    def _write(self, mart: str, reader: Reader) -> ExportedFile:
+        file = self.folder / f"{mart}.{self.file_format}"
+        batches = reader.batches(f"select * from intercom.{mart}")  # noqa: S608  # one of our own names
+        write = _write_csv if self.file_format == FileFormat.CSV else _write_parquet
+        with in_one_step(file) as beside:
+            rows = write(beside, batches)
+        return ExportedFile(mart, str(file), rows, round(file.stat().st_size / 1e6, 1))
+
+
+def _write_parquet(file: Path, batches: Iterator[pa.RecordBatch]) -> int:
+    first = next(batches)
+    rows = 0
+    with pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
+        for batch in chain([first], batches):
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows
+
+
+def _write_csv(file: Path, batches: Iterator[pa.RecordBatch]) -> int:
+    first = next(batches)
+    rows = 0
+    with file.open("wb") as written:
+        written.write(BYTE_ORDER_MARK)
+        with pyarrow.csv.CSVWriter(written, first.schema) as writer:
+            for batch in chain([first], batches):
+                writer.write_batch(guarded(batch))
+                rows += batch.num_rows
+    return rows
+
+
+def guarded(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with an apostrophe before each text that a spreadsheet would compute."""
+    columns = [_guarded(column) if pa.types.is_string(column.type) else column for column in batch.columns]
+    return pa.record_batch(columns, schema=batch.schema)
+
+
+def _guarded(column: Any) -> Any:
+    is_formula = pc.match_substring_regex(column, FORMULA)
+    return pc.if_else(is_formula, pc.binary_join_element_wise("'", column, ""), column)
