@@ -35,7 +35,9 @@ def load_package(pipeline: dlt.Pipeline) -> None:
 
 def note_loaded_state(pipeline: dlt.Pipeline) -> None:
     """Notes, in the local part of dlt's state, that the pipeline's state is the warehouse's."""
-    pipeline.set_local_state_val(LOADED_STATE, state_hash(pipeline))
+    loaded: dict[str, Any] = pipeline.state.get("_local") or {}  # type: ignore[assignment]  # dlt types its own keys
+    if loaded.get(LOADED_STATE, "") != state_hash(pipeline):
+        pipeline.set_local_state_val(LOADED_STATE, state_hash(pipeline))
 
 
 def state_hash(pipeline: dlt.Pipeline) -> str | None:

@@ -129,10 +129,13 @@ def agreed(
 
     `check_not_lost` is called before anything is dropped.
     """
-    notes = list[str]()
-    if pipeline.has_pending_data and _is_before_pending(newest_state(pipeline, warehouse), pipeline):
+    notes, newest = list[str](), newest_state(pipeline, warehouse)
+    if pipeline.has_pending_data and _is_before_pending(newest, pipeline):
         return pipeline, notes
     check_not_lost()
+    if not pipeline.has_pending_data and _is_newest(newest, pipeline):
+        note_loaded_state(pipeline)
+        return pipeline, notes
     if pipeline.has_pending_data:
         notes.append(FOREIGN_PACKAGES)
         drop_pending(pipeline, warehouse.dialect)
@@ -143,6 +146,13 @@ def agreed(
         pipeline = restored(warehouse, pipeline.pipeline_name)
     note_loaded_state(pipeline)
     return pipeline, notes
+
+
+def _is_newest(newest: str | None, pipeline: dlt.Pipeline) -> bool:
+    """Whether the folder has the warehouse's state and all of its schemas: dlt would restore nothing."""
+    schemas = Path(pipeline.working_dir) / "schemas"
+    has_schemas = all((schemas / f"{name}.schema.json").exists() for name in pipeline.schema_names)
+    return newest is not None and newest == state_hash(pipeline) and has_schemas
 
 
 def _is_before_pending(newest: str | None, pipeline: dlt.Pipeline) -> bool:

@@ -21,6 +21,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlClientBase[A
         dataset_name="intercom_raw",
     )
     with pipeline.sql_client() as opened:
+        opened.execute_sql("set threads = 1")  # the tests have a process for each core
         yield opened
 
 
