@@ -29,6 +29,11 @@ hypothesis.settings.register_profile("nightly", max_examples=250, deadline=None)
 hypothesis.settings.load_profile("daily")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first; of each of the two parts the order stays."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_unconfigure() -> None:
     """Removes Hypothesis's hook from the collector: DuckDB reports what it references as leaks at exit."""
     gc.callbacks.clear()

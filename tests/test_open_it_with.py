@@ -18,7 +18,7 @@ PROGRAMS = ("Python", "pandas", "Polars", "Ibis")
 RUN_ELSEWHERE = {"dbt", "As files", "Excel"}
 CLIENTS = ("duckdb==1.5.*", "pandas", "polars", "pyarrow", "ibis-framework[duckdb]==12.*", "pytz")
 DBT = ("dbt-core==1.10.*", "dbt-duckdb==1.10.*", "duckdb==1.5.*")
-pytestmark = pytest.mark.nightly
+pytestmark = [pytest.mark.long, pytest.mark.nightly]
 
 
 def sections() -> Iterator[tuple[str, str]]:

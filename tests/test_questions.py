@@ -11,7 +11,7 @@ import pytest
 from .questions import Question, answer_of, questions
 
 QUESTIONS = list(questions())
-pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("questions")]
+pytestmark = [pytest.mark.long, pytest.mark.nightly, pytest.mark.xdist_group("questions")]
 
 
 @pytest.fixture(scope="module")

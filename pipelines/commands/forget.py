@@ -109,11 +109,11 @@ class Forget(Job):
         is_built = has_marts(pipeline)
         if is_built:
             self.say("Building the models and checking them")
-            build_models(pipeline)
+            build_models(pipeline, day_timezone=self.warehouse.day_timezone)
         self.say(f"Rewriting {self.warehouse.place}")
         self.warehouse.rewrite(tables)
         if is_built:
-            self.warehouse.publish(published_marts(self.warehouse.dialect), self.say)
+            self.warehouse.publish(published_marts(self.warehouse.dialect, self.warehouse.day_timezone), self.say)
         self.warehouse.data_folder.note_rewritten()
 
     def _is_in_part_store(self, pipeline: dlt.Pipeline) -> bool:

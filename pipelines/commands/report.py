@@ -42,7 +42,14 @@ class Report:
         """
         with self.warehouse.reading() as ask:
             workspace_id, name = self._workspace(ask)
-            found = read_numbers(ask, workspace_id, name, since=self.since, with_people=self.with_people)
+            found = read_numbers(
+                ask,
+                workspace_id,
+                name,
+                since=self.since,
+                day_timezone=self.warehouse.day_timezone,
+                with_people=self.with_people,
+            )
         if found is None:
             raise NothingToRead(NOTHING.format(place=self.warehouse.address, since=self.since))
         self._check_focus(found)

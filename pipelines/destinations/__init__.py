@@ -65,7 +65,8 @@ def destination_named(name: str) -> type[Destination]:
 
 def configured_warehouse(options: Options) -> Warehouse:
     """Raises Misconfigured where destination or data folder cannot be used, or a setting of them is missing."""
-    warehouse = Warehouse(options.folder, destination_named(options.destination).configured(options))
+    destination = destination_named(options.destination).configured(options)
+    warehouse = Warehouse(options.folder, destination, options.day_timezone)
     warehouse.data_folder.check()
     return warehouse
 

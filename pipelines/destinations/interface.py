@@ -90,6 +90,7 @@ class Options(Protocol):
     destination: str
     wait_for_readers: float
     publish_raw: bool
+    day_timezone: str
 
     @property
     def folder(self) -> Path: ...

@@ -20,10 +20,14 @@ from .sql import statement
 
 
 class Warehouse:
-    """What commands work on. The default destination is a DuckDB file in the data folder."""
+    """What commands work on. The default destination is a DuckDB file in the data folder.
 
-    def __init__(self, folder: Path, destination: Destination | None = None) -> None:
+    `day_timezone`: whose days the marts count.
+    """
+
+    def __init__(self, folder: Path, destination: Destination | None = None, day_timezone: str = "UTC") -> None:
         self.data_folder = DataFolder(folder)
+        self.day_timezone = day_timezone
         self.destination = destination or DuckDB(folder)
 
     @property

@@ -8,6 +8,7 @@ ones are complete and their checks hold.
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from .checks import Fault, message_of, run_checks
 from .files import (
     NEXT_STEP,
     SQL,
+    UTC,
     Check,
     File,
     Model,
@@ -52,6 +54,7 @@ def build(
     raw: str,
     marts: str,
     select: Collection[str] | None = None,
+    day_timezone: str = UTC,
     folder: Path = SQL,
 ) -> Build:
     """Builds all models, or those in `select` and all downstream of them, and runs their checks.
@@ -63,7 +66,7 @@ def build(
         ModelsFailed: a model failed, or an error-level check returned rows. Everything is rolled back.
         Misconfigured: `select` names an unknown model.
     """
-    place, models = Place(raw, marts, dialect), load_models(folder)
+    place, models = Place(raw, marts, dialect, day_timezone), load_models(folder)
     chosen = models if select is None else downstream(models, select)
     if place.swap.builds_all:
         chosen = models
@@ -72,20 +75,29 @@ def build(
     return _run(client, place, chosen, _checks_of(chosen, folder), mark)
 
 
-def refresh(client: SqlClientBase[Any], dialect: Dialect, *, raw: str, marts: str, folder: Path = SQL) -> Build:
+def refresh(
+    client: SqlClientBase[Any],
+    dialect: Dialect,
+    *,
+    raw: str,
+    marts: str,
+    day_timezone: str = UTC,
+    folder: Path = SQL,
+) -> Build:
     """Builds what is downstream of the raw tables that changed since the last build, and runs the checks that read it.
 
     Checks that only warn always run, so that a warning is reported for as long as it holds. All models are built where
     the last build is unknown, incomplete or of other files, and where all marts are swapped at once. After a build that
     failed, the next one builds what that had to. Raises as `build` does.
     """
-    place = Place(raw, marts, dialect)
+    place = Place(raw, marts, dialect, day_timezone)
+    whole = partial(build, client, dialect, raw=raw, marts=marts, day_timezone=day_timezone, folder=folder)
     if dialect.load_fingerprint is None:
-        return build(client, dialect, raw=raw, marts=marts, folder=folder)
+        return whole()
     before, mark = read_mark(client, place), _current_mark(client, place, folder)
     changed = {source for source, state in mark.items() if before.get(source) != state}
     if not before or FILES in changed or not _is_complete(client, place, folder):
-        return build(client, dialect, raw=raw, marts=marts, folder=folder)
+        return whole()
     due = _due(load_models(folder), changed)
     checks = {check for check in load_checks(folder) if check.severity == "warn"}.union(_checks_of(due, folder))
     tables = tuple(model for model in due if model.materialized == "table")  # views show changes without a build

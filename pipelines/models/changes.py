@@ -12,7 +12,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
 from ..destinations import NotedTable
-from .files import Place
+from .files import UTC, Place
 
 BUILT_FROM = NotedTable(
     "_built_from",
@@ -29,7 +29,7 @@ Mark = Mapping[str, str]
 
 def current_mark(client: SqlClientBase[Any], place: Place, *, tables: Iterable[str], folder: Path) -> Mark:
     """The sources as they are now: the raw tables and the files in `folder`."""
-    return {FILES: _state_of_files(folder), **{table: _state_of_table(client, place, table) for table in tables}}
+    return {FILES: _state_of_files(folder, place), **{table: _state_of_table(client, place, table) for table in tables}}
 
 
 def read_mark(client: SqlClientBase[Any], place: Place) -> Mark:
@@ -44,11 +44,12 @@ def write_mark(client: SqlClientBase[Any], place: Place, mark: Mark) -> None:
     BUILT_FROM.add(client, place.dialect, place.build, list(mark.items()))
 
 
-def _state_of_files(folder: Path) -> str:
-    """Includes descriptions, which a build writes too."""
+def _state_of_files(folder: Path, place: Place) -> str:
+    """Includes descriptions, which a build writes too, and the timezone of days."""
     files = sorted(path for suffix in ("sql", "yml") for path in folder.rglob(f"*.{suffix}"))
     texts = (f"{path.relative_to(folder).as_posix()}\n{path.read_text(encoding='utf-8')}" for path in files)
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+    state = hashlib.sha256("\0".join(texts).encode()).hexdigest()
+    return state if place.day_timezone == UTC else f"{state} {place.day_timezone}"
 
 
 def _state_of_table(client: SqlClientBase[Any], place: Place, table: str) -> str:

@@ -21,6 +21,7 @@ LAYERS = ("staging", "intermediate", "marts")
 BUILT_BEFORE = ("stg_", "int_")
 """How the names of staging and intermediate models begin."""
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it was compiled in
+UTC = "UTC"
 RAW = "raw"  # in the files: the schema of the raw tables
 NEXT_STEP = (
     "The raw tables are loaded and the marts stayed as they were. Once the cause is fixed, the next run, or "
@@ -67,11 +68,15 @@ File = TypeVar("File", bound=SqlFile)
 
 @dataclass(frozen=True)
 class Place:
-    """The schemas of the raw tables, of the marts and of what these are built from, and their database's dialect."""
+    """The schemas of the raw tables, of the marts and of what these are built from, and their database's dialect.
+
+    `day_timezone`: whose days the columns of days are.
+    """
 
     raw: str
     marts: str
     dialect: Dialect
+    day_timezone: str = UTC
 
     @property
     def build(self) -> str:
@@ -92,10 +97,15 @@ class Place:
 
 @cache
 def select_of(file: SqlFile, place: Place) -> str:
-    """The file's query in a destination's dialect, every source with its schema."""
+    """The file's query in a destination's dialect, every source with its schema, and days of the place's timezone.
+
+    The files write days as those of UTC.
+    """
     placed = file.select.copy()
     for table in _sources(placed):
         table.set("db", exp.to_identifier(place.raw if table.db == RAW else place.schema_of(table.name), quoted=True))
+    for converted in placed.find_all(exp.AtTimeZone):
+        converted.set("zone", exp.Literal.string(place.day_timezone))
     if place.dialect.inlines_imports:
         for cte in placed.ctes:
             cte.set("materialized", False if cte.this.is_star else None)
@@ -106,7 +116,16 @@ def select_of(file: SqlFile, place: Place) -> str:
 def comments(model: Model, place: Place) -> tuple[str, ...]:
     """Statements that describe a model. Each build needs them, since replacing a relation drops its comments."""
     schema = place.schema_of(model.name)
-    return tuple(descriptions(place.dialect, model.materialized, schema, model.name, model.description, model.columns))
+    columns = {name: _of_days(text, place) for name, text in model.columns.items()}
+    description = _of_days(model.description, place)
+    return tuple(descriptions(place.dialect, model.materialized, schema, model.name, description, columns))
+
+
+def _of_days(description: str, place: Place) -> str:
+    if place.day_timezone == UTC:
+        return description
+    named = re.sub(r"UTC (days?)", lambda found: f"{found[1]} in {place.day_timezone}", description)
+    return named[:1].upper() + named[1:]
 
 
 @cache

@@ -5,14 +5,14 @@ from dataclasses import replace
 from functools import partial
 
 from ..destinations import MARTS, RAW, Dialect, PublishedMart
-from .files import LAYERS, Model, Place, comments, load_models, select_of
+from .files import LAYERS, UTC, Model, Place, comments, load_models, select_of
 
 MART = LAYERS[-1]
 
 
-def published_marts(dialect: Dialect) -> Iterator[PublishedMart]:
+def published_marts(dialect: Dialect, day_timezone: str = UTC) -> Iterator[PublishedMart]:
     """The relations of a copy that holds marts alone, each after those that it reads."""
-    place = Place(RAW, MARTS, dialect)
+    place = Place(RAW, MARTS, dialect, day_timezone)
     for model in published_models(load_models()):
         schema = place.schema_of(model.name)
         yield PublishedMart(schema, model.name, model.materialized, select_of(model, place), comments(model, place))

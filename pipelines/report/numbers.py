@@ -33,7 +33,7 @@ select segment_id, segment_name as name, is_deleted, member_count, entered_count
 from intercom.segment_health where workspace_id = {workspace}
 """
 EDITS = """
-select segment_id, cast(updated_at at time zone 'UTC' as date) as day from intercom.segment_versions
+select segment_id, cast(updated_at at time zone {zone} as date) as day from intercom.segment_versions
 where workspace_id = {workspace} and version_number > 1
 """
 RETENTION = """
@@ -203,6 +203,7 @@ class Numbers:
     """All that the report shows of one workspace. Segments come by size, the largest first."""
 
     workspace: str
+    day_timezone: str
     first_on: date
     last_on: date
     totals: Totals
@@ -234,13 +235,14 @@ class Reader:
     ask: Ask
     workspace_id: str
     since: date
+    day_timezone: str
 
     def rows(self, query: str, kind: type[Row], **values: object) -> list[Row]:
         fields = kind.__struct_fields__
         return [msgspec.convert(dict(zip(fields, row, strict=True)), kind) for row in self.tuples(query, **values)]
 
     def tuples(self, query: str, **values: object) -> Sequence[Sequence[Any]]:
-        literals = {"workspace": self.workspace_id, "since": self.since} | values
+        literals = {"workspace": self.workspace_id, "since": self.since, "zone": self.day_timezone} | values
         return self.ask(query.format(**{name: _literal(value) for name, value in literals.items()}))
 
 
@@ -251,9 +253,11 @@ def _literal(value: object) -> str:
     return f"date '{text}'" if isinstance(value, date) else f"'{text}'"
 
 
-def read_numbers(ask: Ask, workspace_id: str, name: str, *, since: date, with_people: bool) -> Numbers | None:
+def read_numbers(
+    ask: Ask, workspace_id: str, name: str, *, since: date, day_timezone: str, with_people: bool
+) -> Numbers | None:
     """The numbers of one workspace from a day on; null if nothing was observed since then."""
-    reader = Reader(ask, workspace_id, since)
+    reader = Reader(ask, workspace_id, since, day_timezone)
     days = _grouped(reader.rows(DAYS, Day))
     if not days:
         return None
@@ -262,6 +266,7 @@ def read_numbers(ask: Ask, workspace_id: str, name: str, *, since: date, with_pe
     totals = _totals(reader, last_on - min(WEEK, last_on - first_on))
     return Numbers(
         workspace=name,
+        day_timezone=day_timezone,
         first_on=first_on,
         last_on=last_on,
         totals=totals,

@@ -105,15 +105,15 @@ class Job:
             self.say(Step("Loading what an interrupted run had read", "load_pending"))
             load_package(pipeline)
 
-    def _publish(self, build_models: Callable[[dlt.Pipeline], Build], pipeline: dlt.Pipeline) -> Build:
+    def _publish(self, build_models: Callable[..., Build], pipeline: dlt.Pipeline) -> Build:
         """Builds marts and publishes them.
 
         Raises:
             ModelsFailed: marts and published copy are as they were.
         """
         self.say(Step("Building the models and checking them", "build"))
-        built = build_models(pipeline)
-        self.warehouse.publish(published_marts(self.warehouse.dialect), self.say)
+        built = build_models(pipeline, day_timezone=self.warehouse.day_timezone)
+        self.warehouse.publish(published_marts(self.warehouse.dialect, self.warehouse.day_timezone), self.say)
         return built
 
 
@@ -185,21 +185,21 @@ async def _workspace_of(client: Intercom) -> App:
         return (await client.me()).app
 
 
-def build_models(pipeline: dlt.Pipeline, select: Collection[str] | None = None) -> Build:
+def build_models(pipeline: dlt.Pipeline, select: Collection[str] | None = None, day_timezone: str = "UTC") -> Build:
     """Builds the models, or some of them and all downstream of those, and runs the checks.
 
     Raises:
         ModelsFailed: the marts are as they were.
     """
     with pipeline.sql_client() as client:
-        return build(client, dialect_of(pipeline), raw=RAW, marts=MARTS, select=select)
+        return build(client, dialect_of(pipeline), raw=RAW, marts=MARTS, select=select, day_timezone=day_timezone)
 
 
-def refresh_models(pipeline: dlt.Pipeline) -> Build:
+def refresh_models(pipeline: dlt.Pipeline, day_timezone: str = "UTC") -> Build:
     """Builds the models downstream of raw tables that changed since the last build, and runs their checks.
 
     Raises:
         ModelsFailed: the marts are as they were.
     """
     with pipeline.sql_client() as client:
-        return refresh(client, dialect_of(pipeline), raw=RAW, marts=MARTS)
+        return refresh(client, dialect_of(pipeline), raw=RAW, marts=MARTS, day_timezone=day_timezone)

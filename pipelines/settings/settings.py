@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dlt
 from dlt.common.configuration import configspec, resolve_configuration
@@ -45,15 +46,21 @@ class WarehouseSettings(BaseConfiguration):
     destination: str = None  # type: ignore[assignment]
     wait_for_readers: float = None  # type: ignore[assignment]
     publish_raw: bool = None  # type: ignore[assignment]
+    day_timezone: str = None  # type: ignore[assignment]
 
     def on_resolved(self) -> None:
-        """Raises Misconfigured for an unknown destination, and for a wait that is out of range."""
+        """Raises Misconfigured for an unknown destination or timezone, and for a wait that is out of range."""
         if not 0 <= self.wait_for_readers <= MOST_SECONDS:
             raise Misconfigured(
                 f"wait_for_readers is a number of seconds, and {self.wait_for_readers} is out of range. Set it between "
                 f"0 and a day, {MOST_SECONDS}."
             )
         destination_named(self.destination)
+        if not _is_timezone(self.day_timezone):
+            raise Misconfigured(
+                f"day_timezone is {self.day_timezone!r}, which is no timezone. Set it to UTC, or to a name such as "
+                "Europe/Dublin."
+            )
 
     @property
     def folder(self) -> Path:
@@ -62,6 +69,14 @@ class WarehouseSettings(BaseConfiguration):
             return ROOT / Path(self.data_dir).expanduser()
         except RuntimeError:
             raise Misconfigured(f"data_dir names the home folder of a user who has none: {self.data_dir}.") from None
+
+
+def _is_timezone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # the last one for a part of a name: "America"
+        return False
+    return True
 
 
 FIELDS: Mapping[str, frozenset[str]] = {

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -175,7 +176,7 @@ class StatusQuery:
         observed_at = max(
             (one.last_complete_scan_at for one in segments if one.last_complete_scan_at), default=self.now
         )
-        today = self.now.astimezone(UTC).date()
+        today = self.now.astimezone(ZoneInfo(self.warehouse.day_timezone)).date()
         return WorkspaceStatus(
             workspace=name,
             workspace_id=workspace_id,

@@ -78,6 +78,7 @@ def test_whichever_file_is_cut_off_one_sync_equals_the_workspace(synced: Deploym
     check_truth(synced)
 
 
+@pytest.mark.long
 @pytest.mark.nightly
 def test_whichever_file_of_a_pending_package_is_cut_off_one_sync_equals_the_workspace(
     killed: Callable[[Death], Deployment], tmp_path: Path

@@ -76,6 +76,7 @@ class Warehouse:
     load: int = 0
     members: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     dialect: Dialect = DuckDB.dialect
+    day_timezone: str = "UTC"
 
     def create(self) -> None:
         self.client.execute_sql(f"create schema {self.raw}")
@@ -178,11 +179,15 @@ class Warehouse:
 
     def build(self, folder: Path = SQL, select: list[str] | None = None) -> Build:
         self.load += 1
-        return build(self.client, self.dialect, raw=self.raw, marts=self.marts, folder=folder, select=select)
+        return build(self.client, self.dialect, folder=folder, select=select, **self._place)
 
     def refresh(self, folder: Path = SQL) -> Build:
         self.load += 1
-        return refresh(self.client, self.dialect, raw=self.raw, marts=self.marts, folder=folder)
+        return refresh(self.client, self.dialect, folder=folder, **self._place)
+
+    @property
+    def _place(self) -> dict[str, str]:
+        return {"raw": self.raw, "marts": self.marts, "day_timezone": self.day_timezone}
 
     def rows(self, sql: str) -> list[Row]:
         found = self.client.execute_sql(sql) or []

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dlt
 import pytest
@@ -1741,6 +1742,44 @@ def test_what_moves_no_model_is_something_that_it_reads() -> None:
     everything = {table for model in load_models() for table in model.loaded}
 
     assert [model.name for model in load_models() if not model.unmoved_by <= everything] == []
+
+
+# Days of another timezone
+
+
+def test_days_are_those_of_the_timezone_and_times_stay_in_utc(warehouse: Warehouse) -> None:
+    zone = ZoneInfo("America/Los_Angeles")
+    _healthy(warehouse)
+    warehouse.scan("03-08 09:30", joins="zed")  # still the 8th there, as the clocks change
+    warehouse.refresh()
+    times = warehouse.rows("select entered_at, left_at from intercom.segment_memberships order by all")
+    warehouse.day_timezone = "America/Los_Angeles"
+
+    built = warehouse.refresh()
+
+    assert set(built.models) == {model.name for model in load_models()}
+    assert warehouse.rows("select entered_at, left_at from intercom.segment_memberships order by all") == times
+    days = warehouse.client.execute_sql(
+        "select entered_at, entered_on, left_at, left_on from intercom.segment_memberships"
+    )
+    for entered_at, entered_on, left_at, left_on in days or ():
+        assert entered_on == entered_at.astimezone(zone).date()
+        assert left_on == (left_at and left_at.astimezone(zone).date())
+    observed = "select distinct observed_on from intercom.segment_daily"
+    scanned = (
+        "select distinct cast(observed_at at time zone 'America/Los_Angeles' as date) from intercom_raw.segment_scans"
+    )
+    assert set(warehouse.rows(observed)) <= set(warehouse.rows(scanned))
+    assert warehouse.refresh().models == ()
+
+
+def test_descriptions_name_the_timezone_of_days(warehouse: Warehouse) -> None:
+    warehouse.day_timezone = "Asia/Kolkata"
+    warehouse.build()
+
+    comments = [str(comment) for (comment,) in warehouse.rows("select comment from duckdb_columns()")]
+    assert "Day in Asia/Kolkata of entered_at." in comments
+    assert not [comment for comment in comments if "UTC day" in comment]
 
 
 # What is described

@@ -21,7 +21,7 @@ from ...support.deployments import Deployment, lively_workspace
 from ...support.personal_data import CANARY
 from ...support.snapshots import copied
 
-pytestmark = pytest.mark.xdist_group("report")  # all tests but one read one warehouse
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("report")]  # all tests but one read one warehouse
 DAYS, MISSED, EDITED = 12, (5, 6), 8
 HOSTILE = (
     "<script>alert(1)</script>",

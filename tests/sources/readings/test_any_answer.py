@@ -108,6 +108,7 @@ def test_some_value_and_some_header_end_no_reading(
     check(path, node, value, header)
 
 
+@pytest.mark.long
 @pytest.mark.nightly
 @settings(max_examples=400, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(path=ANY_PATH, node=ANY_NODE, value=VALUES, header=HEADERS)
@@ -200,7 +201,9 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
-@pytest.mark.parametrize(("runs", "values"), [(2, 80), pytest.param(24, 2_000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(
+    ("runs", "values"), [(2, 80), pytest.param(24, 2_000, marks=[pytest.mark.long, pytest.mark.nightly])]
+)
 def test_a_run_of_odd_answers_ends_and_the_next_one_equals_the_workspace(synced: Path, runs: int, values: int) -> None:
     tried: list[tuple[str, ...]] = []
 
