@@ -229,8 +229,8 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Reader:
-    """Asks for rows of one workspace. Values are literals: ids that are no text of SQL are refused."""
+class WorkspaceReader:
+    """Asks for rows of one workspace, from a day on."""
 
     ask: Ask
     workspace_id: str
@@ -257,7 +257,7 @@ def read_numbers(
     ask: Ask, workspace_id: str, name: str, *, since: date, day_timezone: str, with_people: bool
 ) -> Numbers | None:
     """The numbers of one workspace from a day on; null if nothing was observed since then."""
-    reader = Reader(ask, workspace_id, since, day_timezone)
+    reader = WorkspaceReader(ask, workspace_id, since, day_timezone)
     days = _grouped(reader.rows(DAYS, Day))
     if not days:
         return None
@@ -280,7 +280,7 @@ def read_numbers(
     )
 
 
-def _totals(reader: Reader, after: date) -> Totals:
+def _totals(reader: WorkspaceReader, after: date) -> Totals:
     ((members, contacts, observed_at),) = reader.tuples(TOTALS)
     week = {(event, reason): counts for event, reason, *counts in reader.tuples(WEEK_OF_PEOPLE, after=after)}
     (joiners, joins), (leavers, left) = week.get(("entered", "joined"), (0, 0)), week.get(("left", "left"), (0, 0))
@@ -288,7 +288,9 @@ def _totals(reader: Reader, after: date) -> Totals:
     return Totals(members, contacts, observed_at, joiners, joins, leavers, left, leaves - left)
 
 
-def _segments(reader: Reader, days: Mapping[str, Sequence[Day]], last_on: date, totals: Totals) -> Iterator[Segment]:
+def _segments(
+    reader: WorkspaceReader, days: Mapping[str, Sequence[Day]], last_on: date, totals: Totals
+) -> Iterator[Segment]:
     edits = defaultdict[str, list[date]](list)
     for segment_id, day in reader.tuples(EDITS):
         edits[segment_id].append(day)
@@ -320,7 +322,7 @@ def _size_on(days: Sequence[Day], day: date) -> int:
     return (before[-1] if before else days[0]).known_member_count or 0
 
 
-def _people(reader: Reader) -> Iterator[PersonMove]:
+def _people(reader: WorkspaceReader) -> Iterator[PersonMove]:
     for one in reader.rows(PEOPLE, PersonMove, most=LATEST_PEOPLE):
         yield msgspec.structs.replace(one, segment_name=named(one.segment_name), person=visible(one.person))
 

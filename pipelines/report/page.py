@@ -14,7 +14,7 @@ from .numbers import FEWEST_JOINERS, Cohort, Move, Numbers, Overlap, Segment
 TEMPLATES = Path(__file__).parent / "templates"
 FEWEST_MEMBERS = 20
 """A change of a smaller segment is no headline: its share says little."""
-CHARTS, COHORT_TABLES, TENURES, FLOWS, OVERLAPS, STRIPS = 9, 6, 12, 10, 12, 40
+CHARTS, COHORT_TABLES, FLOWS, RETURNS, OVERLAPS, STRIPS = 9, 6, 10, 5, 12, 40
 HEADLINES = 4
 NEARLY_ALL = 0.995
 HORIZONS = (1, 7, 14, 30, 60, 90)
@@ -61,17 +61,18 @@ def view_of(numbers: Numbers, focus: Sequence[str], *, has_people: bool) -> View
     busiest = sorted(living, key=lambda one: (one not in named, one.is_wide, -one.moves_count))
     drawn = ((one, charts.size_chart(numbers.days[one.segment_id], one.edited_on)) for one in busiest[:CHARTS])
     overlapping = [one for one in living if not one.is_wide and one.member_count][:OVERLAPS]
-    narrow = {one.segment_id for one in numbers.segments if not one.is_wide}
+    segments = {one.segment_id: one for one in numbers.segments}
+    moves = [one for one in numbers.moves if one.segment_id in segments and one.to_segment_id in segments]
     return View(
         numbers=numbers,
-        segments={one.segment_id: one for one in numbers.segments},
+        segments=segments,
         headlines=named[:HEADLINES] or headlines(living),
         sizes=[(one, chart) for one, chart in drawn if chart],
         listed=[(one, charts.sparkline(numbers.days[one.segment_id])) for one in living],
         horizons=[days for days in HORIZONS if days <= (numbers.last_on - numbers.first_on).days],
         cohorts=_cohorts(numbers, busiest),
-        flows=[one for one in numbers.moves if _is_flow(one) and one.to_segment_id in narrow][:FLOWS],
-        returns=[one for one in numbers.moves if one.days_within == 30 and one.segment_id == one.to_segment_id][:5],
+        flows=[one for one in moves if _is_flow(one) and not segments[one.to_segment_id].is_wide][:FLOWS],
+        returns=[one for one in moves if one.days_within == 30 and one.segment_id == one.to_segment_id][:RETURNS],
         overlapping=overlapping,
         overlaps={(one.segment_id, one.other_segment_id): one for one in numbers.overlaps},
         contained=_contained(numbers, overlapping),

@@ -115,6 +115,17 @@ def test_nothing_of_a_contact_is_in_it_unless_asked_for(lived: Deployment, tmp_p
     assert (tmp_path / "page.html").stat().st_mode & 0o077 == 0
 
 
+def test_any_first_day_gives_a_page(lived: Deployment, numbers: Numbers) -> None:
+    """Segments and moves of before that day are in some marts and not in others."""
+    for day in range((numbers.last_on - numbers.first_on).days + 1):
+        report = Report(lived.warehouse, since=numbers.first_on + timedelta(day), with_people=True)
+
+        page = render(report.numbers(), has_people=True)
+
+        assert "</html>" in page
+    assert "Changes show from the second day on." in page
+
+
 class Tags(HTMLParser):
     """Collects tags and attributes, and checks that no attribute is one that loads or runs something."""
 
