@@ -6,7 +6,7 @@ dlt would also read its own files in the home and current folders, Airflow's var
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,15 @@ class Configuration(ConfigProvider):
         if not value:  # CI and Compose set variables without a value
             return self._values.get(full), key
         return (_listed(value) if isinstance(self._values.get(names), list) else value), key
+
+    def values_of(self, keys: Collection[str]) -> Iterator[str]:
+        """All texts that the files or the environment have for these keys, in any section."""
+        for names, value in self._values.items():
+            if names[-1] in keys and isinstance(value, str):
+                yield value
+        for name, value in os.environ.items():
+            if name.lower().rpartition("__")[2] in keys:
+                yield value
 
     def _is_documented(self, names: Names) -> bool:
         """Whether a variable may set it, also for a workspace with a section of its own."""

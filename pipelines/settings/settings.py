@@ -23,7 +23,7 @@ from dlt.common.configuration.specs.base_configuration import extract_inner_hint
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 
 from sources.intercom.settings import IntercomSettings
-from sources.intercom.wire import plainly
+from sources.intercom.wire import keep_secret, plainly
 
 from ..destinations import DESTINATIONS, destination_named
 from ..errors import Misconfigured
@@ -86,6 +86,7 @@ FIELDS: Mapping[str, frozenset[str]] = {
 """The settings of each section."""
 CREDENTIALS = frozenset(variable(("destination", name, "credentials")) for name in DESTINATIONS)
 DOCUMENTED = frozenset((*section.split("."), field) for section, fields in FIELDS.items() for field in fields)
+SECRETS = ("access_token", "hash_key")
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", list: 'a list, such as ["Active"]'}
 
 
@@ -98,6 +99,8 @@ def use_project_config() -> None:
     """
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     use(ROOT, _configuration())
+    for secret in _configuration().values_of(SECRETS):  # also those of commands that need no token
+        keep_secret(secret)
 
 
 @cache

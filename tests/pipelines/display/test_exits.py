@@ -18,7 +18,18 @@ from ...support.terminal import TOKEN, Ended, Terminal
 MAIL, PHONE = "ann.canary@example.com", "+353 1 555 0199"
 HOSTILE = f'\x1b]0;owned\x07\x9b2J\r\n{{"event": "forged"}}\t\u202e\u200b [bold]red {MAIL} {TOKEN} Bearer {TOKEN}'
 ERROR = f"{HOSTILE} {PHONE}"
-COMMANDS = ("check", "sync", "sync --plan", "status", "verify", "models", "abort-pending", "repair", "backfill")
+COMMANDS = (
+    "check",
+    "sync",
+    "sync --plan",
+    "status",
+    "verify",
+    "models",
+    "abort-pending",
+    "repair",
+    "backfill",
+    "report --json",
+)
 OPTIONS = {
     "backfill": ["--from", "2020-01-01", "--to", "2020-01-02", "--dry-run"],
     "repair": ["--dry-run"],
@@ -63,7 +74,7 @@ def run(terminal: Terminal, command: str, *options: str) -> Ended:
 def test_hostile_names_are_data_in_what_a_command_prints(terminal: Terminal, command: str) -> None:
     terminal.copy_first_sync()
     hostile_names(terminal)
-    if command == "status":
+    if command in ("status", "report --json"):
         terminal.run("sync", "--quiet")
 
     ended = run(terminal, command)
