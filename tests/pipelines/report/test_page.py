@@ -22,7 +22,7 @@ from ...support.personal_data import CANARY
 from ...support.snapshots import copied
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("report")]  # all tests but one read one warehouse
-DAYS, MISSED, EDITED = 12, (5, 6), 8
+DAYS, MISSED, EDITED = 9, (3, 4), 6
 HOSTILE = (
     "<script>alert(1)</script>",
     "</title><script>alert(2)</script>",
@@ -40,13 +40,13 @@ HOSTILE = (
 
 @pytest.fixture
 def lived(tmp_path: Path) -> Deployment:
-    """Twelve days: two were not observed, and a segment was edited."""
+    """Nine days: two were not observed, and a segment was edited."""
 
     def live(folder: Path) -> None:
-        live_days(Deployment(folder, lively_workspace()))
+        live_days(Deployment(folder, lively_workspace(contacts=200)))
 
-    folder = copied("twelve days", live, tmp_path / "data")
-    return Deployment(folder, lively_workspace())
+    folder = copied("nine days", live, tmp_path / "data")
+    return Deployment(folder, lively_workspace(contacts=200))
 
 
 def live_days(deployment: Deployment) -> None:
@@ -87,7 +87,7 @@ def test_the_week_before_is_counted_day_by_day(numbers: Numbers) -> None:
 def test_missed_days_are_hatched_and_edits_are_marked(numbers: Numbers) -> None:
     page = render(numbers)
 
-    assert "Nothing was observed on 2 of 12 days." in page
+    assert "Nothing was observed on 2 of 9 days." in page
     assert page.count('<rect class="gap"') >= len(numbers.segments)
     assert "the segment was edited in Intercom" in page
     assert "<em>edited</em>" in page
