@@ -128,9 +128,7 @@ People = Annotated[bool, typer.Option("--people", metavar="", help="Add the name
 Focus = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="Begin with this segment. May be given several times.")
 ]
-Since = Annotated[
-    datetime | None, typer.Option(parser=utc_time, metavar="DAY", help="Show nothing before this day (UTC).")
-]
+Since = Annotated[datetime | None, typer.Option(parser=utc_time, metavar="DAY", help="Show nothing before this day.")]
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The folder for the files. It is made if missing.")]
 Format = Annotated[
     FileFormat,

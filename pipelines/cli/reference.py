@@ -22,7 +22,7 @@ from sources.intercom.tables import (
 
 from ..destinations import DESTINATIONS, destination_named
 from ..errors import ExitCode
-from ..models import Model, load_models
+from ..models import Model, load_marts
 from ..settings import ROOT
 from . import commands  # noqa: F401  # registers the commands
 from .app import app
@@ -87,7 +87,7 @@ def _usage(parameter: Any) -> str:
 
 
 def tables_document() -> Iterator[str]:
-    marts = sorted((model for model in load_models() if model.layer == "marts"), key=_place)
+    marts = sorted(load_marts(), key=_place)
     yield from _title("Tables", "sql/marts/")
     yield "The marts are in the schema `intercom`. They are built from the tables and views in `intercom_build`, whose"
     yield "names may change. Each description is also a comment in the warehouse.\n"
@@ -140,8 +140,7 @@ def dbt_sources() -> Iterator[str]:
             "description": _plain(model.description),
             "columns": [{"name": name, "description": _plain(text)} for name, text in model.columns.items()],
         }
-        for model in sorted(load_models(), key=lambda model: model.name)
-        if model.layer == "marts"
+        for model in load_marts()
     ]
     source = {"name": "intercom", "schema": "intercom", "description": DBT_DESCRIPTION, "tables": tables}
     yield "# Generated from sql/marts/ by python -m pipelines.cli.reference. Copy it into the models of a dbt project."
@@ -149,6 +148,7 @@ def dbt_sources() -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
+    """On one line."""
     return " ".join(text.split())
 
 
@@ -183,7 +183,7 @@ def _title(title: str, source: str) -> Iterator[str]:
 
 
 def _first_sentence(text: str) -> str:
-    return " ".join(text.split()).partition(". ")[0].rstrip(".") + "."
+    return _plain(text).partition(". ")[0].rstrip(".") + "."
 
 
 def _grain(model: Model) -> str:
@@ -193,11 +193,11 @@ def _grain(model: Model) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return _plain(text).replace("|", "\\|")
 
 
 def _wrapped(text: str) -> str:
-    return fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
+    return fill(_plain(text), WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 DOCUMENTS: dict[Path, Callable[[], Iterator[str]]] = {

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from ..destinations import Reader, Warehouse
 from ..errors import Misconfigured
 from ..folder import in_one_step
-from ..models import load_models
+from ..models import load_marts
 
 FORMULA = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 """How a cell begins that a spreadsheet would compute. An apostrophe before it makes it text."""
@@ -47,7 +47,7 @@ class Exported(msgspec.Struct, frozen=True):
 
 
 def marts() -> list[str]:
-    return sorted(model.name for model in load_models() if model.layer == "marts")
+    return [model.name for model in load_marts()]
 
 
 @dataclass(frozen=True)

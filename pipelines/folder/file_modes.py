@@ -1,5 +1,6 @@
 """Files of the data folder: only their owner can read them, with any umask, and no link is followed to write them."""
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -35,7 +36,13 @@ def write_own(path: Path, content: bytes) -> None:
 
 @contextmanager
 def in_one_step(file: Path) -> Iterator[Path]:
-    """A new file beside, for its owner only, that replaces `file` when the block ends without an error."""
+    """A new file beside, for its owner only, that replaces `file` when the block ends without an error.
+
+    Raises:
+        OSError: `file` is a folder, or cannot be written.
+    """
+    if file.is_dir():  # also ".", which has no name to put another beside
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     write_own(beside, b"")
     try:

@@ -138,6 +138,11 @@ def load_models(folder: Path = SQL) -> tuple[Model, ...]:
     return tuple(models[name] for name in order.static_order())
 
 
+def load_marts() -> list[Model]:
+    """The models that readers query, by name."""
+    return sorted((model for model in load_models() if model.layer == LAYERS[-1]), key=lambda model: model.name)
+
+
 @cache
 def load_checks(folder: Path = SQL) -> tuple[Check, ...]:
     """All checks, errors first, then by name. Read once a process."""

@@ -17,8 +17,8 @@ SPARK_WIDTH, SPARK_HEIGHT, SPARK_POINTS = 120, 24, 65
 ROW_HEIGHT, NAMES_WIDTH, STRIP_WIDTH = 13, 190, 760
 FEWEST_PIXELS, MOST_PIXELS = 2, 14
 DATE_WIDTH = 48
-FILLED = {"swept": "swept", "confirmed": "confirmed", "deleted": "deleted"}
-"""The classes of days whose state is known. All others are hatched."""
+FILLED = ("swept", "confirmed", "deleted")
+"""Days of these states have a class of that name. All others are hatched."""
 
 
 @dataclass(frozen=True)
@@ -186,4 +186,5 @@ def _runs(days: Sequence[Day], x: Callable[[date], float], pixels: float, y: flo
     for status, group in groupby(days, key=lambda day: day.day_status):
         run = list(group)
         width = len(run) * pixels - 1
-        yield Box(FILLED.get(status, "gap"), x(run[0].day), y, width, ROW_HEIGHT - 2, run[0].day, run[-1].day)
+        kind = status if status in FILLED else "gap"
+        yield Box(kind, x(run[0].day), y, width, ROW_HEIGHT - 2, run[0].day, run[-1].day)

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from pipelines.commands import Report
+from pipelines.errors import Misconfigured
 from pipelines.report import Numbers, render
 from pipelines.report.numbers import Day, Overlap
 from sandbox.segments.rules import Tagged
@@ -100,6 +101,17 @@ def test_a_segment_in_focus_comes_first(numbers: Numbers) -> None:
 
     headline, caption = page.partition("<h1>")[2], page.partition("<figcaption>")[2]
     assert headline.startswith(f'<bdi class="name">{smallest}') or caption.startswith(f'<bdi class="name">{smallest}')
+
+
+@pytest.mark.parametrize("name", [".", "/", "folder", "missing/page.html"])
+def test_a_page_that_cannot_be_written_is_told(lived: Deployment, tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    out = Path(name) if name in (".", "/") else tmp_path / name
+
+    with pytest.raises(Misconfigured, match="cannot be written"):
+        Report(lived.warehouse).write(out)
+
+    assert not list((tmp_path / "folder").iterdir())
 
 
 def test_nothing_of_a_contact_is_in_it_unless_asked_for(lived: Deployment, tmp_path: Path) -> None:
