@@ -9,18 +9,9 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.destinations import RAW, Warehouse
-from sources.intercom.tables import CONTACT_REMOVALS, CONTACTS, MEMBERSHIP_CHANGES, RUNS, SEGMENT_SCANS, SEGMENTS
+from sources.intercom.tables import BESIDE_CONTACTS, CONTACTS
 
 from . import statements
-
-SCHEMAS: dict[str, pa.Schema] = {
-    "segments": SEGMENTS,
-    "contacts": CONTACTS,
-    "membership_changes": MEMBERSHIP_CHANGES,
-    "segment_scans": SEGMENT_SCANS,
-    "contact_removals": CONTACT_REMOVALS,
-    "runs": RUNS,
-}
 
 
 @dataclass(frozen=True)
@@ -42,7 +33,7 @@ def write(warehouse: Warehouse, size: HistorySize) -> None:
     with warehouse.held(), duckdb.connect(str(warehouse.file)) as connection:
         connection.execute(f"create schema {RAW}")
         connection.execute(f"use {RAW}")
-        for name, schema in SCHEMAS.items():
+        for name, schema in {"contacts": CONTACTS, **BESIDE_CONTACTS}.items():
             _create(connection, name, schema)
         for name in ("contacts", "segments", "days"):
             connection.execute(f"set variable {name} = {getattr(size, name)}")

@@ -14,10 +14,12 @@ from sources.intercom.tables import (
     CONTACT_ACTIVITIES_KEY,
     CONTACT_REMOVALS_KEY,
     CONTACTS_KEY,
+    DATA_ATTRIBUTES_KEY,
     MEMBERSHIP_CHANGES_KEY,
     RUNS_KEY,
     SEGMENT_SCANS_KEY,
     SEGMENTS_KEY,
+    WORKSPACES_KEY,
 )
 
 from ..destinations import DESTINATIONS, destination_named
@@ -35,6 +37,8 @@ WIDTH = 120
 DBT_DESCRIPTION = "Intercom's segments, contacts and memberships, as intercom-warehouse publishes them."
 
 RAW_TABLES = {
+    "workspaces": (WORKSPACES_KEY, "The workspaces' names, regions and timezones."),
+    "data_attributes": (DATA_ATTRIBUTES_KEY, "Intercom's list of the attributes that contacts have."),
     "contacts": (CONTACTS_KEY, "Contacts, as Intercom last sent them."),
     "segments": (SEGMENTS_KEY, "Versions of the segments' definitions."),
     "membership_changes": (MEMBERSHIP_CHANGES_KEY, "The log of all observed joins and leaves. History comes from it."),

@@ -25,13 +25,13 @@ from sources.intercom.readings import (
     estimates,
     moment_of,
 )
-from sources.intercom.resources import BESIDE_CONTACTS, intercom_backfill, saved_state
+from sources.intercom.resources import intercom_backfill, saved_state
 from sources.intercom.search import Dates, Progress
 from sources.intercom.tables import Fields
 
 from ..errors import ExitCode, Misconfigured, causes, plain_errors
 from ..folder import Run
-from ..loading import known_fields, load_package, part_store_of, source_state
+from ..loading import absent_tables, known_fields, load_package, part_store_of, source_state
 from ..messages import Step
 from ..models import Fault
 from ..runs import IntercomJob, check_purpose, refresh_models
@@ -283,9 +283,8 @@ def sync_cursor(pipeline: dlt.Pipeline) -> int | None:
 
 def _extract(pipeline: dlt.Pipeline, reading: ChunkReading) -> str | None:
     """Reads a chunk into a package. Returns why there is no package if Intercom does not show the whole chunk."""
-    known = set(pipeline.default_schema.tables) if pipeline.default_schema_name else set[str]()
     try:
-        pipeline.extract(intercom_backfill(reading, [name for name in BESIDE_CONTACTS if name not in known]))
+        pipeline.extract(intercom_backfill(reading, absent_tables(pipeline)))
     except Exception as error:
         short = next((cause for cause in causes(error) if isinstance(cause, CameShort)), None)
         if short is None:

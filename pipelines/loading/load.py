@@ -6,9 +6,10 @@ from typing import Any
 import dlt
 import msgspec
 
-from sources.intercom.tables import KnownFields
+from sources.intercom.resources import intercom_empty_tables
+from sources.intercom.tables import BESIDE_CONTACTS, KnownFields
 
-from ..destinations import dialect_of, note_release
+from ..destinations import RAW, dialect_of, note_release, relations
 from .part_store import PartStore, drop_unreadable_parts
 from .recovery import drop_old_notes
 
@@ -31,6 +32,26 @@ def load_package(pipeline: dlt.Pipeline) -> None:
     pipeline.load()
     note_loaded_state(pipeline)
     drop_old_notes(Path(pipeline.working_dir))
+
+
+def create_absent_tables(pipeline: dlt.Pipeline) -> None:
+    """Creates raw tables that no earlier release has loaded. Pending packages are loaded first."""
+    if not absent_tables(pipeline):
+        return
+    with pipeline.sql_client() as client:
+        present = relations(client.execute_sql, dialect_of(pipeline), RAW)
+    if not pipeline.default_schema_name:
+        pipeline.sync_destination()
+    absent = [name for name in absent_tables(pipeline) if name not in present]
+    if absent and present:
+        pipeline.extract(intercom_empty_tables(absent))
+        load_package(pipeline)
+
+
+def absent_tables(pipeline: dlt.Pipeline) -> list[str]:
+    """Raw tables beside `contacts` that the pipeline's schema does not have."""
+    known = set(pipeline.default_schema.tables) if pipeline.default_schema_name else set[str]()
+    return [name for name in BESIDE_CONTACTS if name not in known]
 
 
 def note_loaded_state(pipeline: dlt.Pipeline) -> None:

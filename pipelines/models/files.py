@@ -146,7 +146,7 @@ def load_marts() -> list[Model]:
 @cache
 def load_checks(folder: Path = SQL) -> tuple[Check, ...]:
     """All checks, errors first, then by name. Read once a process."""
-    checks = [_check(path) for path in (folder / "checks").glob("*.sql")]
+    checks = [_check(path) for path in (folder / "checks").rglob("*.sql")]
     _refuse_unknown(checks, {model.name for model in load_models(folder)})
     return tuple(sorted(checks, key=errors_first))
 

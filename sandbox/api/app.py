@@ -38,6 +38,7 @@ def _routes(workspace: WorkspaceState) -> list[Route]:
     return [
         Route(STATUS_PATH, whole.status),
         Route("/me", whole.me),
+        Route("/data_attributes", whole.data_attributes),
         Route("/segments", whole.segments),
         Route("/segments/{segment_id}", whole.segment),
         Route("/contacts", contacts.contacts),

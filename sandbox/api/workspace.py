@@ -53,6 +53,16 @@ class WorkspaceEndpoints:
         avatar = {"type": "avatar", "image_url": "https://avatars.example.com/814860/128.png"}
         return json_response({**admin, "email_verified": True, "has_inbox_seat": True, "avatar": avatar, "app": app})
 
+    async def data_attributes(self, request: Request) -> Response:
+        """The attributes of contacts; those of companies and conversations are not simulated."""
+        self._workspace.calls["data_attributes"] += 1
+        model = request.query_params.get("model", "contact")
+        if model not in ("contact", "company", "conversation"):
+            raise ApiError(422, "parameter_invalid", f"{model} is not a valid model")
+        archived = request.query_params.get("include_archived") == "true"
+        listed = self._workspace.attributes.listed(include_archived=archived) if model == "contact" else []
+        return json_response({"type": "list", "data": listed})
+
     async def segments(self, request: Request) -> Response:
         """All segments, with the number of their members if include_count=true."""
         self._workspace.calls["segments"] += 1

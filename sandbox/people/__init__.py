@@ -2,6 +2,7 @@
 
 from .activities import Activity, EventType, Feed
 from .contacts import DAY_SECONDS, Contact, Json, tag_id
+from .data_attributes import DataAttributes
 from .encoding import ContactEncoder, ContactEncoding
 from .population import COUNTRIES, PLANS, TAGS, generated_contact, population
 from .removals import Removal, RemovalKind
@@ -15,6 +16,7 @@ __all__ = [
     "Contact",
     "ContactEncoder",
     "ContactEncoding",
+    "DataAttributes",
     "EventType",
     "Feed",
     "Json",

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from ..faults import Faults
-from ..people import Contact, ContactEncoder, ContactEncoding, Feed
+from ..people import PLANS, Contact, ContactEncoder, ContactEncoding, DataAttributes, Feed
 from ..segments import History, Segment
 from .clock import Clock
 from .contact_records import ContactRecords
@@ -31,6 +31,7 @@ class WorkspaceState:
         calls: the answered calls, by endpoint.
         refused: the number of calls answered with 429.
         faults: failures to come, on request.
+        attributes: the attributes of contacts that the workspace lists.
         next_page_style: how the last page of a list ends.
         refuses: what search refuses: a field (`segment_id`), or a field with an operator (`id IN`).
         reported_count: returns the count that the list of segments reports for a number of members; None is sent as
@@ -48,6 +49,7 @@ class WorkspaceState:
         self.next_page_style: NextPageStyle = "absent"
         self.refuses: set[str] = set()
         self.reported_count: Callable[[int], int | None] = _true_count
+        self.attributes = DataAttributes(PLANS)
         self.feed = Feed()
         self.records = ContactRecords(timedelta(seconds=index_lag))
         self.memberships = Memberships(self.records, segments := History[Segment](), clock)

@@ -13,11 +13,13 @@ from .resources import (
     contact_activities,
     contact_removals,
     contacts,
+    data_attributes,
     membership_changes,
     own_reading,
     scans,
     segment_scans,
     segments,
+    workspaces,
 )
 from .settings import IntercomSettings
 
@@ -50,8 +52,8 @@ def intercom(
     """Segments, contacts, and which contact is in which segment: what changed since the last run.
 
     Works in any dlt pipeline whose SQL destination merges by key and can be read back: a run compares Intercom with
-    the tables that the pipeline has loaded. `segments`, `contacts` and `contact_activities` can be selected alone;
-    `membership_changes`, `segment_scans` and `contact_removals` are read with all the others. Only the command
+    the tables that the pipeline has loaded. `membership_changes`, `segment_scans` and `contact_removals`
+    are read with `segments`, `contacts` and `contact_activities`; every other resource can be selected alone. Only the command
     `intercom-warehouse` adds the run journal, the lock, marts with their checks, the published copy, and a first load
     whose progress survives a kill.
 
@@ -100,4 +102,6 @@ def _resources(readings: Readings, *, full: bool) -> Iterable[Any]:
         scanned | membership_changes(readings=readings),
         scanned | segment_scans(readings=readings),
         contact_removals(readings),
+        data_attributes(readings),
+        workspaces(readings),
     )

@@ -130,12 +130,11 @@ class IntercomSettings(BaseConfiguration):
     ) -> RunOptions:
         """What one run in this workspace is given."""
         return RunOptions(
-            workspace_id=app.id_code,
+            app=app,
             run_id=run_id,
             clock=clock,
             guard=Guard(self.max_shrink, accept=accept_shrink),
             version=version(self.api_version),
-            timezone=app.timezone,
             limits=Limits(timedelta(hours=self.sweep_every), self.sweep_budget),
             overlap=self.overlap,
             full=full,

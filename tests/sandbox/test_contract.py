@@ -71,6 +71,12 @@ CONTRADICTIONS = (
         "not nullable, but a lead may have no address; no example shows that",
     ),
     Contradiction(
+        DESCRIBED,
+        ("data_attributes.data.created_at", "data_attributes.data.updated_at"),
+        "format",
+        "as above",
+    ),
+    Contradiction(
         ("2.11",),
         ("contacts.pages.next.per_page",),
         "required",
@@ -141,6 +147,8 @@ def an_error(status: int, path: str, described: str = "", **options: Any) -> Req
 
 def valid_requests(examples: Examples) -> Iterator[Request]:
     yield Request("me", "/me")
+    yield Request("data_attributes", "/data_attributes")
+    yield Request("data_attributes", "/data_attributes?model=contact&include_archived=true")
     yield Request("segments", "/segments")
     yield Request("segments", "/segments?include_count=true")
     yield Request("segment", f"/segments/{examples.segment}", described="/segments/{id}")

@@ -16,15 +16,19 @@ from sources.intercom.tables import (
     CONTACT_ACTIVITIES_KEY,
     CONTACT_REMOVALS_KEY,
     CONTACTS_KEY,
+    DATA_ATTRIBUTES_KEY,
     RUNS_KEY,
     SEGMENT_SCANS_KEY,
     SEGMENTS_KEY,
+    WORKSPACES_KEY,
 )
 
 from ...destinations import RAW, Dialect, columns, identifier, parameters, relations, statement
 from ...loading import KEPT, delete_rows, loaded_rows
 
 FIRST_OF_KEY: Mapping[str, tuple[Sequence[str], str]] = {
+    "workspaces": (WORKSPACES_KEY, "name, timezone, region"),
+    "data_attributes": (DATA_ATTRIBUTES_KEY, "updated_at desc"),
     "contacts": (CONTACTS_KEY, "updated_at desc"),
     "contact_activities": (CONTACT_ACTIVITIES_KEY, "run_id"),
     "contact_removals": (CONTACT_REMOVALS_KEY, "run_id"),

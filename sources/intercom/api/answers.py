@@ -43,6 +43,30 @@ class Segment(msgspec.Struct, kw_only=True):
     count: Whole | None = None
 
 
+class DataAttribute(msgspec.Struct, kw_only=True):
+    """An attribute of contacts or companies. `data_type`: string, integer, float, boolean, date or datetime.
+
+    `full_name` begins with `custom_attributes.` where the workspace has defined it; only those have an `id`.
+    """
+
+    full_name: str
+    model: str = "contact"
+    name: str | None = None
+    label: str | None = None
+    description: str | None = None
+    data_type: str | None = None
+    options: list[str] | None = None
+    custom: bool | None = None
+    archived: bool | None = None
+    api_writable: bool | None = None
+    ui_writable: bool | None = None
+    messenger_writable: bool | None = None
+    id: Whole | None = None
+    admin_id: str | None = None
+    created_at: Whole | None = None
+    updated_at: Whole | None = None
+
+
 class Cursor(msgspec.Struct):
     """Where the next page starts; a list may be paged by number."""
 
@@ -58,6 +82,15 @@ class Pages(msgspec.Struct):
     _unknown: ClassVar[dict[str, Any]] = {"next": UNREADABLE}
 
     next: Cursor | str | Whole | None = None
+
+
+class DataAttributes(msgspec.Struct):
+    """`GET /data_attributes`, which is not paged as documented."""
+
+    _unknown: ClassVar[dict[str, Any]] = {"data": [], "pages": Pages(UNREADABLE)}
+
+    data: list[DataAttribute]
+    pages: Pages | None = None
 
 
 class SegmentList(msgspec.Struct):

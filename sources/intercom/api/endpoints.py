@@ -16,6 +16,8 @@ from .answers import (
     ContactById,
     ContactSegments,
     Cursor,
+    DataAttribute,
+    DataAttributes,
     Me,
     Page,
     Pages,
@@ -45,7 +47,7 @@ _CANONICAL = re.compile(r'/([^/<>\s]+)>\s*;\s*rel="?canonical\b')
 
 OnFlaw = Callable[[], None]
 Record = TypeVar("Record")
-Listed = TypeVar("Listed", SegmentList, ContactSegments)
+Listed = TypeVar("Listed", SegmentList, ContactSegments, DataAttributes)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,20 @@ class Intercom(Client):
                 if one.id not in newest or one.updated_at > newest[one.id].updated_at:
                     newest[one.id] = one
         return list(newest.values())
+
+    async def data_attributes(self, model: str) -> list[DataAttribute] | None:
+        """The attributes of contacts or of companies, archived ones included; null where Intercom refuses the list.
+
+        Each name comes once: an archived attribute leaves its name to a new one.
+        """
+        asked, listed = {"model": model, "include_archived": "true"}, list[DataAttribute]()
+        try:
+            async for page in self._pages("/data_attributes", "/data_attributes", DataAttributes, asked):
+                listed += page.data
+        except Refused:
+            return None
+        ordered = sorted(listed, key=lambda one: (not one.archived, one.updated_at or 0))
+        return list({one.full_name: one for one in ordered}.values())
 
     async def segment_exists(self, segment_id: str) -> bool | None:
         """Null where Intercom's answer proves neither."""

@@ -69,7 +69,7 @@ class SegmentReader:
         cursor, options = self._context.saved.cursor, self._context.options
         if cursor is None:
             raise AssertionError("without a cursor every segment is swept")
-        since = updated_after(cursor, options.version, options.timezone)
+        since = updated_after(cursor, options.version, options.app.timezone)
         self._tally.expect(len(known))
         with await self._slots.reserve(len(known)) as read:
             scan = await self._scanner.read_changed(segment, before, read, since=since, known=known, changed=changed)

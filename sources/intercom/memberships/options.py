@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from ..api import ContactStamp, Intercom, Segment, Version
+from ..api import App, ContactStamp, Intercom, Segment, Version
 from ..search import Dates, Times, newest
 from .evidence import Clock, Guard, Memory, Removal
 from .plan import Limits, RememberedSegment, Selection
@@ -16,27 +16,30 @@ class RunOptions:
     """The options of one run.
 
     Args:
-        version, timezone: decide how search matches times.
+        app: the workspace. Its timezone and the version decide how search matches times.
         overlap: seconds.
         full: read all contacts and sweep all segments, instead of the changes and what the plan says.
         selection: which segments are read.
     """
 
-    workspace_id: str
+    app: App
     run_id: str
     clock: Clock
     guard: Guard
     version: Version
-    timezone: str
     limits: Limits
     overlap: int
     full: bool = False
     selection: Selection = field(default_factory=Selection)
 
     @property
+    def workspace_id(self) -> str:
+        return self.app.id_code
+
+    @property
     def dates(self) -> Dates:
         """How search matches times."""
-        return Dates(self.version, self.timezone)
+        return Dates(self.version, self.app.timezone)
 
     @property
     def stamp(self) -> dict[str, str]:

@@ -6,11 +6,12 @@ from .inputs import ALL_TABLES, MEMBERSHIP_TABLES, Prepare, RunInputs, check_clo
 from .loaded import LoadedTables
 from .parts import FirstLoadState, Interruptions, Part, Sweep, state_after_first_load
 from .preview import Preview, preview
-from .sync import Reading
+from .sync import NO_ATTRIBUTES, Reading
 
 __all__ = [
     "ALL_TABLES",
     "MEMBERSHIP_TABLES",
+    "NO_ATTRIBUTES",
     "By",
     "CameShort",
     "ChunkReading",

@@ -13,7 +13,7 @@ async def contacts_query(client: Intercom, snapshot: WorkspaceSnapshot, inputs: 
     cursor, options = inputs.saved.cursor, inputs.options
     if options.full or cursor is None or await asyncio.to_thread(_came_short, snapshot, inputs):
         return everyone()
-    query = updated_after(cursor, options.version, options.timezone)
+    query = updated_after(cursor, options.version, options.app.timezone)
     return None if await _has_nothing_new(client, query, snapshot, inputs) else query
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import pyarrow as pa
 from msgspec import Raw
 
 from ..api import Intercom, Page, Segment, gathered, page_calls
@@ -34,9 +35,9 @@ from ..search import (
     read_contacts,
     window_pages,
 )
-from ..tables import Fields
+from ..tables import BESIDE_CONTACTS, Fields, attribute_rows, rows_table, workspace_row
 from .parts import FirstLoadState, Interruptions, Keep, PartBuffer, RunningSweep, state_after_first_load
-from .sync import version_rows
+from .sync import NO_ATTRIBUTES, version_rows
 
 LARGE = 100
 """A first load of up to this many calls is not saved in parts: to read it again takes little time."""
@@ -74,6 +75,7 @@ class FirstLoad:
         self._keep = keep
         self._joins = 0
         self._notes: tuple[str, ...] = ()
+        self._refusals: tuple[str, ...] = ()
         self._is_complete = False
         self._began = options.clock()
 
@@ -112,7 +114,7 @@ class FirstLoad:
             swept=swept,
             members=self._joins,
             joins=self._joins,
-            notes=self._notes,
+            notes=(*self._notes, *self._refusals),
             drift=tuple(self._fields.changes()),
             unmatched=len(self._notes),
         )
@@ -131,7 +133,7 @@ class FirstLoad:
             pending = _pending(segments, remembered) if has_search else []
             self._notes = tuple(self._options.selection.notes(snapshot.segments))
             buffer = self._buffer(stage, self._expect(snapshot, pending))
-            buffer.versions = version_rows(snapshot.segments, memory.versions(), self._options.clock)
+            buffer.listed = await self._listed(client, snapshot, memory)
             reader = FirstLoadReader(client, self._options, snapshot, memory, buffer, self._progress)
             try:
                 async with asyncio.TaskGroup() as group:
@@ -141,6 +143,18 @@ class FirstLoad:
             finally:
                 buffer.hand_over()
             self._joins, self._is_complete = reader.joins, has_search and reader.is_complete
+
+    async def _listed(self, client: Intercom, snapshot: WorkspaceSnapshot, memory: Memory) -> dict[str, pa.Table]:
+        options = self._options
+        versions = version_rows(snapshot.segments, memory.versions(), options.clock)
+        attributes = await client.data_attributes("contact")
+        self._refusals = (NO_ATTRIBUTES,) if attributes is None else ()
+        rows = {
+            "workspaces": [workspace_row(options.app)],
+            "data_attributes": attribute_rows(options.app, attributes or ()),
+            "segments": [row | options.stamp for row in versions],
+        }
+        return {name: rows_table(BESIDE_CONTACTS[name], listed) for name, listed in rows.items()}
 
     def _begin(self, snapshot: WorkspaceSnapshot) -> FirstLoadState:
         cursor = None if snapshot.mark is None else snapshot.mark - self._options.lag

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 from msgspec import Raw
@@ -11,7 +11,7 @@ from msgspec import Raw
 from ..api import Usage
 from ..memberships import RunOptions, SavedState, Scan, changes_of, scans_of
 from ..search import EVERYTHING, ROWS_A_TABLE, MemberRead, Span, Windows
-from ..tables import SEGMENTS, Fields, KnownFields, SentContact, rows_table
+from ..tables import Fields, KnownFields, SentContact
 
 PART_SHARE = 0.02
 """A part's calls, as a share of all: about as much is lost when a load is killed."""
@@ -94,7 +94,8 @@ class RunningSweep(NamedTuple):
 class PartBuffer:
     """What was read and not handed over yet.
 
-    `versions`, `scans`, `windows` and `sweeps` are filled by the reader; `windows` are those of the contacts.
+    `listed`, `scans`, `windows` and `sweeps` are filled by the reader: `listed` are tables, by name, that one call
+    gives, `windows` those of the contacts.
 
     Args:
         stage: how far the load is; each part brings it up to date.
@@ -106,7 +107,7 @@ class PartBuffer:
     def __init__(
         self, stage: FirstLoadState, options: RunOptions, *, fields: Fields, usage: Usage, calls: int, keep: Keep
     ) -> None:
-        self.versions: list[dict[str, Any]] = []
+        self.listed: dict[str, pa.Table] = {}
         self.scans: list[Scan] = []
         self.windows: Windows[Raw] | None = None
         self.sweeps: dict[str, RunningSweep] = {}
@@ -144,12 +145,12 @@ class PartBuffer:
     def _take_tables(self) -> dict[str, pa.Table]:
         self._pack()
         tables = {
+            **self.listed,
             "contacts": pa.concat_tables(self._contacts),
-            "segments": rows_table(SEGMENTS, [row | self._options.stamp for row in self.versions]),
             "membership_changes": changes_of(self.scans, self._options),
             "segment_scans": scans_of(self.scans, self._options),
         }
-        self.versions, self._contacts, self.scans = [], [], []
+        self.listed, self._contacts, self.scans = {}, [], []
         return tables
 
     def _pack(self) -> None:

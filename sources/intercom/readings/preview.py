@@ -6,8 +6,8 @@ from ..api import Intercom, page_calls
 from ..memberships import BYTES_A_CONTACT, Memory, Plan, RunOptions, SavedState, plan, take_snapshot
 from ..search import count, everyone, knows_segments, updated_after
 
-CALLS_BESIDE = 5
-"""Token, high-water mark, segment list, whether search knows segments, activity feed."""
+CALLS_BESIDE = 6
+"""Token, high-water mark, list of segments, list of attributes, whether search knows segments, activity feed."""
 CALLS_A_CURSOR_READ = 2
 """The members that changed, and a lookup by id; more calls where more than 150 changed in one segment."""
 
@@ -49,7 +49,9 @@ async def preview(client: Intercom, options: RunOptions, *, saved: SavedState, m
     async with client:
         snapshot = await take_snapshot(client, options.selection)
         is_whole = options.full or saved.cursor is None
-        since = everyone() if saved.cursor is None else updated_after(saved.cursor, options.version, options.timezone)
+        since = (
+            everyone() if saved.cursor is None else updated_after(saved.cursor, options.version, options.app.timezone)
+        )
         contacts = snapshot.contacts if is_whole else await count(client, since)
         segments, notes = options.selection.of(snapshot.segments), tuple(options.selection.notes(snapshot.segments))
         excluded = len(snapshot.segments) - len(segments)

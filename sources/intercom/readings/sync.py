@@ -30,6 +30,10 @@ from .contacts import contacts_query
 from .inputs import Prepare, RunInputs
 from .producing import produced
 
+NO_ATTRIBUTES = (
+    "Intercom refused the list of data attributes. Names and types of custom attributes come from their values alone."
+)
+
 
 class Reading:
     """Reads one workspace once, for one extraction. Its methods run in dlt's event loop only.
@@ -46,8 +50,8 @@ class Reading:
         self.snapshot: WorkspaceSnapshot | None = None
         self.feed_cursor: str | None = None
         self.scanning: Scanning | None = None
-        self.contacts_read = 0
-        self.contacts_missing = 0
+        self.contacts_read = self.contacts_missing = 0
+        self.remarks: list[str] = []
         self._progress = progress
         self._prepare = prepare
         self._is_prepared = False
@@ -87,7 +91,7 @@ class Reading:
 
     @property
     def _notes(self) -> list[str]:
-        notes = list(self.scanning.notes) if self.scanning else []
+        notes = [*self.remarks, *(self.scanning.notes if self.scanning else ())]
         if self.contacts_missing:
             notes.append(
                 f"Intercom counts {self.contacts_missing:,} contacts more than could be read, twice. The next run "

@@ -1,22 +1,25 @@
 """The dlt resources, and the sources of a first load and of a backfill."""
 
-from .backfill import BESIDE_CONTACTS, intercom_backfill
+from .backfill import intercom_backfill
 from .contacts import HighWaterMark, contacts
 from .dispositions import INSERT_ONLY
+from .empty import intercom_empty_tables
 from .extraction import Readings, own_reading
 from .first_load import intercom_first_load
 from .memberships import contact_activities, contact_removals, membership_changes, scans, segment_scans, segments
 from .state import saved_state
+from .workspace import data_attributes, workspaces
 
 __all__ = [
-    "BESIDE_CONTACTS",
     "INSERT_ONLY",
     "HighWaterMark",
     "Readings",
     "contact_activities",
     "contact_removals",
     "contacts",
+    "data_attributes",
     "intercom_backfill",
+    "intercom_empty_tables",
     "intercom_first_load",
     "membership_changes",
     "own_reading",
@@ -24,4 +27,5 @@ __all__ = [
     "scans",
     "segment_scans",
     "segments",
+    "workspaces",
 ]

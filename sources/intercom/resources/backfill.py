@@ -7,27 +7,10 @@ import dlt
 import pyarrow as pa
 
 from ..readings import ChunkReading
-from ..tables import (
-    CONTACT_ACTIVITIES,
-    CONTACT_REMOVALS,
-    CONTACTS_KEY,
-    MEMBERSHIP_CHANGES,
-    RUNS,
-    SEGMENT_SCANS,
-    SEGMENTS,
-)
+from ..tables import CONTACTS_KEY
 from .contacts import JSON_COLUMNS
 from .dispositions import UPSERT
-
-BESIDE_CONTACTS = {
-    "segments": SEGMENTS,
-    "membership_changes": MEMBERSHIP_CHANGES,
-    "segment_scans": SEGMENT_SCANS,
-    "contact_activities": CONTACT_ACTIVITIES,
-    "contact_removals": CONTACT_REMOVALS,
-    "runs": RUNS,
-}
-"""All other raw tables."""
+from .empty import empty_tables
 
 
 @dlt.source(name="intercom", max_table_nesting=0)
@@ -36,8 +19,7 @@ def intercom_backfill(reading: ChunkReading, absent: Iterable[str]) -> Iterable[
 
     `absent`: raw tables that do not exist yet; they are created, since models read them.
     """
-    rowless = (dlt.resource([BESIDE_CONTACTS[name].empty_table()], name=name) for name in absent)
-    return (*rowless, chunk_contacts(reading))
+    return (*empty_tables(absent), chunk_contacts(reading))
 
 
 @dlt.resource(name="contacts", primary_key=CONTACTS_KEY, write_disposition=UPSERT, columns=JSON_COLUMNS)

@@ -101,7 +101,7 @@ def _check_selection(selected: frozenset[str]) -> None:
         raise SetupError(
             f"{' and '.join(sorted(selected & MEMBERSHIP_TABLES))} cannot be read without "
             f"{', '.join(sorted(missing))}: a run compares memberships with the contacts and segments that it reads. "
-            "Nothing was written. Select all six resources, or only segments, contacts or contact_activities."
+            "Nothing was written. Select all resources, or none of those that hold memberships."
         )
 
 

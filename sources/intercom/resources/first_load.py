@@ -11,16 +11,16 @@ from dlt.extract import DltResource
 from ..readings import FirstLoadState
 from ..search import ROWS_A_TABLE
 from ..tables import (
-    CONTACT_ACTIVITIES,
-    CONTACT_REMOVALS,
     CONTACTS_KEY,
+    DATA_ATTRIBUTES_KEY,
     MEMBERSHIP_CHANGES_KEY,
-    RUNS,
     SEGMENT_SCANS_KEY,
     SEGMENTS_KEY,
+    WORKSPACES_KEY,
 )
 from .contacts import JSON_COLUMNS
 from .dispositions import INSERT_ONLY, UPSERT
+from .empty import empty_tables
 
 
 class ReadPart(Protocol):
@@ -35,11 +35,11 @@ class ReadPart(Protocol):
 @dlt.source(name="intercom", max_table_nesting=0)
 def intercom_first_load(parts: Iterable[ReadPart]) -> Iterable[Any]:
     """Parts of a first load. The first package also creates the tables that stay empty, since models read all."""
-    empty = {"contact_activities": CONTACT_ACTIVITIES, "contact_removals": CONTACT_REMOVALS, "runs": RUNS}
-    if "first_load" in dlt.current.source_state():
-        empty = {}
+    empty = () if "first_load" in dlt.current.source_state() else ("contact_activities", "contact_removals", "runs")
     return (
-        *(dlt.resource([schema.empty_table()], name=name) for name, schema in empty.items()),
+        *empty_tables(empty),
+        part_rows("workspaces", parts, WORKSPACES_KEY, UPSERT),
+        part_rows("data_attributes", parts, DATA_ATTRIBUTES_KEY, UPSERT),
         part_contacts(parts),
         part_rows("segments", parts, SEGMENTS_KEY, UPSERT),
         part_rows("membership_changes", parts, MEMBERSHIP_CHANGES_KEY, INSERT_ONLY),

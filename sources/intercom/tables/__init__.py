@@ -4,10 +4,13 @@ from .contacts import CONTACTS, CONTACTS_KEY, NESTED_CONTACT_FIELDS, Contact, Se
 from .drift import Fields, KnownFields
 from .privacy import Privacy, problems
 from .schemas import (
+    BESIDE_CONTACTS,
     CONTACT_ACTIVITIES,
     CONTACT_ACTIVITIES_KEY,
     CONTACT_REMOVALS,
     CONTACT_REMOVALS_KEY,
+    DATA_ATTRIBUTES,
+    DATA_ATTRIBUTES_KEY,
     MEMBERSHIP_CHANGES,
     MEMBERSHIP_CHANGES_KEY,
     RUNS,
@@ -16,17 +19,23 @@ from .schemas import (
     SEGMENT_SCANS_KEY,
     SEGMENTS,
     SEGMENTS_KEY,
+    WORKSPACES,
+    WORKSPACES_KEY,
     changes_table,
     rows_table,
 )
+from .workspaces import attribute_rows, workspace_row
 
 __all__ = [
+    "BESIDE_CONTACTS",
     "CONTACTS",
     "CONTACTS_KEY",
     "CONTACT_ACTIVITIES",
     "CONTACT_ACTIVITIES_KEY",
     "CONTACT_REMOVALS",
     "CONTACT_REMOVALS_KEY",
+    "DATA_ATTRIBUTES",
+    "DATA_ATTRIBUTES_KEY",
     "MEMBERSHIP_CHANGES",
     "MEMBERSHIP_CHANGES_KEY",
     "NESTED_CONTACT_FIELDS",
@@ -36,13 +45,17 @@ __all__ = [
     "SEGMENTS_KEY",
     "SEGMENT_SCANS",
     "SEGMENT_SCANS_KEY",
+    "WORKSPACES",
+    "WORKSPACES_KEY",
     "Contact",
     "Fields",
     "KnownFields",
     "Privacy",
     "SentContact",
+    "attribute_rows",
     "changes_table",
     "problems",
     "read_contact",
     "rows_table",
+    "workspace_row",
 ]

@@ -21,6 +21,36 @@ def table_schema(columns: dict[str, pa.DataType], *, key: tuple[str, ...]) -> pa
     return pa.schema([pa.field(name, kind, nullable=name not in key) for name, kind in columns.items()])
 
 
+WORKSPACES_KEY = ("workspace_id",)
+WORKSPACES = table_schema(
+    {"workspace_id": TEXT, "name": TEXT, "region": TEXT, "timezone": TEXT},
+    key=WORKSPACES_KEY,
+)
+
+DATA_ATTRIBUTES_KEY = ("workspace_id", "model", "full_name")
+DATA_ATTRIBUTES = table_schema(
+    {
+        "workspace_id": TEXT,
+        "model": TEXT,
+        "full_name": TEXT,
+        "name": TEXT,
+        "label": TEXT,
+        "description": TEXT,
+        "data_type": TEXT,
+        "options": TEXT,
+        "custom": BOOLEAN,
+        "archived": BOOLEAN,
+        "api_writable": BOOLEAN,
+        "ui_writable": BOOLEAN,
+        "messenger_writable": BOOLEAN,
+        "id": INTEGER,
+        "admin_id": TEXT,
+        "created_at": INTEGER,
+        "updated_at": INTEGER,
+    },
+    key=DATA_ATTRIBUTES_KEY,
+)
+
 SEGMENTS_KEY = ("workspace_id", "segment_id", "updated_at")
 SEGMENTS = table_schema(
     {
@@ -117,6 +147,18 @@ RUNS = table_schema(
     },
     key=RUNS_KEY,
 )
+
+BESIDE_CONTACTS: Mapping[str, pa.Schema] = {
+    "workspaces": WORKSPACES,
+    "data_attributes": DATA_ATTRIBUTES,
+    "segments": SEGMENTS,
+    "membership_changes": MEMBERSHIP_CHANGES,
+    "segment_scans": SEGMENT_SCANS,
+    "contact_activities": CONTACT_ACTIVITIES,
+    "contact_removals": CONTACT_REMOVALS,
+    "runs": RUNS,
+}
+"""All raw tables but `contacts`, by name."""
 
 
 def rows_table(schema: pa.Schema, rows: Sequence[dict[str, Any]]) -> pa.Table:

@@ -7,8 +7,8 @@ import pytest
 
 from pipelines.cli.reference import CONFIG, DOCUMENTS, OTHER_SETTINGS, RAW_TABLES, read_settings, text_of
 from pipelines.errors import ExitCode
-from sources.intercom.resources import BESIDE_CONTACTS
 from sources.intercom.settings import IntercomSettings
+from sources.intercom.tables import BESIDE_CONTACTS
 
 from ...support.terminal import Terminal
 

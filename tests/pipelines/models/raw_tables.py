@@ -11,31 +11,12 @@ from pipelines.destinations import Dialect
 from pipelines.destinations.duckdb import DuckDB
 from pipelines.models import Build, build, refresh
 from pipelines.models.files import SQL
+from sources.intercom.tables import BESIDE_CONTACTS, CONTACTS, NESTED_CONTACT_FIELDS
+from sources.intercom.tables.schemas import BOOLEAN, INTEGER, TEXT, TIMESTAMP
 
-RAW_COLUMNS = {
-    "segments": "workspace_id text, segment_id text, name text, person_type text, created_at bigint, "
-    "updated_at bigint, observed_at timestamptz, run_id text, _extra json",
-    "contacts": "workspace_id text, id text, external_id text, role text, email text, email_domain text, phone text, "
-    "formatted_phone text, name text, owner_id text, has_hard_bounced boolean, marked_email_as_spam boolean, "
-    "unsubscribed_from_emails boolean, created_at bigint, updated_at bigint, signed_up_at bigint, "
-    "last_seen_at bigint, last_replied_at bigint, last_contacted_at bigint, last_email_opened_at bigint, "
-    "last_email_clicked_at bigint, language_override text, browser text, browser_version text, "
-    "browser_language text, os text, android_app_name text, android_app_version text, android_device text, "
-    "android_os_version text, android_sdk_version text, android_last_seen_at bigint, ios_app_name text, "
-    "ios_app_version text, ios_device text, ios_os_version text, ios_sdk_version text, ios_last_seen_at bigint, "
-    "utm_campaign text, utm_content text, utm_medium text, utm_source text, utm_term text, referrer text, "
-    "enabled_push_messaging boolean, avatar json, custom_attributes json, tags json, notes json, companies json, "
-    "opted_out_subscription_types json, opted_in_subscription_types json, location json, social_profiles json, "
-    "_extra json",
-    "membership_changes": "workspace_id text, segment_id text, contact_id text, is_member boolean, "
-    "observed_at timestamptz, seen_by text, run_id text",
-    "segment_scans": "workspace_id text, segment_id text, run_id text, how text, status text, started_at timestamptz, "
-    "observed_at timestamptz, count bigint, total_count bigint, fetched bigint, members bigint, problem text",
-    "contact_removals": "workspace_id text, contact_id text, status text, observed_at timestamptz, "
-    "happened_at bigint, merged_into_contact_id text, run_id text",
-    "runs": "workspace_id text, run_id text, pipeline_name text, command text, started_at timestamptz, "
-    "ended_at timestamptz, outcome text, exit_code bigint, api_calls bigint, problem text",
-}
+RAW_TABLES = {"contacts": CONTACTS, **BESIDE_CONTACTS}
+TYPES = {TEXT: "text", INTEGER: "bigint", BOOLEAN: "boolean", TIMESTAMP: "timestamptz"}
+JSON_COLUMNS = {*NESTED_CONTACT_FIELDS, "_extra"}
 SCAN_LASTS = timedelta(minutes=10)
 SPELL = (
     "workspace_id, segment_id, contact_id, spell_number, entered_at, left_at, entered_after, left_after, entered_on, "
@@ -80,7 +61,9 @@ class Warehouse:
 
     def create(self) -> None:
         self.client.execute_sql(f"create schema {self.raw}")
-        for table, columns in RAW_COLUMNS.items():
+        for table, schema in RAW_TABLES.items():
+            types = {one.name: "json" if one.name in JSON_COLUMNS else TYPES[one.type] for one in schema}
+            columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
             self.client.execute_sql(f"create table {self.raw}.{table} ({columns}, _dlt_load_id text)")
 
     def insert(self, table: str, **row: Any) -> None:

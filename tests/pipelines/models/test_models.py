@@ -24,7 +24,7 @@ from pipelines.models.files import SQL, Model, Place, load_models, select_of
 from pipelines.settings import ROOT
 
 from ...support.nightly import nightly_except
-from .raw_tables import DAY, RAW_COLUMNS, SCAN_LASTS, Row, Warehouse, epoch, shown, utc
+from .raw_tables import DAY, RAW_TABLES, SCAN_LASTS, Row, Warehouse, epoch, shown, utc
 
 DIALECT = DuckDB.dialect
 MARTS = [model.name for model in load_models() if model.layer == "marts"]
@@ -716,7 +716,11 @@ def test_a_run_in_which_nothing_changed_moves_nothing_but_scan_times(warehouse: 
 
 
 def _all_but_scan_times(warehouse: Warehouse, mart: str) -> list[Row]:
-    dropped = {"segments": "exclude (last_complete_scan_at)", "segment_membership_snapshots": "exclude (observed_at)"}
+    dropped = {
+        "segments": "exclude (last_complete_scan_at)",
+        "segment_membership_snapshots": "exclude (observed_at)",
+        "workspaces": "exclude (last_observed_at)",
+    }
     return warehouse.rows(f"select * {dropped.get(mart, '')} from intercom.{mart} order by all")
 
 
@@ -879,6 +883,8 @@ def _healthy(warehouse: Warehouse) -> None:
     warehouse.scan("03-03 10:00", "s1", how="none", status="confirmed")
     warehouse.scan("03-03 10:01", "s2", how="per_contact")
     warehouse.insert("runs", workspace_id="w", run_id="run of 03-02 10", started_at=utc("03-02 10:00"))
+    warehouse.insert("workspaces", workspace_id="w", name="Watched", region="US", timezone="Europe/Berlin")
+    warehouse.insert("data_attributes", workspace_id="w", model="contact", full_name="custom_attributes.plan")
 
 
 def _change(
@@ -1066,6 +1072,11 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
         {"every_membership_has_its_segment"},
     ),
     "contacts lag behind": (UNMET, {"every_current_member_has_its_contact"}),
+    "a workspace is there twice": (_doubled("workspaces", "workspace_id = 'w'"), {"no_loaded_row_is_there_twice"}),
+    "an attribute is there twice": (
+        _doubled("data_attributes", "workspace_id = 'w'"),
+        {"no_loaded_row_is_there_twice"},
+    ),
     "a contact is there twice": (
         _doubled("contacts", "id = 'ann' and workspace_id = 'w'"),
         {"no_loaded_row_is_there_twice"},
@@ -1177,11 +1188,11 @@ def caught(client: SqlClientBase[Any], tmp_path_factory: pytest.TempPathFactory)
     for name, (statements, _) in DAMAGE.items():
         client.execute_sql("drop schema if exists intercom_raw cascade")
         client.execute_sql("create schema intercom_raw")
-        for table in RAW_COLUMNS:
+        for table in RAW_TABLES:
             client.execute_sql(f"create table intercom_raw.{table} as select * from sound.{table}")
         for statement in filter(str.strip, statements.split(";")):
             client.execute_sql(statement)
-        for table in RAW_COLUMNS:
+        for table in RAW_TABLES:
             renamed = f"$${name}/$$ || workspace_id as workspace_id"
             client.execute_sql(f"insert into damaged.{table} select * replace ({renamed}) from intercom_raw.{table}")
     damaged.build(without_checks)
@@ -1195,7 +1206,7 @@ def caught(client: SqlClientBase[Any], tmp_path_factory: pytest.TempPathFactory)
 
 
 def _checks_in(folder: Path) -> list[str]:
-    return [path.name for path in folder.glob("*.sql")] if folder.name == "checks" else []
+    return [path.name for path in folder.glob("*.sql")] if "checks" in folder.parts else []
 
 
 @pytest.mark.nightly
@@ -1699,7 +1710,7 @@ def test_everything_is_built_where_there_is_no_more(warehouse: Warehouse, loss: 
 @pytest.mark.nightly
 @pytest.mark.parametrize(
     "file",
-    ["marts/workspaces/sync_runs.sql", "staging/schema.yml", "checks/no_deleted_segment_has_members.sql"],
+    ["marts/workspaces/sync_runs.sql", "staging/schema.yml", "checks/segments/no_deleted_segment_has_members.sql"],
 )
 def test_everything_is_built_from_files_that_are_not_those_of_the_last_build(
     warehouse: Warehouse, sql: Path, file: str
@@ -1872,6 +1883,7 @@ def test_the_marts_are_those_that_were_promised() -> None:
         "contact_timeline",
         "contacts",
         "current_segment_members",
+        "data_attributes",
         "segment_calendar",
         "segment_daily",
         "segment_health",
@@ -1886,5 +1898,6 @@ def test_the_marts_are_those_that_were_promised() -> None:
         "segment_versions",
         "segments",
         "sync_runs",
+        "workspaces",
     ]
     assert views >= {"contacts", "segment_membership_snapshots"}

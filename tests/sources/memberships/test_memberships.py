@@ -17,19 +17,20 @@ from ...support.interference import Meddling
 UNREAD = ("none", "confirmed")
 READ = ("cursor", "confirmed")
 SWEPT = ("sweep", "complete")
-CALLS_OF_ANY_RUN = 6  # me, newest contact, segments, whether search accepts them, changed contacts, activity feed
+# token, newest contact, segments, whether search accepts them, changed contacts, activity feed, attributes
+CALLS_OF_ANY_RUN = 7
 
 
 def every_segment(how: tuple[str, str], **others: tuple[str, str]) -> dict[str, tuple[str, str]]:
     return dict.fromkeys(SETTLED_SEGMENTS, how) | others
 
 
-def test_a_run_in_which_nothing_changed_makes_six_calls_and_reads_no_segment(settled: Settled) -> None:
+def test_a_run_in_which_nothing_changed_makes_seven_calls_and_reads_no_segment(settled: Settled) -> None:
     settled.workspace.calls.clear()
 
     outcome = settled.sync()
 
-    assert settled.workspace.calls == {"me": 1, "search": 3, "segments": 1, "activities": 1}
+    assert settled.workspace.calls == {"me": 1, "search": 3, "segments": 1, "activities": 1, "data_attributes": 1}
     assert outcome.api_calls == CALLS_OF_ANY_RUN
     assert settled.scans() == every_segment(UNREAD)
     assert settled.changes() == set()

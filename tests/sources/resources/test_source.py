@@ -129,7 +129,7 @@ def test_segments_alone_read_segments_only(script: Script) -> None:
     assert script.column(pipeline, "segments", "segment_id") == sorted(script.workspace.segments)
 
 
-@pytest.mark.parametrize("alone", ["contacts", "contact_activities"])
+@pytest.mark.parametrize("alone", ["contacts", "contact_activities", "data_attributes", "workspaces"])
 def test_what_needs_no_other_resource_can_be_selected_alone(script: Script, alone: str) -> None:
     pipeline = script.run(alone)
 

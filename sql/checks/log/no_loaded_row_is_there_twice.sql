@@ -4,6 +4,18 @@
 
 with
 
+workspaces as (
+
+    select * from raw.workspaces
+
+),
+
+data_attributes as (
+
+    select * from raw.data_attributes
+
+),
+
 contacts as (
 
     select * from raw.contacts
@@ -31,6 +43,30 @@ contact_removals as (
 runs as (
 
     select * from raw.runs
+
+),
+
+doubled_workspaces as (
+
+    select
+        workspace_id,
+        count(*) as copies
+
+    from workspaces
+    group by workspace_id
+    having count(*) > 1
+
+),
+
+doubled_attributes as (
+
+    select
+        workspace_id,
+        full_name
+
+    from data_attributes
+    group by workspace_id, model, full_name
+    having count(*) > 1
 
 ),
 
@@ -95,6 +131,24 @@ doubled_runs as (
 ),
 
 final as (
+
+    select
+        workspace_id,
+        'workspaces' as loaded_table,
+        workspace_id as id
+
+    from doubled_workspaces
+
+    union all
+
+    select
+        workspace_id,
+        'data_attributes' as loaded_table,
+        full_name as id
+
+    from doubled_attributes
+
+    union all
 
     select
         workspace_id,

@@ -1,0 +1,36 @@
+-- one row per attribute of contacts that Intercom lists, archived ones included
+
+with
+
+attributes as (
+
+    select * from stg_data_attributes
+
+),
+
+final as (
+
+    select
+        workspace_id,
+        full_name,
+        attribute_id,
+        admin_id,
+        name,
+        label,
+        description,
+        data_type,
+        options,
+        is_custom,
+        is_archived,
+        is_api_writable,
+        is_ui_writable,
+        is_messenger_writable,
+        created_at,
+        updated_at
+
+    from attributes
+    where model = 'contact'
+
+)
+
+select * from final
