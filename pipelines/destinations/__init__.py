@@ -7,7 +7,7 @@ import dlt
 
 from ..errors import Misconfigured
 from .format import RELEASES, NotedTable, note_release
-from .interface import BUILD, MARTS, RAW, Ask, Destination, Dialect, Kind, Options, PublishedMart, Reader
+from .interface import BUILD, MARTS, RAW, Ask, AttributeSql, Destination, Dialect, Kind, Options, PublishedMart, Reader
 from .sql import WRITTEN_IN, Column, Query, columns, descriptions, identifier, parameters, relations, statement
 from .swaps import SWAPS, MartsSwap
 from .warehouse import Warehouse
@@ -27,6 +27,7 @@ __all__ = [
     "SWAPS",
     "WRITTEN_IN",
     "Ask",
+    "AttributeSql",
     "Column",
     "Destination",
     "Dialect",

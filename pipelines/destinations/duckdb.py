@@ -18,7 +18,7 @@ from ..errors import Busy, Misconfigured, NothingToRead, Unreadable, WarehouseEr
 from ..folder import AT_ONCE, LockRequest, plain_path
 from ..messages import Step
 from .format import refuse_newer
-from .interface import RAW, ROWS_A_BATCH, Destination, Dialect, Options, PublishedMart, Reader
+from .interface import RAW, ROWS_A_BATCH, AttributeSql, Destination, Dialect, Options, PublishedMart, Reader
 from .published_copy import check_closed, drop_successor, log_of, publish_all, publish_marts, replaced, rewrite_file
 
 STORAGE_VERSION = "v1.2.0"
@@ -26,6 +26,36 @@ STORAGE_VERSION = "v1.2.0"
 read. An existing file keeps its format until `rewrite`."""
 OPENED_BY = re.compile(r"lock is held(?: in (?P<program>.+?))? \(PID (?P<pid>\d+)\)")
 """How DuckDB names the process that has the file open, where it can."""
+
+
+ATTRIBUTE = "custom_attributes ->> {key}"
+ATTRIBUTES = AttributeSql(
+    key=lambda name: f"/{name.replace('~', '~0').replace('/', '~1')}",  # a JSON pointer: paths fail on some names
+    columns={
+        "text": ATTRIBUTE,
+        "boolean": f"try_cast({ATTRIBUTE} as boolean)",
+        "bigint": f"try_cast({ATTRIBUTE} as bigint)",
+        "double": f"try_cast({ATTRIBUTE} as double)",
+        "timestamp": f"to_timestamp(try_cast({ATTRIBUTE} as bigint))",
+        "json": "case when json_type(custom_attributes, {key}) <> 'NULL' then custom_attributes -> {key} end",
+    },
+    observed="""
+        select distinct one.key, case
+            when one.type = 'BOOLEAN' then 'boolean'
+            when one.type in ('OBJECT', 'ARRAY') then 'json'
+            when one.type = 'DOUBLE' and not regexp_matches(cast(one.value as text), '[.eE]') then 'text'
+            when one.type = 'DOUBLE' and abs(try_cast(one.value as double)) < 1e308 then 'double'
+            when one.type not in ('BIGINT', 'UBIGINT') then 'text'
+            when try_cast(one.value as bigint) between -9999999999 and 99999999999 then 'second'
+            when abs(try_cast(one.value as bigint)) < 1000000000000000000 then 'bigint'
+            else 'text'
+        end
+        from
+            ({contacts}) as contacts,
+            json_each(case when json_type(custom_attributes) = 'OBJECT' then custom_attributes end) as one
+        where one.type <> 'NULL' and _dlt_load_id not in (select load_id from ({loads}) as loads)
+    """,
+)
 
 
 class DuckDB(Destination):
@@ -40,6 +70,7 @@ class DuckDB(Destination):
         swap="replace",
         text_types=frozenset(("VARCHAR", "JSON")),
         load_fingerprint="sum(hash({load_id}))",
+        attributes=ATTRIBUTES,
     )
 
     def __init__(self, folder: Path, *, wait_for_readers: timedelta = AT_ONCE, publish_raw: bool = True) -> None:

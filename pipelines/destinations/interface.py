@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -47,6 +47,20 @@ Opened = TypeVar("Opened")
 
 
 @dataclass(frozen=True)
+class AttributeSql:
+    """How the column `custom_attributes` of contacts is read: JSON, and mostly an object."""
+
+    key: Callable[[str], str]
+    """How an attribute is named in `columns`, before it is written as a text."""
+    columns: Mapping[str, str] = field(hash=False)
+    """For each type of a column the expression, in which `{key}` is that text. A value of another type is null."""
+    observed: str
+    """A query for the names and types of all values but null, by load. The types are those of columns, without
+    timestamp, and `second` for whole numbers of up to 11 digits; whole numbers of more than 18 digits are text.
+    `{contacts}` stands for a query for contacts, `{loads}` for one for the loads that are already known."""
+
+
+@dataclass(frozen=True)
 class Dialect:
     """How a destination's SQL differs, as pure data. No code elsewhere asks for a destination by its name.
 
@@ -71,6 +85,8 @@ class Dialect:
     load_fingerprint: str | None = None
     """An aggregate over the column `{load_id}` that differs when a table holds rows of other loads. Null where each
     build builds all marts."""
+    attributes: AttributeSql | None = None
+    """Null where contact_attributes has no columns for custom attributes."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +97,6 @@ class PublishedMart:
     name: str
     kind: Kind
     select: str
-    comments: tuple[str, ...]
 
 
 class Options(Protocol):

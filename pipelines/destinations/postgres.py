@@ -22,7 +22,7 @@ from sources.intercom.wire import plainly
 from ..errors import Busy, Misconfigured, NothingToRead, Unreachable, WarehouseError, first_line
 from ..folder import LockRequest
 from .format import refuse_newer
-from .interface import BUILD, MARTS, RAW, ROWS_A_BATCH, Ask, Destination, Dialect, Options, Reader, Rows
+from .interface import BUILD, MARTS, RAW, ROWS_A_BATCH, Ask, AttributeSql, Destination, Dialect, Options, Reader, Rows
 from .sql import identifier
 
 SET_CREDENTIALS = (
@@ -48,6 +48,40 @@ ARROW_TYPES: Mapping[int, pa.DataType] = {
     1184: pa.timestamp("us", tz="UTC"),
 }
 """By the number of PostgreSQL's type; all others are read as text."""
+ATTRIBUTE = "custom_attributes ->> {key}"
+WHOLE = f"({ATTRIBUTE}) ~ '^-?[0-9]{{{{1,18}}}}$'"
+SECOND = f"({ATTRIBUTE}) ~ '^(-[0-9]{{{{1,10}}}}|[0-9]{{{{1,11}}}})$'"
+ATTRIBUTES = AttributeSql(
+    key=str,
+    columns={
+        "text": ATTRIBUTE,
+        "boolean": f"case when ({ATTRIBUTE}) in ('true', 'false') then cast({ATTRIBUTE} as boolean) end",
+        "bigint": f"case when {WHOLE} then cast({ATTRIBUTE} as bigint) end",
+        "double": "case when jsonb_typeof(custom_attributes -> {key}) = 'number' then "
+        f"case when abs(cast({ATTRIBUTE} as numeric)) < 1e308 then cast({ATTRIBUTE} as double precision) end end",
+        "timestamp": f"case when {SECOND} then to_timestamp(cast({ATTRIBUTE} as bigint)) end",
+        "json": "nullif(custom_attributes -> {key}, 'null'::jsonb)",
+    },
+    observed="""
+        select distinct key, case
+            when jsonb_typeof(value) = 'boolean' then 'boolean'
+            when jsonb_typeof(value) in ('object', 'array') then 'json'
+            when jsonb_typeof(value) <> 'number' then 'text'
+            when value::text ~ '^(-[0-9]{{1,10}}|[0-9]{{1,11}})$' then 'second'
+            when value::text ~ '^-?[0-9]{{1,18}}$' then 'bigint'
+            when value::text ~ '^-?[0-9]+$' then 'text'
+            when abs(value::text::numeric) < 1e308 then 'double'
+            else 'text'
+        end
+        from
+            ({contacts}) as contacts,
+            jsonb_each(
+                case when jsonb_typeof(custom_attributes) = 'object' then custom_attributes else '{{}}'::jsonb end
+            )
+        where jsonb_typeof(value) <> 'null' and _dlt_load_id not in (select load_id from ({loads}) as loads)
+    """,
+)
+"""Values that loads have brought since the last build can be of any type: no cast may fail on them."""
 BLOCKER = """
 select activity.pid, activity.usename, nullif(activity.application_name, '')
 from pg_locks as locks
@@ -96,6 +130,7 @@ class Postgres(Destination):
         swap="rename",
         text_types=frozenset(("character varying", "text", "json", "jsonb")),
         inlines_imports=True,
+        attributes=ATTRIBUTES,
     )
 
     def __init__(self, credentials: PostgresCredentials) -> None:

@@ -35,9 +35,25 @@ def publish_marts(address: str, published: Path, relations: Iterable[PublishedMa
             name = f'"{relation.schema}"."{relation.name}"'
             rows = f'select * from "{source}".{name}' if relation.kind == "table" else relation.select  # noqa: S608 (our own names)
             connection.execute(f"create {relation.kind} {name} as {rows}")
-            for comment in relation.comments:
-                connection.execute(comment)
+            _describe(connection, source, relation)
         connection.execute(f'use "{source}"; checkpoint copy')
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, source: str, relation: PublishedMart) -> None:
+    """Copies the descriptions that a relation and its columns have in the source."""
+    place, name = [source, relation.schema, relation.name], f'"{relation.schema}"."{relation.name}"'
+    of_relation = "where database_name = ? and schema_name = ? and {}_name = ? and comment is not null"
+    for kind in ("table", "view"):
+        query = f"select comment from duckdb_{kind}s() {of_relation.format(kind)}"  # noqa: S608 (constants)
+        for (comment,) in connection.execute(query, place).fetchall():
+            connection.execute(f"comment on {relation.kind} {name} is {_literal(comment)}")
+    query = f"select column_name, comment from duckdb_columns() {of_relation.format('table')}"  # noqa: S608 (constants)
+    for column, comment in connection.execute(query, place).fetchall():
+        connection.execute(f'comment on column {name}."{column}" is {_literal(comment)}')
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def rewrite_file(address: str, copy: Path, *, storage_version: str) -> None:

@@ -14,7 +14,7 @@ from dlt.pipeline.state_sync import generate_pipeline_state_version_hash
 
 from sources.intercom.tables import CONTACTS_KEY
 
-from ..destinations import RAW, RELEASES, Column, Dialect, columns, statement
+from ..destinations import RAW, Column, Dialect, columns, statement
 
 IDS = {
     "contacts": ("id",),
@@ -24,6 +24,8 @@ IDS = {
 }
 """Columns that hold nothing but ids of contacts. An id that is in none of them is not a contact's."""
 DLT_PREFIX = "_dlt"
+NOTES_PREFIX = "_"
+"""Of dlt's tables, and of those in which a warehouse keeps notes about itself."""
 STATES = "_dlt_pipeline_state"
 STAGING = f"{RAW}_staging"
 
@@ -101,7 +103,7 @@ class Mentions:
     def _catalog(self, schema: str) -> Iterator[Column]:
         """Columns of all tables that hold contacts' data."""
         for column in columns(self.client.execute_sql, self.dialect, schema):
-            if not column.table.startswith(DLT_PREFIX) and column.table != RELEASES.name:
+            if not column.table.startswith(NOTES_PREFIX):
                 yield column
 
     def _clear_contact(self) -> None:

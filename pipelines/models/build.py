@@ -17,23 +17,24 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from ..destinations import Dialect, Kind, relations
 from ..errors import ModelsFailed
+from .attributes import current_attributes
 from .changes import BUILT_FROM, FILES, Mark, current_mark, read_mark, write_mark
 from .checks import Fault, message_of, run_checks
 from .files import (
     NEXT_STEP,
     SQL,
-    UTC,
     Check,
     File,
     Model,
-    Place,
     comments,
     downstream,
     errors_first,
     load_checks,
     load_models,
     select_of,
+    with_attributes,
 )
+from .place import UTC, Place
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def refresh(
         return whole()
     due = _due(load_models(folder), changed)
     checks = {check for check in load_checks(folder) if check.severity == "warn"}.union(_checks_of(due, folder))
-    tables = tuple(model for model in due if model.materialized == "table")  # views show changes without a build
+    # views show changes without a build, unless they get new columns
+    tables = tuple(model for model in due if model.materialized == "table" or model.has_attributes)
     return _run(client, place, tables, sorted(checks, key=errors_first), mark)
 
 
@@ -150,13 +152,23 @@ def _run(
     names = tuple(model.name for model in models)
     with place.swap.swapped(client, place.dialect, (place.marts, place.build), names):
         _drop_misplaced(client, place, models)
-        _create(client, _timed(models, seconds), place)
+        _create(client, _timed(_with_attributes(client, place, models), seconds), place)
         faults = tuple(run_checks(client, _timed(checks, seconds), place))
         if errors := [str(fault) for fault in faults if fault.severity == "error"]:
             raise ModelsFailed(f"What was built contradicts itself: {'; '.join(errors)}. {NEXT_STEP}")
         if mark is not None:
             write_mark(client, place, mark)
     return Build(names, faults, time.monotonic() - started, seconds)
+
+
+def _with_attributes(client: SqlClientBase[Any], place: Place, models: tuple[Model, ...]) -> tuple[Model, ...]:
+    """The models with the columns of custom attributes as they are now."""
+    if not any(model.has_attributes for model in models):
+        return models
+    try:
+        return with_attributes(models, current_attributes(client, place))
+    except DatabaseException as error:
+        raise ModelsFailed(f"Custom attributes could not be found: {message_of(error)} {NEXT_STEP}") from error
 
 
 def _timed(files: Iterable[File], seconds: dict[str, float]) -> Iterator[File]:

@@ -12,7 +12,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
 from ..destinations import NotedTable
-from .files import UTC, Place
+from .place import UTC, Place
 
 BUILT_FROM = NotedTable(
     "_built_from",

@@ -9,7 +9,8 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from ..destinations import Query
 from ..errors import ModelsFailed
-from .files import NEXT_STEP, Check, Place, Severity, select_of
+from .files import NEXT_STEP, Check, Severity, select_of
+from .place import Place
 
 FAULTS = "select count(*) over (), faults.* from {faults} as faults limit 1"
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -13,15 +13,14 @@ import yaml
 from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
-from ..destinations import SWAPS, WRITTEN_IN, Dialect, Kind, MartsSwap, descriptions, statement
+from ..destinations import WRITTEN_IN, Kind, descriptions
 from ..errors import Misconfigured, ModelsFailed
+from .attributes import Attribute, attribute_columns
+from .place import BUILT_BEFORE, UTC, Place
 
 SQL = Path(__file__).parents[2] / "sql"
 LAYERS = ("staging", "intermediate", "marts")
-BUILT_BEFORE = ("stg_", "int_")
-"""How the names of staging and intermediate models begin."""
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it was compiled in
-UTC = "UTC"
 RAW = "raw"  # in the files: the schema of the raw tables
 NEXT_STEP = (
     "The raw tables are loaded and the marts stayed as they were. Once the cause is fixed, the next run, or "
@@ -46,7 +45,8 @@ class SqlFile:
 class Model(SqlFile):
     """A file below `sql/staging`, `sql/intermediate` or `sql/marts`, with its entry in the `schema.yml` beside it.
 
-    `unmoved_by` names raw tables that it reads, directly or not, and whose later rows cannot change it.
+    `unmoved_by` names raw tables that it reads, directly or not, and whose later rows cannot change it. With
+    `has_attributes` builds add a column for each custom attribute of contacts, `attributes`, to its query.
     """
 
     layer: str
@@ -54,6 +54,8 @@ class Model(SqlFile):
     unmoved_by: frozenset[str]
     description: str
     columns: Mapping[str, str]
+    has_attributes: bool = False
+    attributes: tuple[Attribute, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,35 +66,6 @@ class Check(SqlFile):
 
 
 File = TypeVar("File", bound=SqlFile)
-
-
-@dataclass(frozen=True)
-class Place:
-    """The schemas of the raw tables, of the marts and of what these are built from, and their database's dialect.
-
-    `day_timezone`: whose days the columns of days are.
-    """
-
-    raw: str
-    marts: str
-    dialect: Dialect
-    day_timezone: str = UTC
-
-    @property
-    def build(self) -> str:
-        return f"{self.marts}_build"
-
-    def schema_of(self, model: str) -> str:
-        """The schema that a model is built in, by its name."""
-        return self.build if model.startswith(BUILT_BEFORE) else self.marts
-
-    @property
-    def swap(self) -> MartsSwap:
-        return SWAPS[self.dialect.swap]
-
-    def statement(self, template: str, **parts: str) -> str:
-        """As `destinations.statement`; `{raw}`, `{marts}` and `{build}` are filled in."""
-        return statement(self.dialect, template, raw=self.raw, marts=self.marts, build=self.build, **parts)
 
 
 @cache
@@ -109,6 +82,8 @@ def select_of(file: SqlFile, place: Place) -> str:
     if place.dialect.inlines_imports:
         for cte in placed.ctes:
             cte.set("materialized", False if cte.this.is_star else None)
+    if isinstance(file, Model) and file.attributes:
+        placed.ctes[-1].this.select(*attribute_columns(file.attributes, place.dialect), copy=False)
     return placed.sql(place.dialect.name, comments=False, copy=False)
 
 
@@ -117,6 +92,7 @@ def comments(model: Model, place: Place) -> tuple[str, ...]:
     """Statements that describe a model. Each build needs them, since replacing a relation drops its comments."""
     schema = place.schema_of(model.name)
     columns = {name: _of_days(text, place) for name, text in model.columns.items()}
+    columns |= {one.column: one.description for one in model.attributes}
     description = _of_days(model.description, place)
     return tuple(descriptions(place.dialect, model.materialized, schema, model.name, description, columns))
 
@@ -136,6 +112,12 @@ def load_models(folder: Path = SQL) -> tuple[Model, ...]:
     _refuse_misnamed(models.values())
     order = TopologicalSorter({model.name: model.reads for model in models.values()})
     return tuple(models[name] for name in order.static_order())
+
+
+@cache
+def with_attributes(models: tuple[Model, ...], attributes: tuple[Attribute, ...]) -> tuple[Model, ...]:
+    """The models, those of contacts' custom attributes with a column for each of these."""
+    return tuple(replace(model, attributes=attributes) if model.has_attributes else model for model in models)
 
 
 def load_marts() -> list[Model]:
@@ -169,7 +151,8 @@ def _model(layer: str, path: Path, entry: Mapping[str, Any] | None) -> Model:
         raise ModelsFailed(f"{path} has no entry in the schema.yml beside it. {NEXT_STEP}")
     config, columns = entry["config"], {column["name"]: column["description"] for column in entry["columns"]}
     unmoved_by, parsed = frozenset(config.get("unmoved_by", ())), _parse(path)
-    return Model(path.stem, path, *parsed, layer, config["materialized"], unmoved_by, entry["description"], columns)
+    kind, has_attributes = config["materialized"], config.get("has_attributes", False)
+    return Model(path.stem, path, *parsed, layer, kind, unmoved_by, entry["description"], columns, has_attributes)
 
 
 def _check(path: Path) -> Check:

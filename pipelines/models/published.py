@@ -5,7 +5,8 @@ from dataclasses import replace
 from functools import partial
 
 from ..destinations import MARTS, RAW, Dialect, PublishedMart
-from .files import LAYERS, UTC, Model, Place, comments, load_models, select_of
+from .files import LAYERS, Model, load_models, select_of
+from .place import UTC, Place
 
 MART = LAYERS[-1]
 
@@ -15,7 +16,7 @@ def published_marts(dialect: Dialect, day_timezone: str = UTC) -> Iterator[Publi
     place = Place(RAW, MARTS, dialect, day_timezone)
     for model in published_models(load_models()):
         schema = place.schema_of(model.name)
-        yield PublishedMart(schema, model.name, model.materialized, select_of(model, place), comments(model, place))
+        yield PublishedMart(schema, model.name, model.materialized, select_of(model, place))
 
 
 def published_models(models: Iterable[Model]) -> list[Model]:

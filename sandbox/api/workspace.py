@@ -56,6 +56,8 @@ class WorkspaceEndpoints:
     async def data_attributes(self, request: Request) -> Response:
         """The attributes of contacts; those of companies and conversations are not simulated."""
         self._workspace.calls["data_attributes"] += 1
+        if self._workspace.attributes.is_refused:
+            raise ApiError(403, "forbidden", "The token lacks the scope of this list")
         model = request.query_params.get("model", "contact")
         if model not in ("contact", "company", "conversation"):
             raise ApiError(422, "parameter_invalid", f"{model} is not a valid model")

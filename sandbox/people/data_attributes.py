@@ -32,9 +32,10 @@ _DEFINED = (
 
 
 class DataAttributes:
-    """The attributes of contacts, by full name."""
+    """The attributes of contacts. `is_refused`: the token may not read the list."""
 
     def __init__(self, plans: Sequence[str]) -> None:
+        self.is_refused = False
         self._listed: dict[str, Json] = {full_name: _attribute(*one) for one in _BUILT_IN for full_name in one[1:2]}
         for name, data_type in _DEFINED:
             self.define(name, data_type, options=plans if name == "plan" else ())

@@ -52,8 +52,8 @@ def intercom(
     """Segments, contacts, and which contact is in which segment: what changed since the last run.
 
     Works in any dlt pipeline whose SQL destination merges by key and can be read back: a run compares Intercom with
-    the tables that the pipeline has loaded. `membership_changes`, `segment_scans` and `contact_removals`
-    are read with `segments`, `contacts` and `contact_activities`; every other resource can be selected alone. Only the command
+    the tables that the pipeline has loaded. `membership_changes`, `segment_scans` and `contact_removals` are read with
+    `segments`, `contacts` and `contact_activities`; every other resource can be selected alone. Only the command
     `intercom-warehouse` adds the run journal, the lock, marts with their checks, the published copy, and a first load
     whose progress survives a kill.
 

@@ -20,7 +20,8 @@ from pipelines.destinations.duckdb import DuckDB
 from pipelines.errors import Misconfigured, ModelsFailed
 from pipelines.models import build, load_checks
 from pipelines.models.changes import BUILT_FROM
-from pipelines.models.files import SQL, Model, Place, load_models, select_of
+from pipelines.models.files import SQL, Model, load_models, select_of
+from pipelines.models.place import Place
 from pipelines.settings import ROOT
 
 from ...support.nightly import nightly_except
@@ -1435,7 +1436,7 @@ def test_checks_of_what_was_not_built_are_not_run(warehouse: Warehouse) -> None:
 
 def test_a_model_that_is_not_there_cannot_be_selected(warehouse: Warehouse) -> None:
     with pytest.raises(
-        Misconfigured, match=r"No model is called members\. There are: calendar, contact_segment_summary"
+        Misconfigured, match=r"No model is called members\. There are: calendar, contact_attributes"
     ):
         warehouse.build(select=["members", "segments"])
 
@@ -1879,6 +1880,7 @@ def test_the_marts_are_those_that_were_promised() -> None:
 
     assert sorted(MARTS) == [
         "calendar",
+        "contact_attributes",
         "contact_segment_summary",
         "contact_timeline",
         "contacts",
