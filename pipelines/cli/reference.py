@@ -12,6 +12,7 @@ import yaml
 
 from sources.intercom.tables import (
     CONTACT_ACTIVITIES_KEY,
+    CONTACT_ATTRIBUTE_CHANGES_KEY,
     CONTACT_REMOVALS_KEY,
     CONTACTS_KEY,
     DATA_ATTRIBUTES_KEY,
@@ -45,6 +46,10 @@ RAW_TABLES = {
     "segment_scans": (SEGMENT_SCANS_KEY, "All scans of all segments, with what each of them proves."),
     "contact_removals": (CONTACT_REMOVALS_KEY, "Contacts that were found deleted, merged, archived or blocked."),
     "contact_activities": (CONTACT_ACTIVITIES_KEY, "Intercom's feed of created, merged and deleted contacts."),
+    "contact_attribute_changes": (
+        CONTACT_ATTRIBUTE_CHANGES_KEY,
+        "The log of all observed values of tracked attributes. Empty without `track_attributes`.",
+    ),
     "runs": (RUNS_KEY, "The run journal."),
 }
 OTHER_SETTINGS = {

@@ -27,7 +27,6 @@ from sources.intercom.readings import (
 )
 from sources.intercom.resources import intercom_first_load, saved_state
 from sources.intercom.search import Progress
-from sources.intercom.tables import Fields
 
 from ..errors import ExitCode, plain_errors
 from ..folder import Run
@@ -134,7 +133,7 @@ class Sync(IntercomJob):
             self.settings.options(app, run_id, clock=self.clock, full=self.full, accept_shrink=self.accept_shrink),
             saved_state(state),
             LoadedTables(pipeline.sql_client, app.id_code),
-            Fields(known_fields(pipeline), self.settings.privacy),
+            self.settings.fields(known_fields(pipeline)),
         )
 
     def _load_changes(self, pipeline: dlt.Pipeline, inputs: RunInputs) -> Reading:
@@ -235,4 +234,4 @@ def _after_first_load(options: RunOptions, tables: LoadedTables) -> RunOptions:
         now = options.clock()
         return now if newest is None else max(now, newest + timedelta(microseconds=1))
 
-    return replace(options, clock=later, full=False, limits=replace(options.limits, sweep_budget=0))
+    return replace(options, clock=later, began_at=later(), full=False, limits=replace(options.limits, sweep_budget=0))

@@ -19,6 +19,7 @@ from ..destinations import RAW, Column, Dialect, columns, statement
 IDS = {
     "contacts": ("id",),
     "membership_changes": ("contact_id",),
+    "contact_attribute_changes": ("contact_id",),
     "contact_removals": ("contact_id", "merged_into_contact_id"),
     "contact_activities": ("contact_id", "merge_source_id", "merge_target_id"),
 }
@@ -107,11 +108,12 @@ class Mentions:
                 yield column
 
     def _clear_contact(self) -> None:
-        """Clears the external id in the activity feed too."""
+        """Clears what the activity feed and the log of attributes say of it, too."""
         all_columns = [column.name for column in self._catalog(RAW) if column.table == "contacts"]
         cleared = [name for name in all_columns if name not in CONTACTS_KEY and not name.startswith(DLT_PREFIX)]
         for table, names, key in (
             ("contacts", cleared, "id"),
+            ("contact_attribute_changes", ["value"], "contact_id"),
             ("contact_activities", ["external_id", "failure_reason"], "contact_id"),
         ):
             if table in self._columns:

@@ -125,7 +125,7 @@ def sandbox_settings(token: str) -> IntercomSettings:
     settings = _resolved(IntercomSettings(access_token=token), ("sources", "intercom"))
     settings.access_token, settings.base_url, settings.region = token, "http://sandbox.invalid", "us"
     settings.include_segments, settings.exclude_segments = [], []
-    settings.exclude_columns, settings.hash_columns = [], []
+    settings.exclude_columns, settings.hash_columns, settings.track_attributes = [], [], []
     return settings
 
 

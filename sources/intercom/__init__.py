@@ -11,6 +11,7 @@ from .resources import (
     HighWaterMark,
     Readings,
     contact_activities,
+    contact_attribute_changes,
     contact_removals,
     contacts,
     data_attributes,
@@ -45,6 +46,7 @@ def intercom(
     exclude_columns: list[str] | None = None,
     hash_columns: list[str] | None = None,
     hash_key: TSecretStrValue | None = None,
+    track_attributes: list[str] | None = None,
     full: bool = False,
     accept_shrink: bool = False,
     reading: Reading | None = None,
@@ -81,6 +83,7 @@ def intercom(
         exclude_columns=exclude_columns,
         hash_columns=hash_columns,
         hash_key=hash_key,
+        track_attributes=track_attributes,
     )
     settings.on_resolved()
     readings = Readings(lambda: reading or own_reading(settings, full=full, accept_shrink=accept_shrink))
@@ -102,6 +105,7 @@ def _resources(readings: Readings, *, full: bool) -> Iterable[Any]:
         scanned | membership_changes(readings=readings),
         scanned | segment_scans(readings=readings),
         contact_removals(readings),
+        contact_attribute_changes(readings),
         data_attributes(readings),
         workspaces(readings),
     )

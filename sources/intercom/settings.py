@@ -13,7 +13,7 @@ from dlt.common.typing import TSecretStrValue
 
 from .api import BASE_URLS, PATIENT, App, Intercom, Pacer, Retries, SetupError, Usage, is_too_old, version
 from .memberships import Clock, Guard, Limits, RunOptions, Selection
-from .tables import Privacy, problems
+from .tables import Fields, KnownFields, Privacy, problems, tracking_problems
 from .wire import keep_secret, plainly
 
 MOST = {
@@ -26,7 +26,7 @@ WHERE_TOKENS_ARE = (
     "Copy the access token from your app in Intercom's Developer Hub (Configure, Authentication) into "
     "SOURCES__INTERCOM__ACCESS_TOKEN, or into .dlt/secrets.toml."
 )
-LISTS = ("include_segments", "exclude_segments", "exclude_columns", "hash_columns")
+LISTS = ("include_segments", "exclude_segments", "exclude_columns", "hash_columns", "track_attributes")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -48,6 +48,7 @@ class IntercomSettings(BaseConfiguration):
     exclude_columns: list[str] | None = None
     hash_columns: list[str] | None = None
     hash_key: TSecretStrValue | None = None
+    track_attributes: list[str] | None = None
 
     def on_resolved(self) -> None:
         """Checks what can be checked without a call to Intercom.
@@ -92,6 +93,7 @@ class IntercomSettings(BaseConfiguration):
                     f"{getattr(self, name)}."
                 )
         yield from problems(self.exclude_columns or (), self.hash_columns or (), self.hash_key)
+        yield from tracking_problems(self.track_attributes or (), self.exclude_columns or ())
 
     @property
     def url(self) -> str:
@@ -103,6 +105,10 @@ class IntercomSettings(BaseConfiguration):
         """Which columns of contacts are left out or hashed."""
         key = (self.hash_key or "").encode()
         return Privacy(frozenset(self.exclude_columns or ()), frozenset(self.hash_columns or ()), key)
+
+    def fields(self, known: KnownFields | None) -> Fields:
+        """What one run compares the fields of contacts with. `known`: what earlier runs saw."""
+        return Fields(known, self.privacy, dict.fromkeys(self.track_attributes or ()))
 
     def client(
         self,
@@ -133,6 +139,7 @@ class IntercomSettings(BaseConfiguration):
             app=app,
             run_id=run_id,
             clock=clock,
+            began_at=clock(),
             guard=Guard(self.max_shrink, accept=accept_shrink),
             version=version(self.api_version),
             limits=Limits(timedelta(hours=self.sweep_every), self.sweep_budget),

@@ -52,4 +52,5 @@ def live_and_sync(workspace: Workspace, warehouse: Warehouse, days: Iterable[int
         if day:
             workspace.live(days=1, churn=CHURN)
         settings = sandbox_settings(TOKEN)
+        settings.track_attributes = ["custom_attributes.plan"]
         Sync(warehouse, DEMO_WORKSPACE, settings=settings, clock=workspace.now, transport=transport).run()

@@ -14,6 +14,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from sources.intercom.tables import (
     CONTACT_ACTIVITIES_KEY,
+    CONTACT_ATTRIBUTE_CHANGES_KEY,
     CONTACT_REMOVALS_KEY,
     CONTACTS_KEY,
     DATA_ATTRIBUTES_KEY,
@@ -30,6 +31,7 @@ FIRST_OF_KEY: Mapping[str, tuple[Sequence[str], str]] = {
     "workspaces": (WORKSPACES_KEY, "name, timezone, region"),
     "data_attributes": (DATA_ATTRIBUTES_KEY, "updated_at desc"),
     "contacts": (CONTACTS_KEY, "updated_at desc"),
+    "contact_attribute_changes": (CONTACT_ATTRIBUTE_CHANGES_KEY, "run_id"),
     "contact_activities": (CONTACT_ACTIVITIES_KEY, "run_id"),
     "contact_removals": (CONTACT_REMOVALS_KEY, "run_id"),
     "runs": (RUNS_KEY, "ended_at"),
@@ -39,7 +41,7 @@ FIRST_OF_KEY: Mapping[str, tuple[Sequence[str], str]] = {
 """Of each raw table the key, and the order in which the first row of a key is the one that the models use."""
 DEVELOPMENT = re.compile(rf"{RAW}_\d{{14}}(_staging)?")
 """The schemas of dlt's development mode: a time, in place of the tables that every run shares."""
-TIMED = ("membership_changes", "segment_scans", "segments", "contact_removals")
+TIMED = ("membership_changes", "segment_scans", "segments", "contact_attribute_changes", "contact_removals")
 """The tables whose rows say in which run, and when, they were observed."""
 
 FOLLOWED = """

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ..api import App, ContactStamp, Intercom, Segment, Version
 from ..search import Dates, Times, newest
@@ -17,6 +18,7 @@ class RunOptions:
 
     Args:
         app: the workspace. Its timezone and the version decide how search matches times.
+        began_at: when the run started, by this host's clock.
         overlap: seconds.
         full: read all contacts and sweep all segments, instead of the changes and what the plan says.
         selection: which segments are read.
@@ -25,6 +27,7 @@ class RunOptions:
     app: App
     run_id: str
     clock: Clock
+    began_at: datetime
     guard: Guard
     version: Version
     limits: Limits

@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
+
 from ..api import Intercom, SetupError, Usage
 from ..memberships import RunOptions, SavedState
-from ..tables import Fields
+from ..tables import Fields, attribute_changes
 from .loaded import LoadedTables
 
 MEMBERSHIP_TABLES = frozenset(("membership_changes", "segment_scans", "contact_removals"))
@@ -34,6 +36,17 @@ class RunInputs:
     def reads_memberships(self) -> bool:
         """Whether the run scans segments."""
         return not self.selected.isdisjoint(MEMBERSHIP_TABLES)
+
+    def attribute_changes(self) -> pa.Table:
+        """What changed in the tracked attributes of the contacts read so far."""
+        observed, cursor = self.fields.take_values(), self.saved.cursor
+        return attribute_changes(
+            observed,
+            self.tables.attribute_values(observed["contact_id"].unique().to_pylist()),
+            stamp=self.options.stamp,
+            observed_at=self.options.began_at,
+            observed_after=None if cursor is None else datetime.fromtimestamp(cursor, UTC),
+        )
 
 
 Prepare = Callable[[Intercom], Awaitable[RunInputs]]

@@ -109,6 +109,14 @@ class LoadedTables:
         rows = self._newest_among("membership_changes", "segment_id, contact_id", columns, contact_ids)
         return {(segment_id, contact_id) for segment_id, contact_id, is_member in rows if is_member}
 
+    def attribute_values(self, contact_ids: Collection[str]) -> dict[tuple[str, str], str | None]:
+        """The newest logged values of tracked attributes of these contacts, by contact and attribute."""
+        table = "contact_attribute_changes"
+        if not self._rows(f"select 1 from {{{table}}} where workspace_id = %s limit 1", self._workspace_id):  # noqa: S608
+            return {}
+        rows = self._newest_among(table, "contact_id, attribute", "contact_id, attribute, value", contact_ids)
+        return {(contact_id, attribute): value for contact_id, attribute, value in rows}
+
     def contacts(self) -> set[str]:
         """Loaded contacts that are not known to be removed."""
         loaded = self._rows("select id from {contacts} where workspace_id = %s", self._workspace_id)

@@ -11,7 +11,7 @@ from msgspec import Raw
 from ..api import Usage
 from ..memberships import RunOptions, SavedState, Scan, changes_of, scans_of
 from ..search import EVERYTHING, ROWS_A_TABLE, MemberRead, Span, Windows
-from ..tables import Fields, KnownFields, SentContact
+from ..tables import Fields, KnownFields, SentContact, attribute_changes
 
 PART_SHARE = 0.02
 """A part's calls, as a share of all: about as much is lost when a load is killed."""
@@ -147,6 +147,13 @@ class PartBuffer:
         tables = {
             **self.listed,
             "contacts": pa.concat_tables(self._contacts),
+            "contact_attribute_changes": attribute_changes(
+                self._fields.take_values(),
+                {},
+                stamp=self._options.stamp,
+                observed_at=self._options.began_at,
+                observed_after=None,
+            ),
             "membership_changes": changes_of(self.scans, self._options),
             "segment_scans": scans_of(self.scans, self._options),
         }

@@ -59,7 +59,7 @@ class Reading:
         self._turn = asyncio.Lock()
         self._removals_reported: dict[str, Removal] = {}
         self._read: dict[str, Times] = {}
-        self._contacts_finished = asyncio.Event()
+        self.contacts_finished = asyncio.Event()
         self._feed_finished = asyncio.Event()
         self._scans_finished = asyncio.Event()
 
@@ -157,7 +157,7 @@ class Reading:
                 if query is not None:
                     await self._read_contacts(client, query, snapshot, queue)
                 await queue.put(self._table([]))
-            self._contacts_finished.set()
+            self.contacts_finished.set()
 
         async for table in produced(produce):
             yield table
@@ -224,7 +224,7 @@ class Reading:
         yield batch
 
     async def _contact_changes(self) -> ContactChanges:
-        await self._contacts_finished.wait()
+        await self.contacts_finished.wait()
         await self._feed_finished.wait()
         return ContactChanges(self._read, self._removals_reported)
 

@@ -1,7 +1,7 @@
 """The dlt resources, and the sources of a first load and of a backfill."""
 
 from .backfill import intercom_backfill
-from .contacts import HighWaterMark, contacts
+from .contacts import HighWaterMark, contact_attribute_changes, contacts
 from .dispositions import INSERT_ONLY
 from .empty import intercom_empty_tables
 from .extraction import Readings, own_reading
@@ -15,6 +15,7 @@ __all__ = [
     "HighWaterMark",
     "Readings",
     "contact_activities",
+    "contact_attribute_changes",
     "contact_removals",
     "contacts",
     "data_attributes",

@@ -1,5 +1,6 @@
 """The dlt resource `contacts`, and its cursor."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 
@@ -10,8 +11,8 @@ from dlt.extract.items import SupportsPipe
 from dlt.extract.items_transform import MapItem
 from dlt.extract.state import resource_state
 
-from ..tables import CONTACTS_KEY, NESTED_CONTACT_FIELDS
-from .dispositions import UPSERT
+from ..tables import CONTACT_ATTRIBUTE_CHANGES_KEY, CONTACTS_KEY, NESTED_CONTACT_FIELDS
+from .dispositions import INSERT_ONLY, UPSERT
 from .extraction import Readings
 from .state import MEMBERSHIPS_READ_TO
 
@@ -33,6 +34,16 @@ async def contacts(readings: Readings, updated_at: dlt.sources.incremental[int])
         state.pop(MEMBERSHIPS_READ_TO, None)
     else:
         state.setdefault(MEMBERSHIPS_READ_TO, reading.inputs.saved.cursor)
+
+
+@dlt.resource(primary_key=CONTACT_ATTRIBUTE_CHANGES_KEY, write_disposition=INSERT_ONLY)
+async def contact_attribute_changes(readings: Readings) -> AsyncIterator[pa.Table]:
+    """One row per contact and tracked attribute found with another value than before: a log, never rewritten."""
+    reading = readings.current()
+    async with reading as (_, inputs):
+        await reading.contacts_finished.wait()
+        changes = await asyncio.to_thread(inputs.attribute_changes)
+    yield changes
 
 
 class HighWaterMark(MapItem):

@@ -24,7 +24,6 @@ from ..readings import (
 )
 from ..search import Progress
 from ..settings import IntercomSettings
-from ..tables import Fields
 from .dispositions import merge_as_destination_can
 from .state import saved_state
 
@@ -60,7 +59,7 @@ def _prepare(settings: IntercomSettings, *, full: bool, accept_shrink: bool) -> 
         """Checks the selection, the destination, the workspace and the clock, before anything is read."""
         source, state, pipeline = get_source(), dlt.current.source_state(), _pipeline()
         selected = frozenset(source.resources.selected) & ALL_TABLES
-        _check_selection(selected)
+        _check_selection(frozenset(source.resources.selected))
         if pipeline:
             merge_as_destination_can(source, pipeline)
         app = (await client.me()).app
@@ -87,16 +86,21 @@ def _inputs(
     run_id = f"{_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     saved = saved_state(state, reads_memberships=not selected.isdisjoint(MEMBERSHIP_TABLES))
     options = settings.options(app, run_id, clock=_now, full=full, accept_shrink=accept_shrink)
-    return RunInputs(options, saved, tables, Fields(state.get("contact_fields"), settings.privacy), selected)
+    return RunInputs(options, saved, tables, settings.fields(state.get("contact_fields")), selected)
 
 
-def _check_selection(selected: frozenset[str]) -> None:
+def _check_selection(chosen: frozenset[str]) -> None:
     """Memberships are compared with the contacts and segments of the same run, so they are read with them.
 
     Raises:
-        SetupError: a table of memberships is selected without the others.
+        SetupError: a table of memberships is selected without the others, or changes of contacts without contacts.
     """
+    selected = chosen & ALL_TABLES
     missing = ALL_TABLES - selected
+    if "contact_attribute_changes" in chosen and "contacts" not in chosen:
+        raise SetupError(
+            "contact_attribute_changes is read with contacts alone. Nothing was written. Select contacts too."
+        )
     if missing and not selected.isdisjoint(MEMBERSHIP_TABLES):
         raise SetupError(
             f"{' and '.join(sorted(selected & MEMBERSHIP_TABLES))} cannot be read without "

@@ -1,7 +1,8 @@
 """The source of a first load, in parts that are already read."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
+from itertools import chain
 from typing import Any, Protocol
 
 import dlt
@@ -11,6 +12,8 @@ from dlt.extract import DltResource
 from ..readings import FirstLoadState
 from ..search import ROWS_A_TABLE
 from ..tables import (
+    BESIDE_CONTACTS,
+    CONTACT_ATTRIBUTE_CHANGES_KEY,
     CONTACTS_KEY,
     DATA_ATTRIBUTES_KEY,
     MEMBERSHIP_CHANGES_KEY,
@@ -21,6 +24,16 @@ from ..tables import (
 from .contacts import JSON_COLUMNS
 from .dispositions import INSERT_ONLY, UPSERT
 from .empty import empty_tables
+
+PART_TABLES: Mapping[str, tuple[tuple[str, ...], Any]] = {
+    "workspaces": (WORKSPACES_KEY, UPSERT),
+    "data_attributes": (DATA_ATTRIBUTES_KEY, UPSERT),
+    "segments": (SEGMENTS_KEY, UPSERT),
+    "contact_attribute_changes": (CONTACT_ATTRIBUTE_CHANGES_KEY, INSERT_ONLY),
+    "membership_changes": (MEMBERSHIP_CHANGES_KEY, INSERT_ONLY),
+    "segment_scans": (SEGMENT_SCANS_KEY, UPSERT),
+}
+"""Tables that parts have rows of, beside contacts: their keys, and how their rows are merged."""
 
 
 class ReadPart(Protocol):
@@ -35,22 +48,18 @@ class ReadPart(Protocol):
 @dlt.source(name="intercom", max_table_nesting=0)
 def intercom_first_load(parts: Iterable[ReadPart]) -> Iterable[Any]:
     """Parts of a first load. The first package also creates the tables that stay empty, since models read all."""
-    empty = () if "first_load" in dlt.current.source_state() else ("contact_activities", "contact_removals", "runs")
+    is_first = "first_load" not in dlt.current.source_state()
     return (
-        *empty_tables(empty),
-        part_rows("workspaces", parts, WORKSPACES_KEY, UPSERT),
-        part_rows("data_attributes", parts, DATA_ATTRIBUTES_KEY, UPSERT),
         part_contacts(parts),
-        part_rows("segments", parts, SEGMENTS_KEY, UPSERT),
-        part_rows("membership_changes", parts, MEMBERSHIP_CHANGES_KEY, INSERT_ONLY),
-        part_rows("segment_scans", parts, SEGMENT_SCANS_KEY, UPSERT),
+        *(part_rows(name, parts, *merged, is_first=is_first) for name, merged in PART_TABLES.items()),
+        *empty_tables(BESIDE_CONTACTS.keys() - PART_TABLES.keys() if is_first else ()),
     )
 
 
 @dlt.resource(name="contacts", primary_key=CONTACTS_KEY, write_disposition=UPSERT, columns=JSON_COLUMNS)
 def part_contacts(parts: Iterable[ReadPart]) -> Iterator[pa.Table]:
     """The parts' contacts, each once: windows share their edges. The load's progress is in the same package."""
-    state, seen = dlt.current.source_state(), set[str]()
+    state, seen = dlt.current.source_state(), set[Any]()
 
     def unseen() -> Iterator[pa.Table | None]:
         for part in parts:
@@ -58,14 +67,21 @@ def part_contacts(parts: Iterable[ReadPart]) -> Iterator[pa.Table]:
             state["first_load"] = asdict(replace(part.stage, sweeps={}, fields=None))
             state["contact_fields"] = part.stage.fields
             table = part.table("contacts")
-            yield None if table is None else _unseen(table, seen)
+            yield table and _unseen(table, seen, "id")
 
     yield from larger_tables(unseen())
 
 
-def part_rows(name: str, parts: Iterable[ReadPart], key: tuple[str, ...], disposition: Any) -> DltResource:
-    """The parts' rows of a table other than contacts."""
-    rows = larger_tables(part.table(name) for part in parts)
+def part_rows(
+    name: str, parts: Iterable[ReadPart], key: tuple[str, ...], disposition: Any, *, is_first: bool
+) -> DltResource:
+    """The parts' rows of a table other than contacts. The first package creates the table if there are none."""
+    created = [BESIDE_CONTACTS[name].empty_table()] if is_first else []
+    tables = (part.table(name) for part in parts)
+    if name == "contact_attribute_changes":
+        seen = set[Any]()
+        tables = (table and _unseen(table, seen, "contact_id", "attribute") for table in tables)
+    rows = larger_tables(chain(created, tables))
     return dlt.resource(rows, name=name, primary_key=key, write_disposition=disposition)
 
 
@@ -81,9 +97,9 @@ def larger_tables(tables: Iterable[pa.Table | None]) -> Iterator[pa.Table]:
         yield pa.concat_tables(smaller)
 
 
-def _unseen(contacts: pa.Table, seen: set[str]) -> pa.Table:
+def _unseen(rows: pa.Table, seen: set[Any], *key: str) -> pa.Table:
     new = []
-    for contact_id in contacts["id"].to_pylist():
-        new.append(contact_id not in seen)
-        seen.add(contact_id)
-    return contacts.filter(pa.array(new, pa.bool_()))
+    for row in zip(*(rows[name].to_pylist() for name in key), strict=True):
+        new.append(row not in seen)
+        seen.add(row)
+    return rows.filter(pa.array(new, pa.bool_()))

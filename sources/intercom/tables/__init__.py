@@ -1,5 +1,6 @@
 """The raw tables: schemas, contact rows, field drift, privacy."""
 
+from .attributes import attribute_changes, tracking_problems
 from .contacts import CONTACTS, CONTACTS_KEY, NESTED_CONTACT_FIELDS, Contact, SentContact, read_contact
 from .drift import Fields, KnownFields
 from .privacy import Privacy, problems
@@ -7,6 +8,7 @@ from .schemas import (
     BESIDE_CONTACTS,
     CONTACT_ACTIVITIES,
     CONTACT_ACTIVITIES_KEY,
+    CONTACT_ATTRIBUTE_CHANGES_KEY,
     CONTACT_REMOVALS,
     CONTACT_REMOVALS_KEY,
     DATA_ATTRIBUTES,
@@ -32,6 +34,7 @@ __all__ = [
     "CONTACTS_KEY",
     "CONTACT_ACTIVITIES",
     "CONTACT_ACTIVITIES_KEY",
+    "CONTACT_ATTRIBUTE_CHANGES_KEY",
     "CONTACT_REMOVALS",
     "CONTACT_REMOVALS_KEY",
     "DATA_ATTRIBUTES",
@@ -52,10 +55,12 @@ __all__ = [
     "KnownFields",
     "Privacy",
     "SentContact",
+    "attribute_changes",
     "attribute_rows",
     "changes_table",
     "problems",
     "read_contact",
     "rows_table",
+    "tracking_problems",
     "workspace_row",
 ]

@@ -4,11 +4,13 @@ Contacts become rows here: all their fields are counted before the privacy rules
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypedDict
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from .attributes import ATTRIBUTE_VALUES, tracked_values
 from .contacts import DOCUMENTED_CONTACT_FIELDS, NULL, SentContact, contacts_table
 from .privacy import Privacy
 
@@ -31,10 +33,13 @@ class Fields:
     Args:
         known: what earlier runs saw.
         privacy: applied to the rows.
+        tracked: attributes whose values are kept for `take_values`.
     """
 
-    def __init__(self, known: KnownFields | None, privacy: Privacy) -> None:
+    def __init__(self, known: KnownFields | None, privacy: Privacy, tracked: Iterable[str] = ()) -> None:
         self.privacy = privacy
+        self._tracked = tuple(tracked)
+        self._values: list[pa.Table] = []
         self._known = known or {"contacts": 0, "filled": {}}
         self._contacts = 0
         self._filled = Counter[str]()
@@ -44,7 +49,17 @@ class Fields:
         """Contacts as rows, with the privacy rules applied. Counts their fields."""
         table = contacts_table(workspace_id, contacts)
         self._count(contacts, table)
-        return self.privacy.redacted(table)
+        rows = self.privacy.redacted(table)
+        if self._tracked:
+            self._values.append(tracked_values(self._tracked, contacts, rows))
+        return rows
+
+    def take_values(self) -> pa.Table:
+        """The tracked values since the last call. Those of a field that no contact has any more are left out."""
+        values, self._values = pa.concat_tables([ATTRIBUTE_VALUES.empty_table(), *self._values]), []
+        missing = self._missing()
+        unknown = [name for name in self._tracked if name.partition(".")[0] in missing]
+        return values.filter(pc.invert(pc.is_in(values["attribute"], pa.array(unknown, pa.string()))))
 
     def _count(self, contacts: Sequence[SentContact], table: pa.Table) -> None:
         self._contacts += len(contacts)

@@ -100,7 +100,7 @@ class Privacy:
 
     def _nested(self, value: str | Raw) -> str:
         """The hash of a JSON value, as a JSON string; a string has the hash of its text, and null stays null."""
-        text = _canonical(value)
+        text = canonical(value)
         return "null" if text is None else f'"{self._text(text)}"'
 
     def _text(self, text: str) -> str:
@@ -160,7 +160,7 @@ def _nulls(values: list[Any]) -> list[Any]:
     return [None] * len(values)
 
 
-def _canonical(value: str | Raw) -> str | None:
+def canonical(value: str | Raw) -> str | None:
     """The same text for the same JSON value in any spacing and order of keys; null for null."""
     try:
         read = msgspec.json.decode(value)

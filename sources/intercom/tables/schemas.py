@@ -113,6 +113,20 @@ CONTACT_REMOVALS = table_schema(
     key=CONTACT_REMOVALS_KEY,
 )
 
+CONTACT_ATTRIBUTE_CHANGES_KEY = ("workspace_id", "contact_id", "attribute", "observed_at")
+CONTACT_ATTRIBUTE_CHANGES = table_schema(
+    {
+        "workspace_id": TEXT,
+        "contact_id": TEXT,
+        "attribute": TEXT,
+        "value": TEXT,
+        "observed_at": TIMESTAMP,
+        "observed_after": TIMESTAMP,
+        "run_id": TEXT,
+    },
+    key=CONTACT_ATTRIBUTE_CHANGES_KEY,
+)
+
 CONTACT_ACTIVITIES_KEY = ("workspace_id", "id")
 CONTACT_ACTIVITIES = table_schema(
     {
@@ -154,6 +168,7 @@ BESIDE_CONTACTS: Mapping[str, pa.Schema] = {
     "segments": SEGMENTS,
     "membership_changes": MEMBERSHIP_CHANGES,
     "segment_scans": SEGMENT_SCANS,
+    "contact_attribute_changes": CONTACT_ATTRIBUTE_CHANGES,
     "contact_activities": CONTACT_ACTIVITIES,
     "contact_removals": CONTACT_REMOVALS,
     "runs": RUNS,

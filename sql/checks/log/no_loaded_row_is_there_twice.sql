@@ -34,6 +34,12 @@ segment_scans as (
 
 ),
 
+contact_attribute_changes as (
+
+    select * from raw.contact_attribute_changes
+
+),
+
 contact_removals as (
 
     select * from raw.contact_removals
@@ -66,6 +72,18 @@ doubled_attributes as (
 
     from data_attributes
     group by workspace_id, model, full_name
+    having count(*) > 1
+
+),
+
+doubled_attribute_changes as (
+
+    select
+        workspace_id,
+        contact_id
+
+    from contact_attribute_changes
+    group by workspace_id, contact_id, attribute, observed_at
     having count(*) > 1
 
 ),
@@ -147,6 +165,15 @@ final as (
         full_name as id
 
     from doubled_attributes
+
+    union all
+
+    select
+        workspace_id,
+        'contact_attribute_changes' as loaded_table,
+        contact_id as id
+
+    from doubled_attribute_changes
 
     union all
 

@@ -93,6 +93,8 @@ def twins(tmp_path_factory: pytest.TempPathFactory, server: Server) -> tuple[Dep
         Deployment(folder / "duckdb", workspace),
         PostgresDeployment(folder / "postgres", workspace, address=server.database()),
     )
+    for twin in pair:
+        twin.settings.track_attributes = ["custom_attributes.plan", "custom_attributes.preferences", "owner_id"]
     for day in range(10):
         a_day(workspace)
         for twin in pair if day % 5 in SYNCED else ():

@@ -886,6 +886,13 @@ def _healthy(warehouse: Warehouse) -> None:
     warehouse.insert("runs", workspace_id="w", run_id="run of 03-02 10", started_at=utc("03-02 10:00"))
     warehouse.insert("workspaces", workspace_id="w", name="Watched", region="US", timezone="Europe/Berlin")
     warehouse.insert("data_attributes", workspace_id="w", model="contact", full_name="custom_attributes.plan")
+    warehouse.insert(
+        "contact_attribute_changes",
+        workspace_id="w",
+        contact_id="ann",
+        attribute="owner_id",
+        observed_at=utc("03-01 10:00"),
+    )
 
 
 def _change(
@@ -1076,6 +1083,10 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
     "a workspace is there twice": (_doubled("workspaces", "workspace_id = 'w'"), {"no_loaded_row_is_there_twice"}),
     "an attribute is there twice": (
         _doubled("data_attributes", "workspace_id = 'w'"),
+        {"no_loaded_row_is_there_twice"},
+    ),
+    "a change of an attribute is there twice": (
+        _doubled("contact_attribute_changes", "workspace_id = 'w'"),
         {"no_loaded_row_is_there_twice"},
     ),
     "a contact is there twice": (
@@ -1435,9 +1446,7 @@ def test_checks_of_what_was_not_built_are_not_run(warehouse: Warehouse) -> None:
 
 
 def test_a_model_that_is_not_there_cannot_be_selected(warehouse: Warehouse) -> None:
-    with pytest.raises(
-        Misconfigured, match=r"No model is called members\. There are: calendar, contact_attributes"
-    ):
+    with pytest.raises(Misconfigured, match=r"No model is called members\. There are: calendar, contact_attribute_"):
         warehouse.build(select=["members", "segments"])
 
 
@@ -1880,6 +1889,7 @@ def test_the_marts_are_those_that_were_promised() -> None:
 
     assert sorted(MARTS) == [
         "calendar",
+        "contact_attribute_history",
         "contact_attributes",
         "contact_segment_summary",
         "contact_timeline",

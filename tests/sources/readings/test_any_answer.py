@@ -22,7 +22,6 @@ from sources.intercom.api import App, Intercom, Pacer, Unavailable, Usage
 from sources.intercom.memberships import SavedState
 from sources.intercom.readings import LoadedTables, Reading, RunInputs
 from sources.intercom.search import Progress
-from sources.intercom.tables import Fields
 
 from ...support.deployments import AT_ONCE, NO_QUOTA, Deployment, lively_workspace
 from ...support.odd_answers import HEADERS, PATHS, VALUES, OddEverywhere, Replaced
@@ -53,7 +52,7 @@ def reading_of(workspace: Workspace, transport: httpx.AsyncBaseTransport, usage:
     async def prepare(client: Intercom) -> RunInputs:
         app: App = (await client.me()).app
         options = configured.options(app, "run", clock=lambda: workspace.now() + timedelta(seconds=1))
-        return RunInputs(options, SavedState(), LoadedTables(None, app.id_code), Fields(None, configured.privacy))
+        return RunInputs(options, SavedState(), LoadedTables(None, app.id_code), configured.fields(None))
 
     def connect() -> Intercom:
         return configured.client(pacer, usage, retries=replace(AT_ONCE, attempts=2), transport=transport)

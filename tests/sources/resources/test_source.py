@@ -137,6 +137,11 @@ def test_what_needs_no_other_resource_can_be_selected_alone(script: Script, alon
     assert alone in pipeline.default_schema.data_table_names()
 
 
+def test_changes_of_contacts_alone_are_refused(script: Script) -> None:
+    with pytest.raises(PipelineStepFailed, match="Select contacts too"):
+        script.run("contact_attribute_changes")
+
+
 @pytest.mark.parametrize("alone", ["membership_changes", "segment_scans", "contact_removals"])
 def test_memberships_alone_are_refused_with_what_is_missing(script: Script, alone: str) -> None:
     with pytest.raises(PipelineStepFailed, match=f"{alone} cannot be read without .*contacts"):
