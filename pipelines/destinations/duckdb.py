@@ -69,6 +69,7 @@ class DuckDB(Destination):
         "duckdb",
         swap="replace",
         text_types=frozenset(("VARCHAR", "JSON")),
+        inlines_imports=True,
         load_fingerprint="sum(hash({load_id}))",
         attributes=ATTRIBUTES,
     )

@@ -35,15 +35,13 @@ def load_package(pipeline: dlt.Pipeline) -> None:
 
 
 def create_absent_tables(pipeline: dlt.Pipeline) -> None:
-    """Creates raw tables that no earlier release has loaded. Pending packages are loaded first."""
-    if not absent_tables(pipeline):
-        return
+    """Creates raw tables that neither a run nor an earlier release has loaded. Pending packages are loaded first."""
     with pipeline.sql_client() as client:
         present = relations(client.execute_sql, dialect_of(pipeline), RAW)
-    if not pipeline.default_schema_name:
-        pipeline.sync_destination()
-    absent = [name for name in absent_tables(pipeline) if name not in present]
+    absent = BESIDE_CONTACTS.keys() - present.keys()
     if absent and present:
+        if not pipeline.default_schema_name:
+            pipeline.sync_destination()
         pipeline.extract(intercom_empty_tables(absent))
         load_package(pipeline)
 

@@ -109,6 +109,11 @@ class LoadedTables:
         rows = self._newest_among("membership_changes", "segment_id, contact_id", columns, contact_ids)
         return {(segment_id, contact_id) for segment_id, contact_id, is_member in rows if is_member}
 
+    def rows(self, table: str, columns: Sequence[str]) -> set[tuple[Any, ...]]:
+        """All rows of a small table."""
+        query = f"select {', '.join(columns)} from {{{table}}} where workspace_id = %s"  # noqa: S608 (our own names)
+        return set(self._rows(query, self._workspace_id))
+
     def attribute_values(self, contact_ids: Collection[str]) -> dict[tuple[str, str], str | None]:
         """The newest logged values of tracked attributes of these contacts, by contact and attribute."""
         table = "contact_attribute_changes"

@@ -13,6 +13,7 @@ from dlt.extract.state import resource_state
 
 from ..tables import CONTACT_ATTRIBUTE_CHANGES_KEY, CONTACTS_KEY, NESTED_CONTACT_FIELDS
 from .dispositions import INSERT_ONLY, UPSERT
+from .empty import is_needed
 from .extraction import Readings
 from .state import MEMBERSHIPS_READ_TO
 
@@ -43,7 +44,8 @@ async def contact_attribute_changes(readings: Readings) -> AsyncIterator[pa.Tabl
     async with reading as (_, inputs):
         await reading.contacts_finished.wait()
         changes = await asyncio.to_thread(inputs.attribute_changes)
-    yield changes
+    if is_needed("contact_attribute_changes", changes):
+        yield changes
 
 
 class HighWaterMark(MapItem):

@@ -20,6 +20,7 @@ from ..tables import (
     rows_table,
 )
 from .dispositions import INSERT_ONLY, UPSERT
+from .empty import is_needed
 from .extraction import Readings
 
 
@@ -33,7 +34,9 @@ async def segments(readings: Readings) -> AsyncIterator[pa.Table]:
     reading = readings.current()
     versions = await reading.new_versions()
     dlt.current.source_state()["workspace_id"] = reading.options.workspace_id
-    yield _stamped(reading.options, SEGMENTS, versions)
+    rows = _stamped(reading.options, SEGMENTS, versions)
+    if is_needed("segments", rows):
+        yield rows
 
 
 @dlt.resource(primary_key=CONTACT_ACTIVITIES_KEY, write_disposition=INSERT_ONLY)
@@ -42,7 +45,8 @@ async def contact_activities(readings: Readings) -> AsyncIterator[pa.Table]:
     reading = readings.current()
     async for page in reading.activities():
         rows = _stamped(reading.options, CONTACT_ACTIVITIES, [structs.asdict(activity) for activity in page])
-        yield reading.inputs.fields.privacy.redacted(rows)
+        if is_needed("contact_activities", rows):
+            yield reading.inputs.fields.privacy.redacted(rows)
     state = dlt.current.source_state()
     state["workspace_id"], state["feed"] = reading.options.workspace_id, reading.feed_cursor
 
@@ -55,9 +59,10 @@ async def scans(readings: Readings) -> AsyncIterator[list[Scan]]:
 
 
 @dlt.transformer(primary_key=MEMBERSHIP_CHANGES_KEY, write_disposition=INSERT_ONLY)
-def membership_changes(batch: list[Scan], readings: Readings) -> pa.Table:
+def membership_changes(batch: list[Scan], readings: Readings) -> pa.Table | None:
     """One row per contact found to have joined or left a segment: a log, never rewritten."""
-    return changes_of(batch, readings.current().options)
+    rows = changes_of(batch, readings.current().options)
+    return rows if is_needed("membership_changes", rows) else None
 
 
 @dlt.transformer(primary_key=SEGMENT_SCANS_KEY, write_disposition=UPSERT)
@@ -70,8 +75,10 @@ def segment_scans(batch: list[Scan], readings: Readings) -> pa.Table:
 async def contact_removals(readings: Readings) -> AsyncIterator[pa.Table]:
     """One row per contact found removed, or active again: a log, since archiving can be undone."""
     reading = readings.current()
-    async for rows in reading.contact_removals():
-        yield _stamped(reading.options, CONTACT_REMOVALS, rows)
+    async for found in reading.contact_removals():
+        rows = _stamped(reading.options, CONTACT_REMOVALS, found)
+        if is_needed("contact_removals", rows):
+            yield rows
     if reading.scanning:
         state = dlt.current.source_state()
         state["unaccounted"], state["asked_until"] = reading.scanning.unaccounted, reading.scanning.asked_until

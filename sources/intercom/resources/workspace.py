@@ -1,21 +1,23 @@
 """The dlt resources about the workspace itself: its name and place, and the attributes that it has defined."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import dlt
 import pyarrow as pa
 
-from ..readings import NO_ATTRIBUTES
+from ..readings import NO_ATTRIBUTES, RunInputs
 from ..tables import (
-    DATA_ATTRIBUTES,
+    BESIDE_CONTACTS,
     DATA_ATTRIBUTES_KEY,
-    WORKSPACES,
     WORKSPACES_KEY,
     attribute_rows,
     rows_table,
     workspace_row,
 )
 from .dispositions import UPSERT
+from .empty import is_needed
 from .extraction import Readings
 
 
@@ -25,7 +27,9 @@ async def workspaces(readings: Readings) -> AsyncIterator[pa.Table]:
     async with readings.current() as (_, inputs):
         app = inputs.options.app
     dlt.current.source_state()["workspace_id"] = app.id_code
-    yield rows_table(WORKSPACES, [workspace_row(app)])
+    rows = await _changed(inputs, "workspaces", [workspace_row(app)])
+    if is_needed("workspaces", rows):
+        yield rows
 
 
 @dlt.resource(primary_key=DATA_ATTRIBUTES_KEY, write_disposition=UPSERT)
@@ -37,4 +41,14 @@ async def data_attributes(readings: Readings) -> AsyncIterator[pa.Table]:
     if listed is None:
         reading.remarks.append(NO_ATTRIBUTES)
     dlt.current.source_state()["workspace_id"] = app.id_code
-    yield rows_table(DATA_ATTRIBUTES, attribute_rows(app, listed or ()))
+    rows = await _changed(inputs, "data_attributes", attribute_rows(app, listed or ()))
+    if is_needed("data_attributes", rows):
+        yield rows
+
+
+async def _changed(inputs: RunInputs, table: str, listed: list[dict[str, Any]]) -> pa.Table:
+    """The rows that are not loaded as they are."""
+    schema = BESIDE_CONTACTS[table]
+    loaded = await asyncio.to_thread(inputs.tables.rows, table, schema.names)
+    new = rows_table(schema, listed)
+    return new.filter(pa.array([row not in loaded for row in zip(*new.to_pydict().values(), strict=True)], pa.bool_()))
