@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from resource import struct_rusage
 from tempfile import TemporaryDirectory
 
 import duckdb
@@ -34,12 +35,13 @@ RSS_UNITS_PER_MEGABYTE = 1_000_000 if sys.platform == "darwin" else 1_000_000 / 
 
 @dataclass(frozen=True)
 class BuildCost:
-    """The cost of one build. The peak is that of the whole process, with Python."""
+    """The cost of one build. The peak and the CPU time are those of the whole process, with Python."""
 
     spells: int
     seconds: float
     model_seconds: float
     check_seconds: float
+    cpu_seconds: float
     peak_megabytes: float
     slowest: Mapping[str, float]
     file_megabytes: float
@@ -51,7 +53,8 @@ class BuildCost:
         slowest = "\n".join(f"  {seconds:6.1f} s  {name}" for name, seconds in self.slowest.items())
         return (
             f"{self.spells:,} spells: {self.seconds:.1f} s, models {self.model_seconds:.1f} s, checks "
-            f"{self.check_seconds:.1f} s; peak {self.peak_megabytes:,.0f} MB, file {self.file_megabytes:,.0f} MB\n"
+            f"{self.check_seconds:.1f} s, {self.cpu_seconds:.1f} s of CPU; peak {self.peak_megabytes:,.0f} MB, "
+            f"file {self.file_megabytes:,.0f} MB\n"
             f"{slowest}\n"
             f"  {self.snapshot_seconds:6.2f} s  to count one day of snapshots ({self.snapshot_rows:,} rows)\n"
             f"  {self.contacts_seconds:6.2f} s  to count contacts"
@@ -71,7 +74,7 @@ def measure_build(size: HistorySize) -> BuildCost:
     with TemporaryDirectory() as folder:
         warehouse = Warehouse(Path(folder))
         _in_a_child("write", folder, json.dumps(asdict(size)))
-        output, peak = _in_a_child("build", folder)
+        output, usage = _in_a_child("build", folder)
         times = BuildTimes(**json.loads(output))
         checks = sum(times.seconds_by_file[check.name] for check in load_checks())
         spells, _ = _count(warehouse, f"select count(*) from {MARTS}.segment_memberships")  # noqa: S608 (a constant)
@@ -81,7 +84,8 @@ def measure_build(size: HistorySize) -> BuildCost:
             seconds=times.seconds,
             model_seconds=sum(times.seconds_by_file.values()) - checks,
             check_seconds=checks,
-            peak_megabytes=peak,
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
+            peak_megabytes=usage.ru_maxrss / RSS_UNITS_PER_MEGABYTE,
             slowest=dict(sorted(times.seconds_by_file.items(), key=lambda file: -file[1])[:SLOWEST]),
             file_megabytes=warehouse.file.stat().st_size / 1e6,
             snapshot_seconds=snapshot_seconds,
@@ -90,8 +94,8 @@ def measure_build(size: HistorySize) -> BuildCost:
         )
 
 
-def _in_a_child(*arguments: str) -> tuple[str, float]:
-    """The output of a child process, and its peak in megabytes.
+def _in_a_child(*arguments: str) -> tuple[str, struct_rusage]:
+    """The output of a child process, and what it used.
 
     A child writes the history, too: the peak of a child starts from the size of its parent.
     """
@@ -103,7 +107,7 @@ def _in_a_child(*arguments: str) -> tuple[str, float]:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return output, usage.ru_maxrss / RSS_UNITS_PER_MEGABYTE
+    return output, usage
 
 
 def _count(warehouse: Warehouse, query: str) -> tuple[int, float]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 MEGABYTES_PER_GB = 1000
 TARGETS: Mapping[tuple[int, str], Target] = {
     (5_000_000, "build"): below(60),
+    (5_000_000, "CPU"): below(110),
     (5_000_000, "peak"): below(2.5),
     (5_000_000, "count of one day"): below(1),
 }
@@ -37,11 +38,12 @@ def model_rows(builds: "Mapping[int, BuildCost]") -> list[Row]:
 
 
 def build_rows(spells: int, build: "BuildCost") -> list[Row]:
-    """The time and the peak memory of a build, and the time to count one day of snapshots."""
+    """The time, the CPU time and the peak memory of a build, and the time to count one day of snapshots."""
     details = f"{build.spells:,} spells, models {build.model_seconds:.1f} s, checks {build.check_seconds:.1f} s"
     peak = build.peak_megabytes / MEGABYTES_PER_GB
     return [
         _row(spells, "build", build.seconds, "s", details),
+        _row(spells, "CPU", build.cpu_seconds, "s", "of the process"),
         _row(spells, "peak", peak, "GB", f"file {build.file_megabytes:,.0f} MB"),
         _row(spells, "count of one day", build.snapshot_seconds, "s", f"{build.snapshot_rows:,} snapshots"),
     ]
