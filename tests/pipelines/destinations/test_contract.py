@@ -78,6 +78,17 @@ def test_readers_see_the_workspace_and_a_sync_without_changes_leaves_their_rows(
         assert sorted(map(repr, ask(spells))) == before
 
 
+def test_the_workspace_is_as_fresh_as_the_run_just_made(deployed: Deployment) -> None:
+    deployed.sync()
+
+    with deployed.warehouse.reading() as ask:
+        (found,) = ask(f"select name, region, timezone, last_observed_at from {MARTS}.workspaces")
+
+    workspace = deployed.workspace
+    assert tuple(found[:3]) == (f"Sandbox {workspace.workspace_id}", workspace.region, workspace.timezone)
+    assert found[3] == workspace.now()
+
+
 def test_every_model_is_there_and_the_catalog_knows_its_columns(deployed: Deployment) -> None:
     with deployed.warehouse.pipeline(deployed.name).sql_client() as client:
         found = relations(client.execute_sql, deployed.warehouse.dialect, MARTS)
