@@ -35,6 +35,7 @@ def copies(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> t
     """Two copies of one warehouse after some days: with everything, and with the marts alone."""
     workspace = Workspace(contacts=300, segments=10, start=START, monotonic=standing_still)
     deployment = Deployment(tmp_path_factory.mktemp("published") / "data", workspace)
+    deployment.settings.track_attributes = ["role"]
     for _ in range(3):
         workspace.delete(min(workspace.contacts))
         workspace.live(days=1, churn=0.05)

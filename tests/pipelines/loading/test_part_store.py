@@ -148,7 +148,7 @@ def test_a_sweep_that_was_interrupted_goes_on_unless_that_was_long_ago(
 ) -> None:
     deployment = make_deployment(contacts=4_000, segments=15)
     with pytest.raises(ExceptionGroup):
-        deployment.sync(transport=CutOffAfter(deployment, 60))
+        deployment.sync(transport=CutOffAfter(deployment, 62))
     interrupted = set(part_store_of(deployment.warehouse.pipeline(deployment.name)).interruptions())
     first_attempt = deployment.workspace.now()
     deployment.workspace.advance(hours=hours)

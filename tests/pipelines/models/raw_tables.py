@@ -62,7 +62,8 @@ class Warehouse:
     def create(self) -> None:
         self.client.execute_sql(f"create schema {self.raw}")
         for table, schema in RAW_TABLES.items():
-            types = {one.name: "json" if one.name in JSON_COLUMNS else TYPES[one.type] for one in schema}
+            json = "jsonb" if "jsonb" in self.dialect.text_types else "json"
+            types = {one.name: json if one.name in JSON_COLUMNS else TYPES[one.type] for one in schema}
             columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
             self.client.execute_sql(f"create table {self.raw}.{table} ({columns}, _dlt_load_id text)")
 
