@@ -131,7 +131,7 @@ ODD_RUNS = st.builds(
     OddRun,
     kind=st.sampled_from(["first", "full", "changes"]),
     by_contact=st.booleans(),
-    values=st.lists(st.tuples(st.integers(0, 200), VALUES), min_size=60, max_size=60),
+    values=st.lists(st.tuples(st.integers(0, 200), VALUES), min_size=120, max_size=120),
     headers=st.lists(HEADERS, min_size=12, max_size=12),
     envelope=st.none() | st.tuples(st.sampled_from(PATHS[1:]), st.integers(0, 6), VALUES),
 )
@@ -139,7 +139,7 @@ ODD_RUNS = st.builds(
 
 def changed_workspace() -> Workspace:
     """As it was synced, and then some contacts changed, joined and left."""
-    workspace = lively_workspace(contacts=60, segments=8)
+    workspace = lively_workspace(contacts=120, segments=8)
     workspace.advance(seconds=1, hours=1)
     people = sorted(workspace.contacts)
     for number, contact_id in enumerate(people[:12]):
@@ -194,14 +194,14 @@ def check_segments(deployment: Deployment) -> None:
 @pytest.fixture(scope="module")
 def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def run_once(folder: Path) -> None:
-        Deployment(folder, lively_workspace(contacts=60, segments=8)).sync()
+        Deployment(folder, lively_workspace(contacts=120, segments=8)).sync()
 
     return copied("any answer", run_once, tmp_path_factory.mktemp("any answer") / "data")
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @pytest.mark.parametrize(
-    ("runs", "values"), [(2, 80), pytest.param(24, 2_000, marks=[pytest.mark.long, pytest.mark.nightly])]
+    ("runs", "values"), [(2, 80), pytest.param(13, 2_000, marks=[pytest.mark.long, pytest.mark.nightly])]
 )
 def test_a_run_of_odd_answers_ends_and_the_next_one_equals_the_workspace(synced: Path, runs: int, values: int) -> None:
     tried: list[tuple[str, ...]] = []
