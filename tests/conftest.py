@@ -25,7 +25,7 @@ LIMITS = "destination.duckdb.credentials.global_config"
 """DuckDB gets one thread more here: the tests have a process for each core."""
 
 hypothesis.settings.register_profile("daily", max_examples=50, deadline=None)
-hypothesis.settings.register_profile("nightly", max_examples=250, deadline=None)
+hypothesis.settings.register_profile("nightly", max_examples=150, deadline=None)
 hypothesis.settings.load_profile("daily")
 
 

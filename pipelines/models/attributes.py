@@ -70,9 +70,9 @@ class Attribute:
 
 
 def noted_attributes(client: SqlClientBase[Any], place: Place) -> tuple[Attribute, ...]:
-    """The attributes as they were noted, in the order of their columns."""
+    """The attributes as they were noted, by column."""
     noted = COLUMNS.rows(client.execute_sql, place.dialect, place.raw)
-    return tuple(Attribute(*row) for row in noted)
+    return _by_column(Attribute(*row) for row in noted)
 
 
 def current_attributes(client: SqlClientBase[Any], place: Place) -> tuple[Attribute, ...]:
@@ -93,7 +93,7 @@ def current_attributes(client: SqlClientBase[Any], place: Place) -> tuple[Attrib
 
 
 def widened(noted: Iterable[Attribute], found: Iterable[tuple[str, str]]) -> tuple[Attribute, ...]:
-    """The noted attributes, with types that hold what was found too, and new ones behind them.
+    """The noted attributes, with types that hold what was found too, and new ones; by column.
 
     `found`: names and types; a type may come several times, or be `second`.
     """
@@ -108,7 +108,7 @@ def widened(noted: Iterable[Attribute], found: Iterable[tuple[str, str]]) -> tup
         if types[name] == SECOND:
             types[name] = "timestamp" if name.endswith("_at") else "bigint"
         columns.setdefault(name, _free_name(name, columns.values()))
-    return tuple(Attribute(name, columns[name], kind) for name, kind in types.items())
+    return _by_column(Attribute(name, columns[name], kind) for name, kind in types.items())
 
 
 def attribute_columns(attributes: Iterable[Attribute], dialect: Dialect) -> Iterator[exp.Expr]:
@@ -144,6 +144,10 @@ def _observed(client: SqlClientBase[Any], place: Place, sql: AttributeSql) -> li
     )
     client.execute_sql(added)
     return [(name, kind) for name, kind in rows]
+
+
+def _by_column(attributes: Iterable[Attribute]) -> tuple[Attribute, ...]:
+    return tuple(sorted(attributes, key=lambda one: one.column))
 
 
 def _wider(one: str, other: str) -> str:

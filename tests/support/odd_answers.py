@@ -35,7 +35,15 @@ HEADERS = st.tuples(
     st.binary(max_size=12).map(lambda sent: sent.translate(None, b"\r\n\0" + digits.encode())),
 )
 """Without digits: a run obeys a quota and a wait that it can read."""
-PATHS = ["/me", "/segments", "/contacts/search", "/contacts/activities", "/contacts/deleted", "/contacts/{id}"]
+PATHS = [
+    "/me",
+    "/segments",
+    "/data_attributes",
+    "/contacts/search",
+    "/contacts/activities",
+    "/contacts/deleted",
+    "/contacts/{id}",
+]
 BELIEVED = {"id", "id_code", "region", "total_count", "starting_after", "updated_at", "created_at", "count", "page"}
 """Fields in which a wrong value of the right type is read as a right one."""
 

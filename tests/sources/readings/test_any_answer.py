@@ -22,6 +22,7 @@ from sources.intercom.api import App, Intercom, Pacer, Unavailable, Usage
 from sources.intercom.memberships import SavedState
 from sources.intercom.readings import LoadedTables, Reading, RunInputs
 from sources.intercom.search import Progress
+from sources.intercom.tables import attribute_rows
 
 from ...support.deployments import AT_ONCE, NO_QUOTA, Deployment, lively_workspace
 from ...support.odd_answers import HEADERS, PATHS, VALUES, OddEverywhere, Replaced
@@ -68,8 +69,13 @@ async def rows_of(reading: Reading) -> set[str]:
         async for table in reading.contacts():
             contacts.update(table["id"].to_pylist())
 
+    async def read_attributes() -> None:
+        async with reading as (client, inputs):
+            attribute_rows(inputs.options.app, await client.data_attributes("contact") or ())
+
     async with asyncio.TaskGroup() as group:
         group.create_task(reading.new_versions())
+        group.create_task(read_attributes())
         group.create_task(read_contacts())
         for others in (reading.activities(), reading.scans(), reading.contact_removals()):
             group.create_task(_exhaust(others))
