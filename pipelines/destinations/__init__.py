@@ -6,7 +6,7 @@ from importlib import import_module
 import dlt
 
 from ..errors import Misconfigured
-from .format import RELEASES, NotedTable, note_release
+from .format import FORMAT, RELEASE, NotedTable, note_release
 from .interface import BUILD, MARTS, RAW, Ask, AttributeSql, Destination, Dialect, Kind, Options, PublishedMart, Reader
 from .sql import WRITTEN_IN, Column, Query, columns, descriptions, identifier, parameters, relations, statement
 from .swaps import SWAPS, MartsSwap
@@ -21,9 +21,10 @@ DESTINATIONS: Mapping[str, str] = {
 __all__ = [
     "BUILD",
     "DESTINATIONS",
+    "FORMAT",
     "MARTS",
     "RAW",
-    "RELEASES",
+    "RELEASE",
     "SWAPS",
     "WRITTEN_IN",
     "Ask",

@@ -2,7 +2,7 @@
 
 from .background import Background
 from .contact_rows import Mentions, is_id, pseudonym
-from .load import absent_tables, create_absent_tables, known_fields, load_package, part_store_of, source_state, state_in
+from .load import absent_tables, known_fields, load_package, part_store_of, source_state, state_in, with_all_tables
 from .loads import KEPT, delete_loads, delete_rows, drop_pending, loaded_rows
 from .packages import PendingPackage, pending_folders, pending_packages, stuck_packages_explained
 from .part_store import PartStore
@@ -19,7 +19,6 @@ __all__ = [
     "PendingPackage",
     "absent_tables",
     "agreed",
-    "create_absent_tables",
     "delete_loads",
     "delete_rows",
     "delete_states",
@@ -39,4 +38,5 @@ __all__ = [
     "source_state",
     "state_in",
     "stuck_packages_explained",
+    "with_all_tables",
 ]

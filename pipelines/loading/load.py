@@ -1,20 +1,26 @@
 """Loads an extracted package, and reads the source's state."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import dlt
 import msgspec
+from dlt.destinations.sql_client import SqlClientBase
 
 from sources.intercom.resources import intercom_empty_tables
 from sources.intercom.tables import BESIDE_CONTACTS, KnownFields
 
-from ..destinations import RAW, dialect_of, note_release, relations
+from ..destinations import FORMAT, RAW, RELEASE, dialect_of, note_release, relations
 from .part_store import PartStore, drop_unreadable_parts
 from .recovery import drop_old_notes
 
 LOADED_STATE = "loaded_state"
 """The version hash of the warehouse's newest state, when it was last compared."""
+NOTED_RELEASE = "noted_release"
+"""The release and format that were last noted in the warehouse."""
+RELEASE_AND_FORMAT = f"{RELEASE} {FORMAT}"
 
 
 def part_store_of(pipeline: dlt.Pipeline) -> PartStore:
@@ -27,23 +33,30 @@ def part_store_of(pipeline: dlt.Pipeline) -> PartStore:
 def load_package(pipeline: dlt.Pipeline) -> None:
     """Loads the extracted package, and the pipeline's state with it."""
     pipeline.normalize()
-    with pipeline.sql_client() as client:
-        note_release(client, dialect_of(pipeline))
+    if _local_notes(pipeline).get(NOTED_RELEASE) != RELEASE_AND_FORMAT:
+        with pipeline.sql_client() as client:
+            note_release(client, dialect_of(pipeline))
+        pipeline.set_local_state_val(NOTED_RELEASE, RELEASE_AND_FORMAT)
     pipeline.load()
     note_loaded_state(pipeline)
     drop_old_notes(Path(pipeline.working_dir))
 
 
-def create_absent_tables(pipeline: dlt.Pipeline) -> None:
-    """Creates raw tables that neither a run nor an earlier release has loaded. Pending packages are loaded first."""
+@contextmanager
+def with_all_tables(pipeline: dlt.Pipeline) -> Iterator[SqlClientBase[Any]]:
+    """A client of the warehouse. Creates raw tables that no earlier release has loaded, after pending packages."""
     with pipeline.sql_client() as client:
         present = relations(client.execute_sql, dialect_of(pipeline), RAW)
-    absent = BESIDE_CONTACTS.keys() - present.keys()
-    if absent and present:
-        if not pipeline.default_schema_name:
-            pipeline.sync_destination()
-        pipeline.extract(intercom_empty_tables(absent))
-        load_package(pipeline)
+        absent = BESIDE_CONTACTS.keys() - present.keys()
+        if not (absent and present):
+            yield client
+            return
+    if not pipeline.default_schema_name:
+        pipeline.sync_destination()
+    pipeline.extract(intercom_empty_tables(absent))
+    load_package(pipeline)
+    with pipeline.sql_client() as client:
+        yield client
 
 
 def absent_tables(pipeline: dlt.Pipeline) -> list[str]:
@@ -54,9 +67,14 @@ def absent_tables(pipeline: dlt.Pipeline) -> list[str]:
 
 def note_loaded_state(pipeline: dlt.Pipeline) -> None:
     """Notes, in the local part of dlt's state, that the pipeline's state is the warehouse's."""
-    loaded: dict[str, Any] = pipeline.state.get("_local") or {}  # type: ignore[assignment]  # dlt types its own keys
-    if loaded.get(LOADED_STATE, "") != state_hash(pipeline):
+    if _local_notes(pipeline).get(LOADED_STATE, "") != state_hash(pipeline):
         pipeline.set_local_state_val(LOADED_STATE, state_hash(pipeline))
+
+
+def _local_notes(pipeline: dlt.Pipeline) -> dict[str, Any]:
+    """The local part of dlt's state, which is not loaded."""
+    notes: dict[str, Any] = pipeline.state.get("_local") or {}  # type: ignore[assignment]  # dlt types its own keys
+    return notes
 
 
 def state_hash(pipeline: dlt.Pipeline) -> str | None:

@@ -19,7 +19,7 @@ from sources.intercom.settings import IntercomSettings
 
 from ..destinations import MARTS, RAW, Warehouse, dialect_of
 from ..folder import AT_ONCE, LockRequest, Run
-from ..loading import UNREADABLE, agreed, create_absent_tables, is_usable, load_package, restored
+from ..loading import UNREADABLE, agreed, is_usable, load_package, restored, with_all_tables
 from ..messages import Step
 from ..models import Build, build, published_marts, refresh
 from ..settings import DEFAULT_WORKSPACE
@@ -191,8 +191,7 @@ def build_models(pipeline: dlt.Pipeline, select: Collection[str] | None = None, 
     Raises:
         ModelsFailed: the marts are as they were.
     """
-    create_absent_tables(pipeline)
-    with pipeline.sql_client() as client:
+    with with_all_tables(pipeline) as client:
         return build(client, dialect_of(pipeline), raw=RAW, marts=MARTS, select=select, day_timezone=day_timezone)
 
 
@@ -202,6 +201,5 @@ def refresh_models(pipeline: dlt.Pipeline, day_timezone: str = "UTC") -> Build:
     Raises:
         ModelsFailed: the marts are as they were.
     """
-    create_absent_tables(pipeline)
-    with pipeline.sql_client() as client:
+    with with_all_tables(pipeline) as client:
         return refresh(client, dialect_of(pipeline), raw=RAW, marts=MARTS, day_timezone=day_timezone)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from threading import RLock
 from types import TracebackType
 from typing import Any, Self
@@ -23,11 +24,11 @@ class LoadedTables:
 
     A context manager that can be nested: one connection is open until the outermost block ends. Queries of several
     threads take turns on it. `connect` makes the client, as `dlt.Pipeline.sql_client` does; null where nothing can be
-    loaded, because there is no pipeline.
+    loaded, because there is no pipeline. It is called once, since dlt reads its schema for that.
     """
 
     def __init__(self, connect: Connect | None, workspace_id: str) -> None:
-        self._connect = connect
+        self._connect = None if connect is None else cache(connect)
         self._workspace_id = workspace_id
         self._client: SqlClientBase[Any] | None = None
         self._blocks = 0
