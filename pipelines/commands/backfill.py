@@ -107,17 +107,32 @@ class BackfillPreview:
 
 @dataclass
 class Loaded:
-    """What is loaded: chunks, those of earlier attempts included, and contacts. `problem`: why it stopped early."""
+    """What is loaded: chunks, those of earlier attempts included, and contacts. `problem`: why it stopped early.
+
+    `unreadable`: contacts that were left out.
+    """
 
     chunks: int
     contacts: int = 0
     left_to_sync: int = 0
+    unreadable: int = 0
     problem: str | None = None
+
+    def notes(self) -> Iterator[str]:
+        """What is not loaded, in sentences."""
+        if self.problem:
+            yield self.problem
+        if self.unreadable:
+            yield (
+                f"Contacts that could not be read, and were left out: {self.unreadable:,}. Run the same backfill again "
+                "later to read them."
+            )
 
     def add(self, reading: ChunkReading) -> None:
         self.chunks += 1
         self.contacts += reading.contacts_loaded
         self.left_to_sync += reading.left_to_sync
+        self.unreadable += reading.unreadable
 
 
 @dataclass(kw_only=True)
@@ -246,11 +261,11 @@ class Backfill(IntercomJob):
     def _outcome(
         self, run: Run, period: Period, before: int, loaded: Loaded, fields: Fields, faults: tuple[Fault, ...]
     ) -> Backfilled:
-        notes = (*self._remarks, *self._notes(period), *([loaded.problem] if loaded.problem else []))
+        gaps = tuple(loaded.notes())
         return Backfilled(
             run_id=run.run_id,
             workspace_id=str(run.workspace_id),
-            exit_code=ExitCode.INCOMPLETE if loaded.problem else ExitCode.DONE,
+            exit_code=ExitCode.INCOMPLETE if gaps else ExitCode.DONE,
             window=_window(period),
             by=self.by,
             chunks=period.size,
@@ -258,7 +273,7 @@ class Backfill(IntercomJob):
             chunks_done=loaded.chunks,
             contacts_loaded=loaded.contacts,
             left_to_sync=loaded.left_to_sync,
-            notes=notes,
+            notes=(*self._remarks, *self._notes(period), *gaps),
             drift=tuple(fields.changes()),
             warnings=tuple(map(str, faults)),
             api_calls=self.usage.calls.total(),

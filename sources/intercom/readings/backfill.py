@@ -130,6 +130,7 @@ class ChunkReading:
         self.contacts_loaded = 0
         self.left_to_sync = 0
         self.missing = 0
+        self.unreadable = 0
         self._connect = connect
         self._workspace_id = workspace_id
         self._dates = dates
@@ -142,8 +143,10 @@ class ChunkReading:
     async def contacts(self) -> AsyncIterator[pa.Table]:
         """The chunk's contacts, in tables of at least 3,000 rows and a last, smaller one.
 
+        Those that cannot be read are left out, and counted in `unreadable`.
+
         Raises:
-            CameShort: Intercom counts more.
+            CameShort: Intercom counts more than it shows.
         """
 
         async def produce(queue: "asyncio.Queue[pa.Table | None]") -> None:
@@ -154,7 +157,8 @@ class ChunkReading:
                 query, tally = self.chunk.query(self._dates), self._progress.contacts
                 search = ContactSearch(client, query, dates=self._dates, tally=tally, put=put)
                 await search.read_all(SMALLEST_WINDOW)
-            self.missing = search.missing
+            self.missing = search.missing if search.is_short else 0
+            self.unreadable = search.unreadable
 
         async for table in produced(produce):
             yield table

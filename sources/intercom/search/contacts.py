@@ -17,6 +17,7 @@ ROWS_A_TABLE = 3_000
 
 SEARCH = "/contacts/search "
 """How the place of each flaw of a search begins."""
+UNREADABLE_CONTACTS = f"{SEARCH}data"
 
 Put = Callable[[list[SentContact]], Awaitable[None]]
 
@@ -31,6 +32,8 @@ class Times(NamedTuple):
 class ContactSearch:
     """Reads the contacts of one query: `read` by id; `missing` is how many more Intercom counts.
 
+    `unreadable` of them were shown, and could not be read.
+
     Args:
         tally: counts each page.
         put: receives the contacts, in batches of at least 3,000 and a last, smaller one.
@@ -39,6 +42,7 @@ class ContactSearch:
     def __init__(self, client: Intercom, query: JSON, *, dates: Dates, tally: Tally, put: Put) -> None:
         self.read: dict[str, Times] = {}
         self.missing = 0
+        self.unreadable = 0
         self._client = client
         self._query = query
         self._dates = dates
@@ -47,20 +51,31 @@ class ContactSearch:
         self._rows: list[SentContact] = []
         self._outdated: set[str] = set()
         self._counts: list[int] = []
-        self._flaws_before = _flaws(client)
+        self._flaws_before, self._unreadable_before = _flaws(client), client.usage.flaws[UNREADABLE_CONTACTS]
 
     async def read_all(self, window_pages: int) -> None:
         """Reads all windows at once. Where fewer contacts come than the least of Intercom's counts, all pages are read
         once more by one cursor.
         """
         for size in (window_pages, None):
+            unreadable = self._client.usage.flaws[UNREADABLE_CONTACTS]
             await Windows(self._client, self._query, Page[Raw], self._take, dates=self._dates, size=size).read()
             if len(self.read) < self._counts[0]:
                 self._counts.append(await count(self._client, self._query))
             self.missing = self._missing()
+            self.unreadable = self._client.usage.flaws[UNREADABLE_CONTACTS] - unreadable
             if not self.missing:
                 break
         await self._put(self._rows)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether contacts are missing that were not shown at all, or not as they are now."""
+        flaws = _flaws(self._client) - self._flaws_before
+        is_known = UNKNOWN not in self._counts and not self._outdated
+        unshown = min(self._counts, default=0) - len(self.read) - self.unreadable
+        unreadable_in_all = self._client.usage.flaws[UNREADABLE_CONTACTS] - self._unreadable_before
+        return bool(self.missing) and not (is_known and unshown <= 0 and flaws == unreadable_in_all)
 
     def _missing(self) -> int:
         """Contacts that Intercom counts more; at least one where something has to be read again for another reason."""
@@ -114,7 +129,7 @@ def read_contacts(client: Intercom, page: Page[Raw]) -> list[SentContact]:
         try:
             one = read_contact(sent)
         except DecodeError:
-            client.usage.flaws[f"{SEARCH}data"] += 1
+            client.usage.flaws[UNREADABLE_CONTACTS] += 1
             continue
         other = newest.get(one.contact.id)
         if other is None or (one.contact.updated_at or 0) > (other.contact.updated_at or 0):

@@ -252,6 +252,28 @@ def test_a_chunk_that_comes_short_twice_is_not_loaded_and_the_next_attempt_goes_
     assert loaded(deployment) == set(deployment.workspace.contacts)
 
 
+def test_a_contact_that_can_never_be_read_costs_that_contact_and_no_chunk(deployment: Deployment) -> None:
+    options: dict[str, Any] = {"since": LONG_AGO, "until": START, "chunk": 1_000 * DAY}
+    people = deployment.workspace.contacts
+    lost = max(people, key=lambda contact_id: int(people[contact_id].value("created_at")))
+
+    class WithoutIt(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            response = await deployment.transport.handle_async_request(request)
+            answer = json.loads(await response.aread())
+            found = answer.get("data") or []
+            answer |= {"data": [5 if one.get("id") == lost else one for one in found]} if "data" in answer else {}
+            return httpx.Response(response.status_code, json=answer)
+
+    outcome = backfill(deployment, transport=WithoutIt(), **options)
+    again = backfill(deployment, **options)
+
+    assert (outcome.exit_code, outcome.chunks_done) == (ExitCode.INCOMPLETE, outcome.chunks)
+    assert outcome.contacts_loaded == len(people) - 1
+    assert outcome.notes[-1].startswith("Contacts that could not be read, and were left out: 1.")
+    assert (again.exit_code, loaded(deployment)) == (ExitCode.DONE, set(people))
+
+
 @pytest.mark.nightly
 def test_a_first_chunk_that_comes_short_leaves_nothing(deployment: Deployment) -> None:
     deployment.workspace.faults.half_page(times=None)
