@@ -65,6 +65,7 @@ class SavedState:
         unaccounted: loaded contacts less those that Intercom counted.
         feed: the cursor of the activity feed.
         asked_until: the last contact whose memberships were read one by one.
+        odd_fields: fields of contacts that had another type than documented.
         first_load: after a first load, Intercom's count of contacts when it started.
         is_resumed: some of the first load was read by an earlier run.
         contacts_read, swept, joins: what a first load in this run read and found.
@@ -75,6 +76,7 @@ class SavedState:
     unaccounted: int | None = None
     feed: str | None = None
     asked_until: str | None = None
+    odd_fields: Collection[str] = ()
     first_load: int | None = None
     is_resumed: bool = False
     contacts_read: int = 0

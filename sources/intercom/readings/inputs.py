@@ -37,6 +37,11 @@ class RunInputs:
         """Whether the run scans segments."""
         return not self.selected.isdisjoint(MEMBERSHIP_TABLES)
 
+    @property
+    def read_again_from(self) -> int | None:
+        """The `updated_at` from which the next run has to read again, because of odd fields; null where it has not."""
+        return self.fields.read_again_from(self.saved.odd_fields)
+
     def attribute_changes(self) -> pa.Table:
         """What changed in the tracked attributes of the contacts read so far."""
         observed, cursor = self.fields.take_values(), self.saved.cursor

@@ -44,6 +44,7 @@ class FirstLoadState:
         sweeps: sweeps that have not ended, by segment.
         fields: those of the contacts read.
         is_over: everything is read.
+        read_again_from: the earliest `updated_at` of a contact with an odd field.
     """
 
     workspace_id: str
@@ -54,13 +55,16 @@ class FirstLoadState:
     sweeps: dict[str, Sweep] = field(default_factory=dict)
     fields: KnownFields | None = None
     is_over: bool = False
+    read_again_from: int | None = None
 
 
 def state_after_first_load(stage: FirstLoadState) -> SavedState:
     """The state that the next run starts from; an empty one while the first load is not over."""
     if not stage.is_over:
         return SavedState()
-    return SavedState(stage.cursor, stage.began_at, first_load=stage.contacts, is_resumed=True)
+    if stage.read_again_from is None or stage.cursor is None:
+        return SavedState(stage.cursor, stage.began_at, first_load=stage.contacts, is_resumed=True)
+    return SavedState(min(stage.cursor, stage.read_again_from - 1), first_load=stage.contacts, is_resumed=True)
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,8 @@ class PartBuffer:
         if self.windows:
             self._stage.unread = self.windows.spans
         self._stage.sweeps = dict(self._unfinished_sweeps())
+        again = [one for one in (self._stage.read_again_from, self._fields.read_again_from(())) if one is not None]
+        self._stage.read_again_from = min(again, default=None)
         tables, sightings = self._take_tables(), pa.concat_tables([SIGHTINGS.empty_table(), *self._take_sightings()])
         self._keep(Part(tables, sightings, replace(self._stage, fields=self._fields.known())))
 

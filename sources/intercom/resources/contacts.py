@@ -30,8 +30,10 @@ async def contacts(readings: Readings, updated_at: dlt.sources.incremental[int])
     state["workspace_id"] = reading.options.workspace_id
     state["contact_fields"] = reading.inputs.fields.known()
     state.pop("first_load", None)
+    state["odd_fields"] = sorted(reading.inputs.fields.odd)
     if reading.inputs.reads_memberships:
-        state["began_at"] = reading.snapshot.began_at if reading.snapshot else None
+        is_settled = reading.snapshot and reading.inputs.read_again_from is None
+        state["began_at"] = reading.snapshot.began_at if is_settled and reading.snapshot else None
         state.pop(MEMBERSHIPS_READ_TO, None)
     else:
         state.setdefault(MEMBERSHIPS_READ_TO, reading.inputs.saved.cursor)
@@ -72,7 +74,10 @@ class HighWaterMark(MapItem):
         return cursor
 
     def _move_back(self, table: pa.Table) -> pa.Table:
-        """The cursor never moves to before where the last run left it; a first load left it elsewhere."""
+        """The cursor never moves to before where the last run left it, except to read odd fields again.
+
+        A first load left it elsewhere.
+        """
         reading = self._readings.current()
         saved, cursor = reading.inputs.saved, self._cursor
         before = saved.cursor if self._before is None else self._before
@@ -82,4 +87,7 @@ class HighWaterMark(MapItem):
         elif mark is not None and read_to is not None:
             moved_back = min(read_to, mark - reading.options.lag)
             cursor["last_value"] = moved_back if before is None else max(before, moved_back)
+        again = reading.inputs.read_again_from
+        if again is not None and cursor.get("last_value") is not None:
+            cursor["last_value"] = min(cursor["last_value"], again - 1)
         return table

@@ -27,4 +27,5 @@ def saved_state(state: dict[str, Any], *, reads_memberships: bool = True) -> Sav
         unaccounted=state.get("unaccounted"),
         feed=state.get("feed"),
         asked_until=state.get("asked_until"),
+        odd_fields=state.get("odd_fields", ()),
     )

@@ -4,7 +4,7 @@ Contacts become rows here: all their fields are counted before the privacy rules
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TypedDict
 
 import pyarrow as pa
@@ -44,6 +44,7 @@ class Fields:
         self._contacts = 0
         self._filled = Counter[str]()
         self._odd = Counter[str]()
+        self._odd_since: int | None = None
 
     def table(self, workspace_id: str, contacts: Sequence[SentContact]) -> pa.Table:
         """Contacts as rows, with the privacy rules applied. Counts their fields."""
@@ -68,6 +69,21 @@ class Fields:
         for one in contacts:
             self._filled.update(name for name, value in one.surprises.items() if value != NULL)
             self._odd.update(one.odd)
+            if one.odd:
+                updated_at = one.contact.updated_at or 0
+                self._odd_since = updated_at if self._odd_since is None else min(self._odd_since, updated_at)
+
+    @property
+    def odd(self) -> frozenset[str]:
+        """The fields that have another type than documented in some contact."""
+        return frozenset(self._odd)
+
+    def read_again_from(self, odd_before: Collection[str]) -> int | None:
+        """The earliest `updated_at` of a contact that is to be read again: one that has an odd field.
+
+        Null where the run before found the same fields odd: they were read again, and that is how Intercom sends them.
+        """
+        return None if self.odd <= frozenset(odd_before) else self._odd_since
 
     def changes(self) -> Iterator[str]:
         """What changed, in sentences with names of fields and numbers, and no values."""

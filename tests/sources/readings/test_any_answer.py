@@ -176,7 +176,7 @@ def check_run(synced: Path, run: OddRun) -> set[tuple[str, ...]]:
         if run.kind != "changes" and run.envelope is None:
             check_contacts(deployment, odd.fields("/contacts/search"))
 
-        deployment.sync(full=True)
+        deployment.sync()
 
         assert deployment.members() == workspace.pairs()
         check_contacts(deployment, odd=())
