@@ -1,4 +1,4 @@
-"""Contacts with a field of another type than documented: read again by the next run, and not for ever."""
+"""Contacts with a field of another type than documented: the next run reads them again, and later ones do not."""
 
 from collections.abc import Callable
 
