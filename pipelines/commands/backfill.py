@@ -161,7 +161,7 @@ class Backfill(IntercomJob):
         period = self._period()
         with self._identified(self._command()) as (run, pipeline, app):
             before = period.loaded(source_state(pipeline))
-            fields = self.settings.fields(known_fields(pipeline))
+            fields = Fields(known_fields(pipeline), self.settings.privacy)
             loaded = self._load(pipeline, app, period, fields)
             faults = self._publish(refresh_models, pipeline).faults if loaded.chunks else ()
             outcome = self._outcome(run, period, before, loaded, fields, faults)

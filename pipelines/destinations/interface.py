@@ -55,9 +55,9 @@ class AttributeSql:
     columns: Mapping[str, str] = field(hash=False)
     """For each type of a column the expression, in which `{key}` is that text. A value of another type is null."""
     observed: str
-    """A query for the names and types of all values but null, by load. The types are those of columns, without
-    timestamp, and `second` for whole numbers of up to 11 digits; whole numbers of more than 18 digits are text.
-    `{contacts}` stands for a query for contacts, `{loads}` for one for the loads that are already known."""
+    """A query for the names and types of the values, but null, of contacts whose load is not known yet. The types are
+    those of columns, without timestamp, and `second` for whole numbers of up to 11 digits; whole numbers of more than
+    18 digits are text. `{contacts}` stands for a query for all contacts, `{loads}` for one for the known loads."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from .contacts import Json
 DEFINED_AT = 1_600_000_000
 ADMIN_ID = "814860"
 
-# Name, label and type of some of Intercom's own attributes; nested ones have a full name of their own.
+# Name, full name, label and type of some of Intercom's own attributes.
 _BUILT_IN = (
     ("name", "name", "Name", "string"),
     ("email", "email", "Email", "string"),
@@ -36,7 +36,7 @@ class DataAttributes:
 
     def __init__(self, plans: Sequence[str]) -> None:
         self.is_refused = False
-        self._listed: dict[str, Json] = {full_name: _attribute(*one) for one in _BUILT_IN for full_name in one[1:2]}
+        self._listed: dict[str, Json] = {one[1]: _attribute(*one) for one in _BUILT_IN}
         for name, data_type in _DEFINED:
             self.define(name, data_type, options=plans if name == "plan" else ())
 
@@ -55,10 +55,6 @@ class DataAttributes:
             "updated_at": DEFINED_AT,
         }
         self._listed[full_name] = {**defined, "options": list(options)} if options else defined
-
-    def archive(self, name: str) -> None:
-        """Archives a custom attribute. Contacts keep its values."""
-        self._listed[f"custom_attributes.{name}"]["archived"] = True
 
     def listed(self, *, include_archived: bool) -> list[Json]:
         """The attributes as Intercom lists them."""

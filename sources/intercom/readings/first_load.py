@@ -103,8 +103,8 @@ class FirstLoad:
         Changes during the load do not need that run if the load was shorter than the overlap, which the next run reads.
         """
         stage, duration = self._stage, self._options.clock() - self._began
-        has_odd = self._progress.usage.flaws.total() or self._fields.odd
-        if stage is None or self._is_resumed or not self._is_complete or has_odd:
+        is_flawed = self._progress.usage.flaws.total() or self._fields.odd
+        if stage is None or self._is_resumed or not self._is_complete or is_flawed:
             return None
         if duration > timedelta(seconds=self._options.overlap) or memory.contact_count() != stage.contacts:
             return None

@@ -32,8 +32,8 @@ async def contacts(readings: Readings, updated_at: dlt.sources.incremental[int])
     state.pop("first_load", None)
     state["odd_fields"] = sorted(reading.inputs.fields.odd)
     if reading.inputs.reads_memberships:
-        is_settled = reading.snapshot and reading.inputs.read_again_from is None
-        state["began_at"] = reading.snapshot.began_at if is_settled and reading.snapshot else None
+        is_settled = reading.inputs.read_again_from is None
+        state["began_at"] = reading.snapshot.began_at if reading.snapshot and is_settled else None
         state.pop(MEMBERSHIPS_READ_TO, None)
     else:
         state.setdefault(MEMBERSHIPS_READ_TO, reading.inputs.saved.cursor)
