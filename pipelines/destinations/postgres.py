@@ -19,7 +19,7 @@ from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
 from sources.intercom.wire import plainly
 
-from ..errors import Busy, Misconfigured, NothingToRead, Unreachable, WarehouseError, first_line
+from ..errors import Busy, Misconfigured, NothingToRead, Unreachable, WarehouseError, first_line, plain_errors
 from ..folder import LockRequest
 from .format import refuse_newer
 from .interface import BUILD, MARTS, RAW, ROWS_A_BATCH, Ask, AttributeSql, Destination, Dialect, Options, Reader, Rows
@@ -235,7 +235,7 @@ class Postgres(Destination):
             raise self.explain(error) or unclear from None
         try:
             connection.autocommit = True
-            with connection.cursor() as cursor:
+            with plain_errors(self.explain), connection.cursor() as cursor:
                 yield cursor
         finally:
             connection.close()

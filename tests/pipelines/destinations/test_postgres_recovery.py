@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.commands.repair import Repair
 from pipelines.destinations import Warehouse
-from pipelines.destinations.postgres import Postgres, configured_credentials
+from pipelines.destinations.postgres import PASSING, Postgres, configured_credentials
 from pipelines.errors import Busy, ExitCode, Misconfigured, Unreachable
 from pipelines.loading.working_folder import OTHER_STATE
 
@@ -154,6 +154,15 @@ def test_what_the_server_does_is_told_in_its_words(deployment: PostgresDeploymen
     deployment.sync()
 
     assert deployment.members() == deployment.workspace.pairs()
+
+
+@pytest.mark.parametrize("state", PASSING)
+def test_what_the_server_refuses_is_told_in_its_words_whoever_asks(database: str, state: str) -> None:
+    code = state.ljust(5, "0")
+    refused = f"do $$ begin raise exception using errcode = '{code}', message = 'refused'; end $$"
+
+    with pytest.raises(Unreachable, match=PASSING[state][0]), Postgres(credentials(database)).reading() as read:
+        read(refused)
 
 
 def test_a_password_may_come_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
