@@ -44,6 +44,7 @@ def _project_config() -> None:
     use_project_config()
     limits = dlt.config.get(LIMITS, dict)
     os.environ[variable(tuple(LIMITS.split(".")))] = json.dumps({**limits, "threads": 1})
+    os.environ["SOURCES__INTERCOM__RESOURCES"] = "[]"  # tests that need lists name them
 
 
 @pytest.fixture

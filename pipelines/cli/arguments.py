@@ -7,6 +7,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from sources.intercom.catalog import choice_problems
 from sources.intercom.readings import By
 
 from ..commands import DEFAULT_CHUNK, LATEST_ONLY, FileFormat
@@ -53,6 +54,18 @@ def utc_time(text: str) -> datetime:
     return at
 
 
+def names_of_lists(text: str) -> list[str]:
+    """Names of lists, separated by commas.
+
+    Raises:
+        Misconfigured: there is no such list.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for problem in choice_problems(names):
+        raise Misconfigured(problem)
+    return names
+
+
 def workspace_name(text: str) -> str:
     """The name is also that of a dlt pipeline, and a part of environment variables.
 
@@ -75,6 +88,12 @@ Full = Annotated[
 ]
 OnlyPlan = Annotated[
     bool, typer.Option("--plan", metavar="", help="Print what a sync would read, why, and its cost. Then stop.")
+]
+Only = Annotated[
+    Any,
+    typer.Option(
+        parser=names_of_lists, metavar="LISTS", help="Read only these lists, separated by commas: tags,companies."
+    ),
 ]
 AcceptShrink = Annotated[
     bool, typer.Option("--accept-shrink", metavar="", help="Accept at once that a segment lost most of its members.")

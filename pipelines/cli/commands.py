@@ -16,6 +16,7 @@ from ..commands import (
     Report,
     Sync,
     Waiting,
+    known_resources,
     run_checks,
 )
 from ..commands.repair import Repair
@@ -26,7 +27,7 @@ from ..destinations import configured_warehouse as warehouse_of
 from ..display import reporting, results, show_demo, show_status, show_verification, terminal
 from ..errors import ExitCode, Misconfigured, plain_errors
 from ..runs import utc_now
-from ..settings import DEFAULT_WORKSPACE, intercom_settings, warehouse_settings
+from ..settings import DEFAULT_WORKSPACE, chosen_resources, intercom_settings, warehouse_settings
 from .app import app
 from .arguments import (
     CHUNK,
@@ -48,6 +49,7 @@ from .arguments import (
     Marts,
     MaxAge,
     OneWorkspace,
+    Only,
     OnlyPlan,
     OnlyShow,
     Out,
@@ -96,6 +98,7 @@ def sync(
     plan: OnlyPlan = False,
     accept_shrink: AcceptShrink = False,
     accept_loss: AcceptLoss = False,
+    only: Only = None,
     wait: Wait = NO_WAIT,
     within: Within = None,
     workspace: WorkspaceName = DEFAULT_WORKSPACE,
@@ -109,6 +112,7 @@ def sync(
         full=full,
         accept_shrink=accept_shrink,
         accept_loss=accept_loss,
+        only=only,
         wait=wait,
         within=within,
         say=reporting.say,
@@ -177,6 +181,16 @@ def status(max_age: MaxAge = None, workspace: OneWorkspace = None, as_json: AsJs
     """
     found = StatusQuery(configured_warehouse(), utc_now(), max_age, workspace).answer()
     return Result(found, lambda: show_status(found, terminal.stdout))
+
+
+@app.command(epilog="Example: intercom-warehouse resources")
+def resources(workspace: WorkspaceName = DEFAULT_WORKSPACE, as_json: AsJson = False) -> Result:
+    """List what can be loaded beside segments and contacts: what is chosen, what it needs, and how it was last read.
+
+    Needs no token, makes no call to Intercom, and does not wait for a sync that is running.
+    """
+    found = known_resources(configured_warehouse(), chosen_resources(workspace))
+    return Result(found, lambda: results.show_resources(found))
 
 
 @app.command(epilog="Example: intercom-warehouse report --focus Paying --out segments.html")

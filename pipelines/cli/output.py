@@ -65,11 +65,21 @@ class PlannedSweep(msgspec.Struct, frozen=True):
     calls: int
 
 
+class ListPlan(msgspec.Struct, frozen=True):
+    """A list that a sync would read. `calls` is null where only a reading shows it: one for each parent."""
+
+    table_name: str
+    calls: int | None
+    records: int | None
+    megabytes: float
+
+
 class PlannedSync(msgspec.Struct, frozen=True):
     """What a sync would read, and its cost. If segments have drifted, `calls_if_drifted` are added to `calls`."""
 
     contacts: int
     sweeps: tuple[PlannedSweep, ...]
+    lists: tuple[ListPlan, ...]
     cursor_reads: tuple[str, ...]
     calls: int
     contacts_asked_one_by_one: int
@@ -85,6 +95,7 @@ class PlannedSync(msgspec.Struct, frozen=True):
             cls,
             preview,
             sweeps=[PlannedSweep(one.segment.id, str(one.why), one.members, one.sweep_calls) for one in plan.sweeps],
+            lists=[_record(ListPlan, one) for one in preview.lists],
             cursor_reads=[one.segment.id for one in plan.rest],
             contacts_asked_one_by_one=preview.asked,
             calls_if_drifted=plan.drift_calls,

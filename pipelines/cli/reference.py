@@ -10,17 +10,20 @@ from typing import Any, NamedTuple
 import typer
 import yaml
 
+from sources.intercom.catalog import ELSEWHERE, NOT_LISTED, RESOURCES, TABLES, Resource, grain
 from sources.intercom.tables import (
     CONTACT_ACTIVITIES_KEY,
     CONTACT_ATTRIBUTE_CHANGES_KEY,
     CONTACT_REMOVALS_KEY,
     CONTACTS_KEY,
     DATA_ATTRIBUTES_KEY,
+    LIST_READS_KEY,
     MEMBERSHIP_CHANGES_KEY,
     RUNS_KEY,
     SEGMENT_SCANS_KEY,
     SEGMENTS_KEY,
     WORKSPACES_KEY,
+    key_of,
 )
 
 from ..destinations import DESTINATIONS, destination_named
@@ -32,8 +35,8 @@ from .app import app
 
 DOCS = ROOT / "docs"
 CONFIG = ROOT / ".dlt" / "config.toml"
-SUBJECTS = ("segments", "memberships", "contacts", "analysis", "workspaces")
-"""The folders of sql/marts, in the order of docs/tables.md."""
+SUBJECTS = ("segments", "memberships", "contacts", "analysis", "workspaces", "lists")
+"""The folders of sql/marts, and the catalogue's lists, in the order of docs/tables.md."""
 WIDTH = 120
 DBT_DESCRIPTION = "Intercom's segments, contacts and memberships, as intercom-warehouse publishes them."
 
@@ -50,8 +53,19 @@ RAW_TABLES = {
         CONTACT_ATTRIBUTE_CHANGES_KEY,
         "The log of all observed values of tracked attributes. Empty without `track_attributes`.",
     ),
+    "list_reads": (LIST_READS_KEY, "How each list of the catalogue was read in each run, and what that proves."),
     "runs": (RUNS_KEY, "The run journal."),
 }
+RESOURCES_INTRODUCTION = (
+    "What is loaded beside segments, contacts and memberships, by the groups of Intercom's API reference. The setting "
+    "`resources` chooses: `default`, `all`, or names. Each list is a table in `intercom_raw`, and a view in `intercom` "
+    "([tables](tables.md)). `intercom-warehouse resources` shows how each was last read."
+)
+COMPLETE = (
+    "Calls are those of a run. A list is complete if all its pages came, and as many records as Intercom counts. A "
+    "record that a complete list no longer has is looked up, or the list is read once more, before it is marked as "
+    "deleted. A list that Intercom refuses is a note, and its table stays as it was."
+)
 OTHER_SETTINGS = {
     "SOURCES__INTERCOM__ACCESS_TOKEN": "The access token. Required. In `.dlt/secrets.toml`: `access_token` in "
     "`[sources.intercom]`.",
@@ -110,6 +124,40 @@ def tables_document() -> Iterator[str]:
     yield "| table | one row per | holds |\n|---|---|---|"
     for name, (key, description) in RAW_TABLES.items():
         yield f"| `{name}` | {', '.join(f'`{column}`' for column in key)} | {description} |"
+
+
+def resources_document() -> Iterator[str]:
+    yield from _title("Resources", "sources/intercom/catalog/")
+    yield f"{_wrapped(RESOURCES_INTRODUCTION)}\n"
+    yield f"{_wrapped(COMPLETE)}\n"
+    by_group = sorted(RESOURCES, key=lambda one: one.group)
+    yield "| group | list | tables | key | default | calls | needs | since |\n|---|---|---|---|---|---|---|---|"
+    yield from (_resource_row(one) for one in by_group)
+    yield "\n## Read by other means\n\n| group | tables |\n|---|---|"
+    yield from (f"| {group} | {text} |" for group, text in ELSEWHERE.items())
+    yield "\n## Not loaded\n\n| group | why |\n|---|---|"
+    yield from (f"| {group} | {text} |" for group, text in NOT_LISTED.items())
+
+
+def _resource_row(one: Resource) -> str:
+    tables = ", ".join(f"`{table.table}`" for table in one.tables)
+    key = ", ".join(f"`{name}`" for name in key_of(one, one))
+    return (
+        f"| {one.group} | `{one.path}` | {tables} | {key} | {'yes' if one.is_default else 'no'} | {_calls(one)} | "
+        f"{one.scope} | {one.since} |"
+    )
+
+
+def _calls(one: Resource) -> str:
+    """How many calls a reading takes."""
+    if one.scrolls and one.search:
+        return (
+            f"one for 100 records, one after another; from {one.search.since} on once a day, else one for 150 changed"
+        )
+    if one.parent:
+        asked = {"all": "one", "changed": "one, if it changed,"}[one.parent.asks]
+        return f"{asked} for each of `{one.parent.table}`"
+    return f"one for {one.per_page} records" if one.per_page else "one, and one for each further page"
 
 
 def _mart(model: Model) -> Iterator[str]:
@@ -197,6 +245,8 @@ def _first_sentence(text: str) -> str:
 
 def _grain(model: Model) -> str:
     """The first line of a model's file, as a sentence."""
+    if model.name in TABLES:
+        return f"One row per {grain(model.name)}."
     line = model.path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("-- ")
     return f"{line[0].upper()}{line[1:].rstrip('.')}."
 
@@ -212,6 +262,7 @@ def _wrapped(text: str) -> str:
 DOCUMENTS: dict[Path, Callable[[], Iterator[str]]] = {
     DOCS / "commands.md": commands_document,
     DOCS / "tables.md": tables_document,
+    DOCS / "resources.md": resources_document,
     DOCS / "settings.md": settings_document,
     DOCS / "dbt" / "sources.yml": dbt_sources,
 }

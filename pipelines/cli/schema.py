@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ..commands import Aborted, Backfilled, Exported, Forgotten, Outcome
+from ..commands import Aborted, Backfilled, Exported, Forgotten, KnownResources, Outcome
 from ..commands.repair import Repaired
 from ..commands.status import Status
 from ..commands.verify import Verification
@@ -24,6 +24,7 @@ OBJECTS = {
     "backfill_dry_run": PlannedBackfill,
     "verify": Verification,
     "status": Status,
+    "resources": KnownResources,
     "abort_pending": Aborted,
     "forget": Forgotten,
     "repair": Repaired,

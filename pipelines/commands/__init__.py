@@ -7,6 +7,7 @@ from .export import Export, Exported, FileFormat
 from .forget import Forget, Forgotten
 from .models import Rebuild
 from .report import Report
+from .resources import KnownResources, known_resources
 from .sync import Outcome, Sync
 
 __all__ = [
@@ -24,10 +25,12 @@ __all__ = [
     "Finding",
     "Forget",
     "Forgotten",
+    "KnownResources",
     "Outcome",
     "Rebuild",
     "Report",
     "Sync",
     "Waiting",
+    "known_resources",
     "run_checks",
 ]

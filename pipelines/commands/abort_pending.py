@@ -76,7 +76,7 @@ class Abort(Job):
     def _drop(self, pipeline: dlt.Pipeline, waiting: Waiting) -> dict[str, int]:
         drop_pending(pipeline, self.warehouse.dialect)
         self.warehouse.pipeline(self.workspace).sync_destination()
-        return {table: rows for table, rows in waiting.arrived.items() if table != KEPT}
+        return {table: rows for table, rows in waiting.arrived.items() if table not in KEPT}
 
 
 def waiting_for(pipeline: dlt.Pipeline) -> Waiting:

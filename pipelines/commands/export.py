@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from sources.intercom.catalog import TABLES as LISTS
+
 from ..destinations import Reader, Warehouse
 from ..errors import Misconfigured
 from ..folder import in_one_step
@@ -74,7 +76,8 @@ class Export:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self.warehouse.reading() as reader:
-                return Exported(tuple(self._write(mart, reader) for mart in self.track(chosen)))
+                present = [mart for mart in chosen if self.select or mart not in LISTS or _is_there(mart, reader)]
+                return Exported(tuple(self._write(mart, reader) for mart in self.track(present)))
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise Misconfigured(f"{self.folder} cannot be written: {reason}. Choose another folder.") from None
@@ -92,6 +95,12 @@ class Export:
         with in_one_step(file) as beside:
             rows = write(beside, batches)
         return ExportedFile(mart, str(file), rows, round(file.stat().st_size / 1e6, 1))
+
+
+def _is_there(mart: str, reader: Reader) -> bool:
+    """Whether the list of a mart was ever read."""
+    query = "select 1 from information_schema.tables where table_schema = 'intercom' and table_name = '{}'"
+    return bool(reader(query.format(mart)))
 
 
 def _write_parquet(file: Path, batches: Iterator[pa.RecordBatch]) -> int:

@@ -6,7 +6,7 @@ and the cursor arrive together or not at all.
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,6 +14,8 @@ import dlt
 
 from sources.intercom import intercom
 from sources.intercom.api import App, Intercom
+from sources.intercom.catalog import chosen
+from sources.intercom.lists import planned_lists
 from sources.intercom.memberships import ReadingResult, RunOptions
 from sources.intercom.readings import (
     FirstLoad,
@@ -48,7 +50,9 @@ from ..runs import IntercomJob, check_purpose, refresh_models
 class Outcome:
     """What a sync found, changed and cost. `reading_seconds`: the part of `seconds` in which Intercom was read.
 
-    `incomplete`: segments (by id) that ended no membership, and why. `drift`: fields that are new, missing or of
+    `incomplete`: segments (by id) that ended no membership, and why. `lists`: lists of the catalogue, by table, and
+    whether they were `complete`, `incomplete`, `refused` or `not_offered`. `list_rows`: how many of their rows were
+    written. `drift`: fields that are new, missing or of
     another type, in sentences. `notes`: deviations from a usual reading, with their reasons.
     """
 
@@ -62,7 +66,9 @@ class Outcome:
     members: int
     joins: int
     leaves: int
+    list_rows: int
     incomplete: dict[str, str]
+    lists: dict[str, str]
     drift: tuple[str, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -79,10 +85,12 @@ class Sync(IntercomJob):
     Args:
         full: read every contact instead of those that changed, and look up those that are no longer found.
         accept_shrink: record a collapse of a segment at once.
+        only: read these lists, and neither segments nor contacts.
     """
 
     full: bool = False
     accept_shrink: bool = False
+    only: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -113,17 +121,27 @@ class Sync(IntercomJob):
             inputs = self._inputs(pipeline, app, "preview")
             with inputs.tables as tables:
                 check_clock(self.clock(), tables)
-                return asyncio.run(preview(self._connect(), inputs.options, saved=inputs.saved, memory=tables))
+                found = asyncio.run(preview(self._connect(), inputs.options, saved=inputs.saved, memory=tables))
+                lists = asyncio.run(planned_lists(self._connect(), inputs, chosen(self._lists)))
+                return replace(found, lists=tuple(lists))
+
+    @property
+    def _lists(self) -> Sequence[str]:
+        """The lists to read, by name."""
+        return (self.settings.resources or ()) if self.only is None else self.only
 
     def _load(self, pipeline: dlt.Pipeline, app: App, run_id: str) -> ReadingResult:
         inputs, store = self._inputs(pipeline, app, run_id), part_store_of(pipeline)
         check_clock(self.clock(), inputs.tables)
+        if self.only is not None:
+            return self._load_lists(pipeline, inputs)
         first = self._load_first(pipeline, store, inputs) if inputs.saved.cursor is None else None
         store.clear()
         if first:
             with inputs.tables as tables:
                 if found := first.found(tables):
-                    return found
+                    listed = self._load_lists(pipeline, inputs_after_first_load(inputs, first))
+                    return replace(found, lists=listed.lists, notes=(*found.notes, *listed.notes))
                 inputs = inputs_after_first_load(inputs, first)
         return self._load_changes(pipeline, inputs).result
 
@@ -136,12 +154,23 @@ class Sync(IntercomJob):
             self.settings.fields(known_fields(pipeline)),
         )
 
+    def _load_lists(self, pipeline: dlt.Pipeline, inputs: RunInputs) -> ReadingResult:
+        """Loads the lists of the catalogue alone."""
+        tables = [table.table for one in chosen(self._lists) for table in one.tables]
+        self.say(Step("Reading lists", "read_lists"))
+        return self._loaded(pipeline, inputs, only=(*tables, "list_reads")).result
+
     def _load_changes(self, pipeline: dlt.Pipeline, inputs: RunInputs) -> Reading:
         """Loads what changed since the last run; in a first run of a small workspace that is everything."""
         self.say(Step("Reading segments, contacts and memberships", "read_changes"))
+        return self._loaded(pipeline, inputs)
+
+    def _loaded(self, pipeline: dlt.Pipeline, inputs: RunInputs, only: Sequence[str] = ()) -> Reading:
+        """Loads what the source reads; of its resources these only, if any are named."""
         reading, progress = self._reading(inputs)
         options = inputs.options
-        source = intercom(self.settings.access_token, full=options.full, reading=reading)
+        source = intercom(self.settings.access_token, resources=[*self._lists], full=options.full, reading=reading)
+        source = source.with_resources(*only) if only else source
         source.resources.add(new_runs(self.warehouse.journal, options.workspace_id, inputs.tables, self.workspace))
         began = time.monotonic()
         with inputs.tables, self.watch(progress):
@@ -209,6 +238,8 @@ class Sync(IntercomJob):
             joins=found.joins,
             leaves=found.leaves,
             incomplete=dict(found.incomplete),
+            lists={one.table_name: one.status for one in found.lists},
+            list_rows=sum(one.changed + one.deleted for one in found.lists),
             drift=found.drift,
             notes=(*self._remarks, *found.notes),
             warnings=tuple(str(fault) for fault in built.faults),

@@ -30,13 +30,22 @@ def publish_marts(address: str, published: Path, relations: Iterable[PublishedMa
     """
     with replaced(published) as copy, _attached(address, copy, storage_version) as (connection, source):
         connection.execute("use copy")
-        for relation in relations:
+        for relation in _present(connection, source, relations):
             connection.execute(f'create schema if not exists "{relation.schema}"')
             name = f'"{relation.schema}"."{relation.name}"'
             rows = f'select * from "{source}".{name}' if relation.kind == "table" else relation.select  # noqa: S608 (our own names)
             connection.execute(f"create {relation.kind} {name} as {rows}")
             _describe(connection, source, relation)
         connection.execute(f'use "{source}"; checkpoint copy')
+
+
+def _present(
+    connection: duckdb.DuckDBPyConnection, source: str, relations: Iterable[PublishedMart]
+) -> Iterator[PublishedMart]:
+    """The relations that the source has: that of a list is missing until the list is read."""
+    query = "select table_schema, table_name from information_schema.tables where table_catalog = ?"
+    names = frozenset(connection.execute(query, [source]).fetchall())
+    return (relation for relation in relations if (relation.schema, relation.name) in names)
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, source: str, relation: PublishedMart) -> None:

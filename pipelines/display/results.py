@@ -1,5 +1,6 @@
 """Results of the commands that write, for people."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -9,11 +10,26 @@ from rich.table import Table
 from sources.intercom.readings import Preview, moment_of
 from sources.intercom.wire import named
 
-from ..commands import Aborted, Backfilled, BackfillPreview, Exported, Finding, Forgotten, Outcome, Waiting
+from ..commands import (
+    Aborted,
+    Backfilled,
+    BackfillPreview,
+    Exported,
+    Finding,
+    Forgotten,
+    KnownResources,
+    Outcome,
+    Waiting,
+)
 from ..commands.repair import Repaired
 from ..destinations import Warehouse
 from ..models import Build
 from .terminal import SCAN_PROBLEMS, as_text, print_notes, print_row, print_rows, shortest, stdout
+
+CHOOSE = (
+    "The setting resources in .dlt/config.toml chooses what a sync reads. sync --only tags,companies reads some lists "
+    "at once."
+)
 
 
 def show_sync(outcome: Outcome, warehouse: Warehouse) -> None:
@@ -23,6 +39,7 @@ def show_sync(outcome: Outcome, warehouse: Warehouse) -> None:
             "changed": f"{outcome.joins:,} joined, {outcome.leaves:,} left, {outcome.contacts_read:,} contacts read, "
             f"{outcome.contacts_gone:,} removed",
             "swept": f"{outcome.swept} of {outcome.segments} segments",
+            "lists": _lists(outcome),
             "cost": _cost(outcome),
             "query": warehouse.address,
         }
@@ -33,10 +50,35 @@ def show_sync(outcome: Outcome, warehouse: Warehouse) -> None:
     _print_checks(outcome.warnings)
 
 
+def _lists(outcome: Outcome) -> str:
+    if not outcome.lists:
+        return "not read"
+    counts = Counter(outcome.lists.values())
+    others = [f"{counts[status]} {status}" for status in ("incomplete", "refused") if counts[status]]
+    return ", ".join([f"{counts['complete']} complete", *others, f"{outcome.list_rows:,} rows changed"])
+
+
 def _incomplete(outcome: Outcome) -> Iterator[str]:
     for segment_id, problem in outcome.incomplete.items():
         meaning = SCAN_PROBLEMS.get(problem, problem)
         yield f"incomplete: segment {segment_id} {meaning}. This run recorded no leaves for it."
+
+
+def show_resources(known: KnownResources) -> None:
+    """The lists of the catalogue, those that are not read at the end."""
+    table = _table("list", "read", "needs", "last reading", numbers=("records", "calls"))
+    for one in sorted(known.resources, key=lambda one: not one.is_chosen):
+        last = one.last
+        table.add_row(
+            one.resource,
+            "yes" if one.is_chosen else "no",
+            f"{one.needs}, {one.since}+",
+            f"{last.status}, {last.observed_at:%Y-%m-%d %H:%M}" if last else "never",
+            f"{last.records:,}" if last else "",
+            f"{last.calls:,}" if last else "",
+        )
+    stdout.print(table)
+    print_notes([CHOOSE])
 
 
 def show_plan(preview: Preview) -> None:
@@ -47,8 +89,20 @@ def show_plan(preview: Preview) -> None:
         for sweep in sorted(plan.sweeps, key=lambda sweep: -sweep.members):
             table.add_row(as_text(named(sweep.segment.name)), sweep.why, f"{sweep.members:,}", f"{sweep.sweep_calls:,}")
         stdout.print(table)
+    if preview.lists:
+        stdout.print(_planned_lists(preview))
     print_rows(dict(_plan_rows(preview)))
     print_notes(preview.notes)
+
+
+def _planned_lists(preview: Preview) -> Table:
+    """The lists; the most expensive ones come first."""
+    table = _table("list", numbers=("records", "calls", "MB"))
+    for one in sorted(preview.lists, key=lambda one: (one.calls is not None, -(one.calls or 0))):
+        records = "" if one.records is None else f"{one.records:,}"
+        calls = "one a parent" if one.calls is None else f"{one.calls:,}"
+        table.add_row(one.table_name, records, calls, f"{one.megabytes:,.1f}")
+    return table
 
 
 def _plan_rows(preview: Preview) -> Iterator[tuple[str, str]]:

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import dlt
 from dlt.destinations.sql_client import SqlClientBase
 
+from sources.intercom.tables import LIST_TABLES
+
 from ..destinations import Dialect, columns, parameters, statement
 from .packages import pending_folders
 from .recovery import set_aside
 
-KEPT = "contacts"
-"""The only table whose rows stay: each is a contact as Intercom sent it, no matter which load wrote it."""
+KEPT = frozenset(("contacts", *LIST_TABLES))
+"""The tables whose rows stay: each is a record as Intercom sent it, no matter which load wrote it."""
 
 
 def drop_pending(pipeline: dlt.Pipeline, dialect: Dialect) -> None:
@@ -40,7 +42,7 @@ def loaded_rows(client: SqlClientBase[Any], dialect: Dialect, load_ids: Collecti
 def delete_loads(client: SqlClientBase[Any], dialect: Dialect, load_ids: Collection[str]) -> None:
     """Deletes the rows of these loads, staged ones and dlt's own included, except contacts, in one transaction."""
     with client.begin_transaction():
-        delete_rows(client, dialect, load_ids, kept=(KEPT,))
+        delete_rows(client, dialect, load_ids, kept=KEPT)
 
 
 def delete_rows(

@@ -2,7 +2,20 @@
 
 from .build import Build, build, refresh
 from .checks import Fault
-from .files import Model, load_checks, load_marts, load_models
+from .files import load_checks, load_marts, load_models
+from .lists import list_marts
+from .model import Model
 from .published import published_marts
 
-__all__ = ["Build", "Fault", "Model", "build", "load_checks", "load_marts", "load_models", "published_marts", "refresh"]
+__all__ = [
+    "Build",
+    "Fault",
+    "Model",
+    "build",
+    "list_marts",
+    "load_checks",
+    "load_marts",
+    "load_models",
+    "published_marts",
+    "refresh",
+]

@@ -6,6 +6,7 @@ ones are complete and their checks hold.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,17 +16,16 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 
-from ..destinations import Dialect, Kind, relations
+from sources.intercom.catalog import TABLES
+
+from ..destinations import Dialect, Kind, columns, relations
 from ..errors import ModelsFailed
 from .attributes import current_attributes
 from .changes import BUILT_FROM, FILES, Mark, current_mark, read_mark, write_mark
 from .checks import Fault, message_of, run_checks
 from .files import (
     NEXT_STEP,
-    SQL,
-    Check,
     File,
-    Model,
     comments,
     downstream,
     errors_first,
@@ -34,6 +34,8 @@ from .files import (
     select_of,
     with_attributes,
 )
+from .lists import built_marts
+from .model import SQL, Check, Model
 from .place import UTC, Place
 
 
@@ -67,7 +69,8 @@ def build(
         ModelsFailed: a model failed, or an error-level check returned rows. Everything is rolled back.
         Misconfigured: `select` names an unknown model.
     """
-    place, models = Place(raw, marts, dialect, day_timezone), load_models(folder)
+    place = Place(raw, marts, dialect, day_timezone)
+    models = _all_models(client, place, folder)
     chosen = models if select is None else downstream(models, select)
     if place.swap.builds_all:
         chosen = models
@@ -125,8 +128,19 @@ def _current_mark(client: SqlClientBase[Any], place: Place, folder: Path) -> Mar
     return current_mark(client, place, tables=tables, folder=folder)
 
 
+def _all_models(client: SqlClientBase[Any], place: Place, folder: Path) -> tuple[Model, ...]:
+    """Those of the files, and a view for each list of the catalogue that is loaded."""
+    loaded = defaultdict[str, set[str]](set)
+    for column in columns(client.execute_sql, place.dialect, place.raw):
+        loaded[column.table].add(column.name)
+    return (*load_models(folder), *built_marts(loaded))
+
+
 def _is_complete(client: SqlClientBase[Any], place: Place, folder: Path) -> bool:
+    """Whether there is a relation for each model. That of a list is missing after its first load."""
+    loaded = relations(client.execute_sql, place.dialect, place.raw)
     expected = {model.name: model.materialized for model in load_models(folder)}
+    expected |= {name: "view" for name in TABLES if name in loaded}
     return expected.items() <= _present(client, place).items()
 
 

@@ -12,6 +12,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
 from ..destinations import NotedTable
+from . import lists
 from .place import UTC, Place
 
 BUILT_FROM = NotedTable(
@@ -45,10 +46,10 @@ def write_mark(client: SqlClientBase[Any], place: Place, mark: Mark) -> None:
 
 
 def _state_of_files(folder: Path, place: Place) -> str:
-    """Includes descriptions, which a build writes too, and the timezone of days."""
+    """Includes descriptions, which a build writes too, the catalogue, and the timezone of days."""
     files = sorted(path for suffix in ("sql", "yml") for path in folder.rglob(f"*.{suffix}"))
     texts = (f"{path.relative_to(folder).as_posix()}\n{path.read_text(encoding='utf-8')}" for path in files)
-    state = hashlib.sha256("\0".join(texts).encode()).hexdigest()
+    state = hashlib.sha256("\0".join([*texts, *lists.texts()]).encode()).hexdigest()
     return state if place.day_timezone == UTC else f"{state} {place.day_timezone}"
 
 

@@ -9,7 +9,8 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from ..destinations import Query
 from ..errors import ModelsFailed
-from .files import NEXT_STEP, Check, Severity, select_of
+from .files import NEXT_STEP, select_of
+from .model import Check, Severity
 from .place import Place
 
 FAULTS = "select count(*) over (), faults.* from {faults} as faults limit 1"

@@ -2,68 +2,29 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import sqlglot
 import yaml
 from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
-from ..destinations import WRITTEN_IN, Kind, descriptions
+from ..destinations import WRITTEN_IN, descriptions
 from ..errors import Misconfigured, ModelsFailed
 from .attributes import Attribute, attribute_columns
+from .lists import list_marts
+from .model import LAYERS, MART, RAW, SQL, Check, Model, Severity, SqlFile
 from .place import BUILT_BEFORE, UTC, Place
 
-SQL = Path(__file__).parents[2] / "sql"
-LAYERS = ("staging", "intermediate", "marts")
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it was compiled in
-RAW = "raw"  # in the files: the schema of the raw tables
 NEXT_STEP = (
     "The raw tables are loaded and the marts stayed as they were. Once the cause is fixed, the next run, or "
     "`intercom-warehouse models`, rebuilds them."
 )
-
-Severity = Literal["error", "warn"]
-
-
-@dataclass(frozen=True, eq=False)
-class SqlFile:
-    """One select, and what it reads: models, and raw tables in `loaded`."""
-
-    name: str
-    path: Path
-    select: exp.Query
-    reads: frozenset[str]
-    loaded: frozenset[str]
-
-
-@dataclass(frozen=True, eq=False)
-class Model(SqlFile):
-    """A file below `sql/staging`, `sql/intermediate` or `sql/marts`, with its entry in the `schema.yml` beside it.
-
-    `unmoved_by` names raw tables that it reads, directly or not, and whose later rows cannot change it. With
-    `has_attributes` builds add a column for each custom attribute of contacts, `attributes`, to its query.
-    """
-
-    layer: str
-    materialized: Kind
-    unmoved_by: frozenset[str]
-    description: str
-    columns: Mapping[str, str]
-    has_attributes: bool = False
-    attributes: tuple[Attribute, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Check(SqlFile):
-    """A file of `sql/checks`, named as the sentence that should hold; every row it returns is a fault."""
-
-    severity: Severity
-
 
 File = TypeVar("File", bound=SqlFile)
 
@@ -121,8 +82,9 @@ def with_attributes(models: tuple[Model, ...], attributes: tuple[Attribute, ...]
 
 
 def load_marts() -> list[Model]:
-    """The models that readers query, by name."""
-    return sorted((model for model in load_models() if model.layer == LAYERS[-1]), key=lambda model: model.name)
+    """The models that readers query, by name; those of the catalogue are there once their list was read."""
+    marts = (model for model in load_models() if model.layer == MART)
+    return sorted((*marts, *list_marts()), key=lambda model: model.name)
 
 
 @cache

@@ -5,16 +5,16 @@ from dataclasses import replace
 from functools import partial
 
 from ..destinations import MARTS, RAW, Dialect, PublishedMart
-from .files import LAYERS, Model, load_models, select_of
+from .files import load_models, select_of
+from .lists import list_marts
+from .model import MART, Model
 from .place import UTC, Place
-
-MART = LAYERS[-1]
 
 
 def published_marts(dialect: Dialect, day_timezone: str = UTC) -> Iterator[PublishedMart]:
-    """The relations of a copy that holds marts alone, each after those that it reads."""
+    """The relations of a copy that holds marts alone, each after those that it reads. Lists may be missing."""
     place = Place(RAW, MARTS, dialect, day_timezone)
-    for model in published_models(load_models()):
+    for model in published_models((*load_models(), *list_marts())):
         schema = place.schema_of(model.name)
         yield PublishedMart(schema, model.name, model.materialized, select_of(model, place))
 

@@ -22,6 +22,7 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.configuration.specs.base_configuration import extract_inner_hint, is_secret_hint
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 
+from sources.intercom.catalog import DEFAULT
 from sources.intercom.settings import IntercomSettings
 from sources.intercom.wire import keep_secret, plainly
 
@@ -118,6 +119,14 @@ def intercom_settings(workspace: str = DEFAULT_WORKSPACE) -> IntercomSettings:
     if workspace != DEFAULT_WORKSPACE and not dlt.secrets.get(f"{workspace}.sources.intercom.access_token"):
         raise Misconfigured(_no_token(f"{workspace}.sources.intercom"))
     return _resolved(IntercomSettings(), ("sources", "intercom"), workspace)
+
+
+def chosen_resources(workspace: str = DEFAULT_WORKSPACE) -> list[str]:
+    """The setting `resources` of a workspace, which needs no token."""
+    use_project_config()
+    places = (f"{workspace}.sources.intercom.resources", "sources.intercom.resources")
+    found = (dlt.config.get(place, list) for place in places)
+    return next((names for names in found if names is not None), [DEFAULT])
 
 
 def sandbox_settings(token: str) -> IntercomSettings:

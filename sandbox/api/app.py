@@ -10,6 +10,7 @@ from starlette.routing import Route
 from ..search import ApiError
 from ..world import WorkspaceState
 from .contacts import ContactEndpoints
+from .lists import ListEndpoints
 from .middleware import STATUS_PATH, ApiMiddleware, error_response
 from .quota import Quota
 from .removals import RemovalEndpoints
@@ -47,6 +48,7 @@ def _routes(workspace: WorkspaceState) -> list[Route]:
         Route("/contacts/deleted", removals.deleted),
         Route("/contacts/{contact_id}", contacts.contact),
         Route("/contacts/{contact_id}/segments", contacts.contact_segments),
+        *ListEndpoints(workspace).routes(),
     ]
 
 

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
 from ..faults import Faults
+from ..lists import Workplace
 from ..people import PLANS, Contact, ContactEncoder, ContactEncoding, DataAttributes, Feed
 from ..segments import History, Segment
 from .clock import Clock
@@ -32,13 +34,24 @@ class WorkspaceState:
         refused: the number of calls answered with 429.
         faults: failures to come, on request.
         attributes: the attributes of contacts that the workspace lists.
+        lists: what it lists beside contacts and segments.
         next_page_style: how the last page of a list ends.
         refuses: what search refuses: a field (`segment_id`), or a field with an operator (`id IN`).
         reported_count: returns the count that the list of segments reports for a number of members; None is sent as
             null.
     """
 
-    def __init__(self, *, workspace_id: str, region: str, timezone: str, token: str, index_lag: float, clock: Clock):
+    def __init__(
+        self,
+        *,
+        workspace_id: str,
+        region: str,
+        timezone: str,
+        token: str,
+        index_lag: float,
+        clock: Clock,
+        list_sizes: Mapping[str, int],
+    ) -> None:
         self.workspace_id = workspace_id
         self.region = region
         self.timezone = timezone
@@ -58,6 +71,12 @@ class WorkspaceState:
         self.encoding = ContactEncoding(self.contacts)
         self._clock = clock
         self._segments = segments
+        self._list_sizes = list_sizes
+
+    @cached_property
+    def lists(self) -> Workplace:
+        """Made at the first use: most workspaces need none."""
+        return Workplace(now=self._clock.second(), workspace_id=self.workspace_id, **self._list_sizes)
 
     def now(self) -> datetime:
         """The time on the workspace's clock, in UTC."""

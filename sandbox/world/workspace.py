@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+from ..lists import live_lists
 from ..people import DAY_SECONDS, Contact, EventType, Removal, RemovalKind, generated_contact, population
 from ..segments import Rule, Segment, SegmentTemplate, sparse_templates, templates
 from .clock import Clock
@@ -33,6 +34,7 @@ class Workspace(WorkspaceState):
         timezone: of the days by which API versions up to 2.16 search.
         start: the time at which the clock starts, by default the real time; `monotonic` drives it from there.
         index_lag: seconds until search finds a new contact.
+        companies, articles: how many of them the workspace lists.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class Workspace(WorkspaceState):
         start: datetime | None = None,
         token: str = BEARER,
         index_lag: float = 0,
+        companies: int = 60,
+        articles: int = 40,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(
@@ -57,6 +61,7 @@ class Workspace(WorkspaceState):
             token=token,
             index_lag=index_lag,
             clock=Clock(start, monotonic=monotonic),
+            list_sizes={"seed": seed, "companies": companies, "articles": articles},
         )
         self._random = Random(seed)
         with excluded_from_garbage_collection() if contacts >= LARGE else nullcontext():
@@ -73,6 +78,10 @@ class Workspace(WorkspaceState):
         `silent` is the share of visits that do not move `updated_at`.
         """
         live(self, self._random, days=days, churn=churn, silent=silent)
+
+    def live_lists(self, changes: int) -> None:
+        """Changes records of the lists beside contacts and segments, as many times."""
+        live_lists(self.lists, self._random, self._clock.second(), changes)
 
     def sign_up(self, *, role: str = "user", **attributes: Any) -> str:
         """Creates a contact without tags, generated except for `attributes`; returns its id."""

@@ -1,6 +1,6 @@
 """The dlt source for Intercom: segments, contacts, and which contact is in which segment."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import dlt
@@ -15,6 +15,7 @@ from .resources import (
     contact_removals,
     contacts,
     data_attributes,
+    list_resources,
     membership_changes,
     own_reading,
     scans,
@@ -47,6 +48,8 @@ def intercom(
     hash_columns: list[str] | None = None,
     hash_key: TSecretStrValue | None = None,
     track_attributes: list[str] | None = None,
+    resources: list[str] | None = None,
+    custom_objects: list[str] | None = None,
     full: bool = False,
     accept_shrink: bool = False,
     reading: Reading | None = None,
@@ -61,6 +64,7 @@ def intercom(
 
     Args: `.dlt/config.toml` and docs/settings.md give the reason for each default, and these units: `overlap` in
         seconds, `sweep_every` in hours, `sweep_budget` in calls, the shares from 0 to 1.
+        resources: lists to read beside contacts and segments: names of tables, `default`, or `all`.
         full: read every contact and segment, not only what changed.
         accept_shrink: record a collapse of a segment at once.
         reading: a reading that is already prepared, in place of all settings.
@@ -68,29 +72,14 @@ def intercom(
     Raises:
         SetupError: a value that cannot work; during extraction also a selection, destination, workspace or clock.
     """
-    settings = IntercomSettings(
-        access_token=access_token,
-        region=region,
-        api_version=api_version,
-        base_url=base_url,
-        rate_limit_share=rate_limit_share,
-        overlap=overlap,
-        max_shrink=max_shrink,
-        sweep_every=sweep_every,
-        sweep_budget=sweep_budget,
-        include_segments=include_segments,
-        exclude_segments=exclude_segments,
-        exclude_columns=exclude_columns,
-        hash_columns=hash_columns,
-        hash_key=hash_key,
-        track_attributes=track_attributes,
-    )
+    given = locals()
+    settings = IntercomSettings(**{name: given[name] for name in IntercomSettings().get_resolvable_fields()})
     settings.on_resolved()
     readings = Readings(lambda: reading or own_reading(settings, full=full, accept_shrink=accept_shrink))
-    return _resources(readings, full=full)
+    return _resources(readings, settings.resources or (), full=full)
 
 
-def _resources(readings: Readings, *, full: bool) -> Iterable[Any]:
+def _resources(readings: Readings, lists: Collection[str], *, full: bool) -> Iterable[Any]:
     cursor = dlt.sources.incremental[int](
         "updated_at",
         range_start="open",
@@ -108,4 +97,5 @@ def _resources(readings: Readings, *, full: bool) -> Iterable[Any]:
         contact_attribute_changes(readings),
         data_attributes(readings),
         workspaces(readings),
+        *list_resources(readings, lists),
     )

@@ -12,6 +12,7 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from .api import BASE_URLS, PATIENT, App, Intercom, Pacer, Retries, SetupError, Usage, is_too_old, version
+from .catalog import DEFAULT, choice_problems
 from .memberships import Clock, Guard, Limits, RunOptions, Selection
 from .tables import Fields, KnownFields, Privacy, problems, tracking_problems
 from .wire import keep_secret, plainly
@@ -26,7 +27,15 @@ WHERE_TOKENS_ARE = (
     "Copy the access token from your app in Intercom's Developer Hub (Configure, Authentication) into "
     "SOURCES__INTERCOM__ACCESS_TOKEN, or into .dlt/secrets.toml."
 )
-LISTS = ("include_segments", "exclude_segments", "exclude_columns", "hash_columns", "track_attributes")
+LISTS = (
+    "include_segments",
+    "exclude_segments",
+    "exclude_columns",
+    "hash_columns",
+    "track_attributes",
+    "resources",
+    "custom_objects",
+)
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -49,6 +58,8 @@ class IntercomSettings(BaseConfiguration):
     hash_columns: list[str] | None = None
     hash_key: TSecretStrValue | None = None
     track_attributes: list[str] | None = None
+    resources: list[str] | None = None
+    custom_objects: list[str] | None = None
 
     def on_resolved(self) -> None:
         """Checks what can be checked without a call to Intercom.
@@ -60,6 +71,7 @@ class IntercomSettings(BaseConfiguration):
         self.region = self.region.strip().lower()
         self.base_url = self.base_url and self.base_url.strip()
         self.api_version = version(self.api_version).name
+        self.resources = [DEFAULT] if self.resources is None else self.resources
         for problem in chain(self._problems_of_texts(), self._problems()):
             raise SetupError(problem)
         for secret in (self.access_token, self.hash_key or ""):
@@ -94,6 +106,7 @@ class IntercomSettings(BaseConfiguration):
                 )
         yield from problems(self.exclude_columns or (), self.hash_columns or (), self.hash_key)
         yield from tracking_problems(self.track_attributes or (), self.exclude_columns or ())
+        yield from choice_problems(self.resources or ())
 
     @property
     def url(self) -> str:
@@ -146,6 +159,7 @@ class IntercomSettings(BaseConfiguration):
             overlap=self.overlap,
             full=full,
             selection=Selection(self.include_segments or (), self.exclude_segments or ()),
+            custom_objects=tuple(self.custom_objects or ()),
         )
 
     def check_region(self, app: App) -> None:

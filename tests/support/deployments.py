@@ -35,11 +35,13 @@ class Deployment:
     folder: Path
     workspace: Workspace
     name: str = "intercom"
+    resources: tuple[str, ...] = ()
     settings: IntercomSettings = field(init=False)
 
     def __post_init__(self) -> None:
         self.warehouse = Warehouse(self.folder)
         self.settings = sandbox_settings("sandbox-token")
+        self.settings.resources = list(self.resources)
         self.transport: httpx.AsyncBaseTransport = in_process(create_app(self.workspace, limit=NO_QUOTA))
 
     def job(self, **options: Any) -> Sync:

@@ -12,16 +12,20 @@ from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
 
+from sources.intercom.catalog import BY_NAME, TABLES
 from sources.intercom.tables import (
     CONTACT_ACTIVITIES_KEY,
     CONTACT_ATTRIBUTE_CHANGES_KEY,
     CONTACT_REMOVALS_KEY,
     CONTACTS_KEY,
     DATA_ATTRIBUTES_KEY,
+    LIST_READS_KEY,
+    LIST_TABLES,
     RUNS_KEY,
     SEGMENT_SCANS_KEY,
     SEGMENTS_KEY,
     WORKSPACES_KEY,
+    key_of,
 )
 
 from ...destinations import RAW, Dialect, columns, identifier, parameters, relations, statement
@@ -34,6 +38,8 @@ FIRST_OF_KEY: Mapping[str, tuple[Sequence[str], str]] = {
     "contact_attribute_changes": (CONTACT_ATTRIBUTE_CHANGES_KEY, "run_id"),
     "contact_activities": (CONTACT_ACTIVITIES_KEY, "run_id"),
     "contact_removals": (CONTACT_REMOVALS_KEY, "run_id"),
+    "list_reads": (LIST_READS_KEY, "observed_at"),
+    **{name: (("workspace_id", *key_of(TABLES[name], BY_NAME[name])), "observed_at desc") for name in LIST_TABLES},
     "runs": (RUNS_KEY, "ended_at"),
     "segment_scans": (SEGMENT_SCANS_KEY, "observed_at"),
     "segments": (SEGMENTS_KEY, "observed_at"),
@@ -41,7 +47,14 @@ FIRST_OF_KEY: Mapping[str, tuple[Sequence[str], str]] = {
 """Of each raw table the key, and the order in which the first row of a key is the one that the models use."""
 DEVELOPMENT = re.compile(rf"{RAW}_\d{{14}}(_staging)?")
 """The schemas of dlt's development mode: a time, in place of the tables that every run shares."""
-TIMED = ("membership_changes", "segment_scans", "segments", "contact_attribute_changes", "contact_removals")
+TIMED = (
+    "membership_changes",
+    "segment_scans",
+    "segments",
+    "contact_attribute_changes",
+    "contact_removals",
+    "list_reads",
+)
 """The tables whose rows say in which run, and when, they were observed."""
 
 FOLLOWED = """
@@ -205,7 +218,7 @@ class RawLog:
         self._note("relisted", RELISTED.format(runs=marks), *ids, *run_ids, *ids)
         later_states = LATER_STATES.format(loads=parameters(len(load_ids)))
         self._execute(later_states, pipeline_name, pipeline_name, *load_ids)
-        delete_rows(self._client, self._dialect, load_ids, kept=(KEPT, "runs"))
+        delete_rows(self._client, self._dialect, load_ids, kept=KEPT | {"runs"})
         self._restore("membership_changes", CHANGE, "confirmed")
         self._restore("segments", VERSION, "relisted")
 

@@ -40,7 +40,7 @@ class RemovedRun:
             run_id=next(known.run_id for known in run if known),
             command=journaled.command if journaled else None,
             observed_until=loaded.observed_until if loaded else None,
-            rows={table: count for table, count in log.rows_of(loaded).items() if table != KEPT} if loaded else {},
+            rows={table: count for table, count in log.rows_of(loaded).items() if table not in KEPT} if loaded else {},
         )
 
 

@@ -12,16 +12,26 @@ from .answers import (
     DataAttribute,
     DatedContact,
     Page,
+    Pages,
     RemovedContact,
     Segment,
 )
 from .bounds import Bounds
 from .client import JSON, PATIENT, Retries, Usage
 from .concurrency import SharedClient, do_nothing, each, gathered
-from .endpoints import BASE_URLS, PAGE_SIZE, ContactMemberships, ContactStatus, Intercom, next_page, page_calls
+from .endpoints import (
+    BASE_URLS,
+    PAGE_SIZE,
+    ContactMemberships,
+    ContactStatus,
+    Intercom,
+    is_unfollowed,
+    next_page,
+    page_calls,
+)
 from .errors import IntercomError, QueryRefused, Refused, SetupError, Unavailable
 from .rate_limit import WINDOW_SECONDS, Pacer
-from .versions import Version, is_too_old, version
+from .versions import Version, has, is_too_old, version
 
 __all__ = [
     "BASE_URLS",
@@ -46,6 +56,7 @@ __all__ = [
     "IntercomError",
     "Pacer",
     "Page",
+    "Pages",
     "QueryRefused",
     "Refused",
     "RemovedContact",
@@ -59,7 +70,9 @@ __all__ = [
     "do_nothing",
     "each",
     "gathered",
+    "has",
     "is_too_old",
+    "is_unfollowed",
     "next_page",
     "page_calls",
     "version",

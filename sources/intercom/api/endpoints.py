@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import httpx
 import msgspec
+from msgspec import Raw
 
 from .answers import (
     UNREADABLE,
@@ -113,14 +114,24 @@ class Intercom(Client):
         return list({one.full_name: one for one in ordered}.values())
 
     async def segment_exists(self, segment_id: str) -> bool | None:
-        """Null where Intercom's answer proves neither."""
+        """As `exists`."""
+        return await self.exists("/segments/{id}", segment_id)
+
+    async def exists(self, path: str, record_id: str) -> bool | None:
+        """Whether there is a record at `path` with its id for `{id}`; null where Intercom's answer proves neither."""
+        here = path.replace("{id}", quote(record_id, safe=""))
         try:
-            response = await self._call("GET", f"/segments/{quote(segment_id, safe='')}", whole, expected=(200, 404))
+            response = await self._call("GET", here, whole, expected=(200, 404), label=path)
         except Refused:
             return None
         if response.status_code == httpx.codes.OK:
             return True
         return False if reports(response, "not_found") else None
+
+    async def answer(self, path: str, *, label: str, body: JSON | None = None) -> dict[str, Raw]:
+        """The fields of an answer, each as its JSON. With a body it is that of a search, which only reads."""
+        method = "GET" if body is None else "POST"
+        return await self._call(method, path, self._reader(label, dict[str, Raw]), json=body, label=label)
 
     async def segments_of(self, contact_id: str) -> ContactMemberships | None:
         """The segments a contact is in; null where Intercom says that there is no such contact."""

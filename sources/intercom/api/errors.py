@@ -1,5 +1,7 @@
 """What goes wrong between the client and Intercom: one exception for each reaction of the caller."""
 
+from collections.abc import Iterable
+
 
 class IntercomError(Exception):
     """The base class. Messages end with what to do next.
@@ -13,7 +15,16 @@ class IntercomError(Exception):
 
 
 class Refused(IntercomError):
-    """Intercom understood and said no (token, scope, plan, version): trying again will not help."""
+    """Intercom understood and said no (token, scope, plan, version): trying again will not help.
+
+    `answer` is the status with Intercom's errors, for messages; `codes` are their codes.
+    """
+
+    def __init__(
+        self, message: str, *, request_id: str | None = None, answer: str = "", codes: Iterable[str] = ()
+    ) -> None:
+        super().__init__(message, request_id=request_id)
+        self.answer, self.codes = answer, frozenset(codes)
 
 
 class QueryRefused(Refused):

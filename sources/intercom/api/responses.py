@@ -121,8 +121,9 @@ def understood(
     if is_cut_off or response.status_code in PASSING_STATUSES or not _is_json(response):
         raise TryAgain(describe(response), wait_seconds=_requested_wait(response), request_id=request_id(response))
     refusal = QueryRefused if _is_about_query(call, response) else Refused
-    message = f"Intercom refused {call}: {describe(response)}. {_next_step(response)}"
-    raise refusal(message, request_id=request_id(response))
+    answer, codes = describe(response), (fault.code for fault in _faults(response))
+    message = f"Intercom refused {call}: {answer}. {_next_step(response)}"
+    raise refusal(message, request_id=request_id(response), answer=answer, codes=codes)
 
 
 def reports(response: httpx.Response, *codes: str) -> bool:

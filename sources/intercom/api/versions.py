@@ -44,6 +44,14 @@ def version(configured: str) -> Version:
     return VERSIONS.get(name, Version(name, exact_times=False, has_feeds=True))
 
 
+def has(configured: str, since: str) -> bool:
+    """Whether a version has what came with another one. One that is not known may have it."""
+    names = list(VERSIONS)
+    if configured in names and since in names:
+        return names.index(configured) >= names.index(since)
+    return True
+
+
 def is_too_old(configured: str) -> bool:
     """Whether a version lacks the contact search that is used here."""
     major, _, minor = configured.partition(".")

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from ..api import App, ContactStamp, Intercom, Segment, Version
 from ..search import Dates, Times, newest
+from ..tables import ListRead
 from .evidence import Clock, Guard, Memory, Removal
 from .plan import Limits, RememberedSegment, Selection
 
@@ -22,6 +23,7 @@ class RunOptions:
         overlap: seconds.
         full: read all contacts and sweep all segments, instead of the changes and what the plan says.
         selection: which segments are read.
+        custom_objects: the types of custom objects whose instances are read.
     """
 
     app: App
@@ -34,6 +36,7 @@ class RunOptions:
     overlap: int
     full: bool = False
     selection: Selection = field(default_factory=Selection)
+    custom_objects: tuple[str, ...] = ()
 
     @property
     def workspace_id(self) -> str:
@@ -97,6 +100,7 @@ class ReadingResult:
         notes: what was read in another way than usual, and why.
         flaws: records and values that could not be read.
         unmatched: entries of include_segments and exclude_segments that match no segment.
+        lists: how the lists of the catalogue were read.
     """
 
     contacts_read: int
@@ -112,11 +116,13 @@ class ReadingResult:
     notes: tuple[str, ...] = ()
     flaws: int = 0
     unmatched: int = 0
+    lists: tuple[ListRead, ...] = ()
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything was read that Intercom has."""
-        return not (self.incomplete or self.contacts_missing or self.flaws or self.unmatched)
+        """Whether everything was read that Intercom has, and that it does not refuse."""
+        is_whole = all(one.status != "incomplete" for one in self.lists)
+        return is_whole and not (self.incomplete or self.contacts_missing or self.flaws or self.unmatched)
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,10 @@ class LoadedTables:
         rows = self._newest_among("membership_changes", "segment_id, contact_id", columns, contact_ids)
         return {(segment_id, contact_id) for segment_id, contact_id, is_member in rows if is_member}
 
+    def ask(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        """The rows of a query in which `{table}` stands for a raw table, and the first `%s` for the workspace's id."""
+        return self._rows(query, self._workspace_id, *values)
+
     def rows(self, table: str, columns: Sequence[str]) -> set[tuple[Any, ...]]:
         """All rows of a small table."""
         query = f"select {', '.join(columns)} from {{{table}}} where workspace_id = %s"  # noqa: S608 (our own names)

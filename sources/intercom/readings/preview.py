@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ..api import Intercom, page_calls
 from ..memberships import BYTES_A_CONTACT, Memory, Plan, RunOptions, SavedState, plan, take_snapshot
 from ..search import count, everyone, knows_segments, updated_after
+from ..tables import PlannedList
 
 CALLS_BESIDE = 6
 """Token, high-water mark, list of segments, list of attributes, whether search knows segments, activity feed."""
@@ -21,6 +22,7 @@ class Preview:
         asked: of how many it would read the segments one by one.
         excluded: how many segments are excluded.
         notes: what is wrong with the configuration, in sentences.
+        lists: the lists of the catalogue that it would read.
     """
 
     contacts: int
@@ -28,6 +30,7 @@ class Preview:
     asked: int = 0
     excluded: int = 0
     notes: tuple[str, ...] = ()
+    lists: tuple[PlannedList, ...] = ()
 
     @property
     def calls(self) -> int:
@@ -35,13 +38,15 @@ class Preview:
         reads = CALLS_A_CURSOR_READ * len(self.plan.rest) if self.contacts else 0
         edited = sum(planned.sweep_calls for planned in self.plan.sweeps if planned.why == "edited")
         lookups = edited + self.asked  # all members of an edited segment may have to be looked up by id
-        return CALLS_BESIDE + page_calls(self.contacts) + self.plan.sweep_calls + reads + lookups
+        listed = sum(one.calls or 0 for one in self.lists)
+        return CALLS_BESIDE + page_calls(self.contacts) + self.plan.sweep_calls + reads + lookups + listed
 
     @property
     def megabytes(self) -> float:
         """Received data, unpacked: search always sends whole contacts."""
         members = sum(planned.members for planned in self.plan.sweeps)
-        return round((self.contacts + members) * BYTES_A_CONTACT / 1e6, 1)
+        listed = sum(one.megabytes for one in self.lists)
+        return round((self.contacts + members) * BYTES_A_CONTACT / 1e6 + listed, 1)
 
 
 async def preview(client: Intercom, options: RunOptions, *, saved: SavedState, memory: Memory) -> Preview:

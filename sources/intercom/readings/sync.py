@@ -24,7 +24,7 @@ from ..memberships import (
     take_snapshot,
 )
 from ..search import ROWS_A_TABLE, ContactSearch, Progress, Times, window_pages
-from ..tables import SentContact
+from ..tables import ListRead, SentContact
 from ..wire import flaw_notes
 from .contacts import contacts_query
 from .inputs import Prepare, RunInputs
@@ -52,6 +52,7 @@ class Reading:
         self.scanning: Scanning | None = None
         self.contacts_read = self.contacts_missing = 0
         self.remarks: list[str] = []
+        self.lists: tuple[ListRead, ...] = ()
         self._progress = progress
         self._prepare = prepare
         self._is_prepared = False
@@ -65,7 +66,6 @@ class Reading:
 
     @property
     def options(self) -> RunOptions:
-        """The run's options."""
         return self.inputs.options
 
     @property
@@ -85,6 +85,7 @@ class Reading:
             incomplete={scan.segment_id: str(scan.problem) for scan in scans if scan.status == "incomplete"},
             drift=tuple(self.inputs.fields.changes()),
             notes=tuple(self._notes),
+            lists=self.lists,
             flaws=self._progress.usage.flaws.total(),
             unmatched=self.scanning.unmatched if self.scanning else 0,
         )
@@ -129,8 +130,7 @@ class Reading:
 
     async def _taken(self, client: Intercom) -> WorkspaceSnapshot:
         async with self._turn:
-            if self.snapshot is None:
-                self.snapshot = await take_snapshot(client, self.options.selection)
+            self.snapshot = self.snapshot or await take_snapshot(client, self.options.selection)
             return self.snapshot
 
     async def new_versions(self) -> list[dict[str, Any]]:

@@ -2,10 +2,10 @@
 
 from .backfill import intercom_backfill
 from .contacts import HighWaterMark, contact_attribute_changes, contacts
-from .dispositions import INSERT_ONLY
-from .empty import intercom_empty_tables
+from .dispositions import INSERT_ONLY, intercom_empty_tables
 from .extraction import Readings, own_reading
 from .first_load import intercom_first_load
+from .lists import list_resources
 from .memberships import contact_activities, contact_removals, membership_changes, scans, segment_scans, segments
 from .state import saved_state
 from .workspace import data_attributes, workspaces
@@ -22,6 +22,7 @@ __all__ = [
     "intercom_backfill",
     "intercom_empty_tables",
     "intercom_first_load",
+    "list_resources",
     "membership_changes",
     "own_reading",
     "saved_state",

@@ -9,8 +9,7 @@ import pyarrow as pa
 from ..readings import ChunkReading
 from ..tables import CONTACTS_KEY
 from .contacts import JSON_COLUMNS
-from .dispositions import UPSERT
-from .empty import empty_tables
+from .dispositions import UPSERT, empty_tables
 
 
 @dlt.source(name="intercom", max_table_nesting=0)

@@ -12,8 +12,7 @@ from dlt.extract.items_transform import MapItem
 from dlt.extract.state import resource_state
 
 from ..tables import CONTACT_ATTRIBUTE_CHANGES_KEY, CONTACTS_KEY, NESTED_CONTACT_FIELDS
-from .dispositions import INSERT_ONLY, UPSERT
-from .empty import is_needed
+from .dispositions import INSERT_ONLY, UPSERT, is_needed
 from .extraction import Readings
 from .state import MEMBERSHIPS_READ_TO
 

@@ -1,15 +1,22 @@
-"""How rows are merged into the raw tables. A table whose rows never change needs an insert only."""
+"""How rows come into the raw tables: merged by key, and into tables that may have none yet.
 
+A table whose rows never change needs an insert only. Models read all raw tables, so all have to exist; once they do, no
+rows are no work.
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
 import dlt
+import pyarrow as pa
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ContextDefaultCannotBeCreated
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.exceptions import SqlClientNotAvailable
-from dlt.extract import DltSource
+from dlt.extract import DltResource, DltSource
 
 from ..api import SetupError
+from ..tables import BESIDE_CONTACTS
 
 # Any: dlt types the argument of transformers as plain strings
 UPSERT: Any = {"disposition": "merge", "strategy": "upsert"}
@@ -53,3 +60,19 @@ def _can_be_read(pipeline: dlt.Pipeline) -> bool:
     except SqlClientNotAvailable:
         return False
     return True
+
+
+@dlt.source(name="intercom", max_table_nesting=0)
+def intercom_empty_tables(names: Iterable[str]) -> Iterable[Any]:
+    """The named tables."""
+    return empty_tables(names)
+
+
+def is_needed(name: str, rows: pa.Table) -> bool:
+    """Whether rows of a table are to be loaded: if there are any, or to create the table. Each costs dlt a job."""
+    return bool(rows.num_rows) or name not in dlt.current.source_schema().tables
+
+
+def empty_tables(names: Iterable[str]) -> tuple[DltResource, ...]:
+    """A resource for each of the named tables."""
+    return tuple(dlt.resource([BESIDE_CONTACTS[name].empty_table()], name=name) for name in names)

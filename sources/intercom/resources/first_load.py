@@ -22,8 +22,7 @@ from ..tables import (
     WORKSPACES_KEY,
 )
 from .contacts import JSON_COLUMNS
-from .dispositions import INSERT_ONLY, UPSERT
-from .empty import empty_tables
+from .dispositions import INSERT_ONLY, UPSERT, empty_tables
 
 PART_TABLES: Mapping[str, tuple[tuple[str, ...], Any]] = {
     "workspaces": (WORKSPACES_KEY, UPSERT),

@@ -19,8 +19,7 @@ from ..tables import (
     SEGMENTS_KEY,
     rows_table,
 )
-from .dispositions import INSERT_ONLY, UPSERT
-from .empty import is_needed
+from .dispositions import INSERT_ONLY, UPSERT, is_needed
 from .extraction import Readings
 
 

@@ -16,8 +16,7 @@ from ..tables import (
     rows_table,
     workspace_row,
 )
-from .dispositions import UPSERT
-from .empty import is_needed
+from .dispositions import UPSERT, is_needed
 from .extraction import Readings
 
 

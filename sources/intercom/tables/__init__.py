@@ -3,7 +3,8 @@
 from .attributes import attribute_changes, tracking_problems
 from .contacts import CONTACTS, CONTACTS_KEY, NESTED_CONTACT_FIELDS, Contact, SentContact, read_contact
 from .drift import Fields, KnownFields
-from .privacy import Privacy, problems
+from .lists import LIST_TABLES, NOTED, ListRead, PlannedList, key_of
+from .privacy import Privacy, Rule, problems
 from .schemas import (
     BESIDE_CONTACTS,
     CONTACT_ACTIVITIES,
@@ -13,6 +14,8 @@ from .schemas import (
     CONTACT_REMOVALS_KEY,
     DATA_ATTRIBUTES,
     DATA_ATTRIBUTES_KEY,
+    LIST_READS,
+    LIST_READS_KEY,
     MEMBERSHIP_CHANGES,
     MEMBERSHIP_CHANGES_KEY,
     RUNS,
@@ -39,9 +42,13 @@ __all__ = [
     "CONTACT_REMOVALS_KEY",
     "DATA_ATTRIBUTES",
     "DATA_ATTRIBUTES_KEY",
+    "LIST_READS",
+    "LIST_READS_KEY",
+    "LIST_TABLES",
     "MEMBERSHIP_CHANGES",
     "MEMBERSHIP_CHANGES_KEY",
     "NESTED_CONTACT_FIELDS",
+    "NOTED",
     "RUNS",
     "RUNS_KEY",
     "SEGMENTS",
@@ -53,11 +60,15 @@ __all__ = [
     "Contact",
     "Fields",
     "KnownFields",
+    "ListRead",
+    "PlannedList",
     "Privacy",
+    "Rule",
     "SentContact",
     "attribute_changes",
     "attribute_rows",
     "changes_table",
+    "key_of",
     "problems",
     "read_contact",
     "rows_table",

@@ -1,4 +1,4 @@
-"""Which columns of contacts are left out, and which are replaced by a keyed hash.
+"""Which columns are left out, and which are replaced by a keyed hash.
 
 The rules apply before any row is written: neither the warehouse nor a file on the way to it ever holds the values.
 """
@@ -13,6 +13,7 @@ import msgspec
 import pyarrow as pa
 from msgspec import Raw
 
+from ..catalog import TABLES, Table
 from .contacts import CONTACTS, NESTED_CONTACT_FIELDS
 
 NEEDED = frozenset(("workspace_id", "id", "role", "created_at", "updated_at"))
@@ -26,13 +27,17 @@ SHORTEST_KEY, LEAST_VARIETY = 32, 8
 
 Redaction = Callable[[list[Any]], list[Any]]
 """Maps the values of a column."""
+Rule = Callable[[str], str | None]
+"""Maps one value."""
 
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 
 
 @dataclass(frozen=True)
 class Privacy:
-    """The rules of one run. Columns have Intercom's names; `custom_attributes.plan` is a single attribute.
+    """The rules of one run. Columns of contacts have Intercom's names; `custom_attributes.plan` is a single attribute.
+
+    Those of other tables begin with the table: `admins.email`, `companies.custom_attributes.plan`.
 
     A hash is HMAC-SHA-256 of the value's text, in hexadecimal digits: equal values have equal hashes while the key
     stays the same.
@@ -63,13 +68,29 @@ class Privacy:
         """By column; built once for all tables of a run."""
         if not (self.excluded or self.hashed):
             return {}
-        of_attributes = {name.partition(".")[2]: name for name in self.excluded | self.hashed if "." in name}
+        named = self.excluded | self.hashed
+        of_attributes = {name.partition(".")[2]: name for name in named if name.startswith(f"{ATTRIBUTES}.")}
         columns = {name: name for name in self._whole}
         redactions: dict[str, Redaction] = {EXTRA: _each(partial(self._without, named=columns))}
         if of_attributes:
             redactions[ATTRIBUTES] = _each(partial(self._without, named=of_attributes))
         hashes = {name: _each(self._hash_of(name)) for name in self.hashed}
         return redactions | dict.fromkeys(self.excluded, _nulls) | hashes
+
+    def rules(self, table: str) -> Mapping[str, Rule]:
+        """What happens to the values of a table of the catalogue, by column. Columns without a rule have none."""
+        rules: dict[str, Rule] = {}
+        for name in self.excluded | self.hashed:
+            column, _, field_name = name.removeprefix(f"{table}.").partition(".")
+            if not name.startswith(f"{table}."):
+                continue
+            if field_name:
+                rules[column] = partial(self._without, named={**_named_in(rules.get(column)), field_name: name})
+            elif name in self.excluded:
+                rules[column] = _nothing
+            else:
+                rules[column] = self._nested if _kind(table, column) == "json" else self._text
+        return rules
 
     @property
     def _whole(self) -> frozenset[str]:
@@ -125,7 +146,7 @@ def problems(excluded: Collection[str], hashed: Collection[str], key: str | None
     if parts and ATTRIBUTES in {*excluded, *hashed}:
         yield f"{ATTRIBUTES} is listed, and {parts[0]} as a part of it: remove one of them."
     for name in sorted(hashed):
-        if name in COLUMNS and CONTACTS.field(name).type != pa.string():
+        if (name in COLUMNS and CONTACTS.field(name).type != pa.string()) or _holds_no_text(name):
             yield f"{name} holds no text, so it cannot hold a hash: move it to exclude_columns, or remove it."
     if hashed and _is_guessable(key or ""):
         yield (
@@ -142,13 +163,42 @@ def _is_guessable(key: str) -> bool:
 
 def _is_allowed(name: str) -> bool:
     column, dot, attribute = name.partition(".")
+    if dot and column in TABLES:
+        return _is_allowed_in(TABLES[column], attribute)
     return (column == ATTRIBUTES and bool(attribute)) if dot else name in COLUMNS
+
+
+def _is_allowed_in(table: Table, name: str) -> bool:
+    """Whether a column of the catalogue, or a field of one that holds JSON, can be left out or hashed."""
+    column, dot, field_name = name.partition(".")
+    if column in table.key or column not in (*table.columns, EXTRA):
+        return False
+    return not dot or (bool(field_name) and _kind(table.table, column) == "json")
+
+
+def _kind(table: str, column: str) -> str:
+    return "json" if column == EXTRA else TABLES[table].columns[column].kind
+
+
+def _holds_no_text(name: str) -> bool:
+    """Whether a column of the catalogue holds numbers, times or truth values."""
+    table, _, column = name.partition(".")
+    return table in TABLES and column in TABLES[table].columns and _kind(table, column) not in ("text", "json")
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
+def _named_in(rule: Rule | None) -> Mapping[str, str]:
+    """The fields that a rule names already."""
+    return rule.keywords["named"] if isinstance(rule, partial) else {}
 
 
 def _allowed_names() -> str:
     return (
-        f"A sync needs {', '.join(sorted(NEEDED))}. Choose from {', '.join(COLUMNS)}, and {ATTRIBUTES}.NAME for a "
-        "single attribute."
+        f"A sync needs {', '.join(sorted(NEEDED))}. Choose from {', '.join(COLUMNS)}, {ATTRIBUTES}.NAME for a single "
+        "attribute, and TABLE.COLUMN for a column of another table: docs/tables.md has them."
     )
 
 

@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from ..wire import Whole
 
-TEXT, INTEGER, BOOLEAN, TIMESTAMP = pa.string(), pa.int64(), pa.bool_(), pa.timestamp("us", tz="UTC")
+TEXT, INTEGER, NUMBER, BOOLEAN = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 
 def arrow_type(annotation: Any) -> pa.DataType:
@@ -145,6 +146,27 @@ CONTACT_ACTIVITIES = table_schema(
     key=CONTACT_ACTIVITIES_KEY,
 )
 
+LIST_READS_KEY = ("workspace_id", "table_name", "run_id")
+LIST_READS = table_schema(
+    {
+        "workspace_id": TEXT,
+        "table_name": TEXT,
+        "run_id": TEXT,
+        "how": TEXT,
+        "status": TEXT,
+        "problem": TEXT,
+        "started_at": TIMESTAMP,
+        "observed_at": TIMESTAMP,
+        "calls": INTEGER,
+        "fetched": INTEGER,
+        "total_count": INTEGER,
+        "changed": INTEGER,
+        "deleted": INTEGER,
+        "cursor": INTEGER,
+    },
+    key=LIST_READS_KEY,
+)
+
 RUNS_KEY = ("workspace_id", "run_id")
 RUNS = table_schema(
     {
@@ -171,9 +193,10 @@ BESIDE_CONTACTS: Mapping[str, pa.Schema] = {
     "contact_attribute_changes": CONTACT_ATTRIBUTE_CHANGES,
     "contact_activities": CONTACT_ACTIVITIES,
     "contact_removals": CONTACT_REMOVALS,
+    "list_reads": LIST_READS,
     "runs": RUNS,
 }
-"""All raw tables but `contacts`, by name."""
+"""The raw tables that each warehouse has beside `contacts`, by name."""
 
 
 def rows_table(schema: pa.Schema, rows: Sequence[dict[str, Any]]) -> pa.Table:

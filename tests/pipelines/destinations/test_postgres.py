@@ -31,7 +31,8 @@ from pipelines.folder import LockRequest
 from pipelines.loading.packages import Stuck
 from pipelines.messages import Step
 from pipelines.models.changes import BUILT_FROM
-from pipelines.models.files import SQL, load_models
+from pipelines.models.files import load_models
+from pipelines.models.model import SQL
 from pipelines.runs import build_models
 from pipelines.settings import use_project_config, warehouse_settings
 from sandbox.world import Workspace, add_odd_contacts

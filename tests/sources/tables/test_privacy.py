@@ -170,7 +170,7 @@ LISTS = ("exclude_columns", "hash_columns")
     [
         (["e-mail"], [], None, "'e-mail' cannot be"),
         ([], ["custom_attributes."], KEY, "'custom_attributes.' cannot be"),
-        (["tags.name"], [], None, "'tags.name' cannot be"),
+        (["location.country"], [], None, "'location.country' cannot be"),
         (["updated_at"], [], None, "'updated_at' cannot be"),
         (["email"], ["email"], KEY, "email is both in exclude_columns and in hash_columns"),
         (["custom_attributes"], ["custom_attributes.id"], KEY, "custom_attributes.id as a part of it"),

@@ -1,0 +1,100 @@
+"""The marts of the catalogue: a view on each raw table of a list, with the names and types of all marts."""
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+
+import sqlglot
+from sqlglot import exp
+
+from sources.intercom.catalog import BY_NAME, TABLES, Column, Resource, Table
+from sources.intercom.tables import key_of
+
+from ..destinations import WRITTEN_IN
+from .model import MART, RAW, SQL, Model
+
+SUBJECT = "lists"
+"""The folder that these marts would be in if they had files."""
+TYPES = {
+    "text": "text",
+    "integer": "bigint",
+    "number": "double",
+    "boolean": "boolean",
+    "time": "bigint",
+    "json": "json",
+}
+NOTED = {
+    "is_deleted": "Whether a complete list no longer had it.",
+    "observed_at": "When it was first seen as it is here.",
+}
+
+
+@cache
+def list_marts() -> tuple[Model, ...]:
+    """The marts of all tables, with all their columns."""
+    return tuple(_model(name, None) for name in TABLES)
+
+
+def built_marts(loaded: Mapping[str, Collection[str]]) -> tuple[Model, ...]:
+    """The marts of the tables that are loaded. A column that a table does not have yet is null.
+
+    Args:
+        loaded: the columns of the raw tables, by table.
+    """
+    return tuple(_model(name, loaded[name]) for name in TABLES if name in loaded)
+
+
+@cache
+def texts() -> tuple[str, ...]:
+    """All that the marts are made of."""
+    return tuple(f"{_query(name, None)} {TABLES[name]}" for name in TABLES)
+
+
+def _model(name: str, loaded: Collection[str] | None) -> Model:
+    return Model(
+        name=name,
+        path=SQL / MART / SUBJECT / f"{name}.sql",
+        select=sqlglot.parse_one(_query(name, loaded), dialect=WRITTEN_IN, into=exp.Select),
+        reads=frozenset(),
+        loaded=frozenset((name,)),
+        layer=MART,
+        materialized="view",
+        unmoved_by=frozenset(),
+        description=TABLES[name].description,
+        columns=dict(_columns(TABLES[name], BY_NAME[name])),
+    )
+
+
+def _query(name: str, loaded: Collection[str] | None) -> str:
+    table, resource = TABLES[name], BY_NAME[name]
+    shown = (column for column, _ in _columns(table, resource))
+    read = (_expression(raw, column, loaded) for raw, column in _sources(table, resource).items())
+    selected = (f'{expression} as "{column}"' for expression, column in zip(read, shown, strict=True))
+    return f'select {", ".join(selected)} from {RAW}."{name}"'  # noqa: S608 (our own names)
+
+
+def _columns(table: Table, resource: Resource) -> Iterator[tuple[str, str]]:
+    """The mart's columns with their descriptions, in order."""
+    yield "workspace_id", "The workspace."
+    for name in _before(table, resource):
+        yield name, "The record that it belongs to."
+    for name, column in table.columns.items():
+        yield (resource.id_column if table is resource and name == "id" else name), column.description
+    yield from NOTED.items()
+
+
+def _sources(table: Table, resource: Resource) -> dict[str, Column]:
+    """The raw columns, in the same order."""
+    keys = dict.fromkeys(("workspace_id", *_before(table, resource)), Column("text", ""))
+    noted = {"is_deleted": Column("boolean", ""), "observed_at": Column("text", "")}
+    return keys | dict(table.columns) | noted
+
+
+def _before(table: Table, resource: Resource) -> tuple[str, ...]:
+    key = key_of(table, resource)
+    return key[: len(key) - len(table.key)]
+
+
+def _expression(raw: str, column: Column, loaded: Collection[str] | None) -> str:
+    if loaded is not None and raw not in loaded:
+        return f"cast(null as {TYPES[column.kind]})"
+    return f'to_timestamp("{raw}")' if column.kind == "time" else f'"{raw}"'

@@ -1,0 +1,53 @@
+"""What a model and a check are: one select each, and what it reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sqlglot import exp
+
+from ..destinations import Kind
+from .attributes import Attribute
+
+SQL = Path(__file__).parents[2] / "sql"
+LAYERS = ("staging", "intermediate", "marts")
+MART = LAYERS[-1]
+RAW = "raw"  # in the files: the schema of the raw tables
+
+Severity = Literal["error", "warn"]
+
+
+@dataclass(frozen=True, eq=False)
+class SqlFile:
+    """One select, and what it reads: models, and raw tables in `loaded`."""
+
+    name: str
+    path: Path
+    select: exp.Query
+    reads: frozenset[str]
+    loaded: frozenset[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Model(SqlFile):
+    """A file below `sql/staging`, `sql/intermediate` or `sql/marts`, with its entry in the `schema.yml` beside it.
+
+    `unmoved_by` names raw tables that it reads, directly or not, and whose later rows cannot change it. With
+    `has_attributes` builds add a column for each custom attribute of contacts, `attributes`, to its query.
+    """
+
+    layer: str
+    materialized: Kind
+    unmoved_by: frozenset[str]
+    description: str
+    columns: Mapping[str, str]
+    has_attributes: bool = False
+    attributes: tuple[Attribute, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Check(SqlFile):
+    """A file of `sql/checks`, named as the sentence that should hold; every row it returns is a fault."""
+
+    severity: Severity

@@ -1,0 +1,89 @@
+"""Random changes of a workspace's lists: records that are new, changed, and deleted."""
+
+from collections.abc import Callable
+from random import Random
+
+from ..people import Json
+from .workplace import Workplace
+
+Change = Callable[[Workplace, Random, int], None]
+
+
+def live_lists(place: Workplace, random: Random, now: int, changes: int) -> None:
+    """As many changes, each of a random list. `now`: epoch seconds."""
+    for _ in range(changes):
+        random.choice(_CHANGES)(place, random, now)
+
+
+def _new_article(place: Workplace, random: Random, now: int) -> None:
+    place.add_article(1_000_000 + random.randrange(1_000_000), now)
+
+
+def _edited_article(place: Workplace, random: Random, now: int) -> None:
+    if articles := place["articles"].of():
+        article = articles[random.choice(sorted(articles))]
+        article |= {"title": f"Article {random.randrange(10_000)}", "updated_at": now}
+
+
+def _deleted_article(place: Workplace, random: Random, now: int) -> None:
+    _delete(place, "articles", random)
+
+
+def _new_admin(place: Workplace, random: Random, now: int) -> None:
+    place.add_admin(100 + random.randrange(1_000))
+
+
+def _away_admin(place: Workplace, random: Random, now: int) -> None:
+    admins = place["admins"].of()
+    if admins:
+        admin = admins[random.choice(sorted(admins))]
+        admin["away_mode_enabled"] = not admin["away_mode_enabled"]
+
+
+def _deleted_admin(place: Workplace, random: Random, now: int) -> None:
+    if len(place["admins"].of()) > 5:
+        _delete(place, "admins", random)
+
+
+def _tag(place: Workplace, random: Random, now: int) -> None:
+    number = random.randrange(900)
+    place["tags"].put({"type": "tag", "id": f"t{number}", "name": f"Tag {random.randrange(50)}"})
+
+
+def _deleted_tag(place: Workplace, random: Random, now: int) -> None:
+    if made := [one for one in place["tags"].of() if one.startswith("t")]:
+        place["tags"].remove(random.choice(made))
+
+
+def _new_company(place: Workplace, random: Random, now: int) -> None:
+    place.add_company(10_000_000 + random.randrange(1_000_000), now)
+
+
+def _changed_company(place: Workplace, random: Random, now: int) -> None:
+    if companies := place["companies"].of():
+        chosen = companies[random.choice(list(companies))]
+        other = place["companies"].of()[random.choice(list(companies))]
+        moved: Json = {"segments": other["segments"], "tags": other["tags"], "name": f"Company {random.random()}"}
+        chosen |= {**moved, "updated_at": now}
+
+
+def _noted_company(place: Workplace, random: Random, now: int) -> None:
+    if companies := place["companies"].of():
+        place.add_note(random.choice(list(companies)), random.randrange(10**9), now)
+
+
+def _deleted_company(place: Workplace, random: Random, now: int) -> None:
+    if companies := place["companies"].of():
+        place.delete_company(random.choice(list(companies)))
+
+
+def _delete(place: Workplace, name: str, random: Random) -> None:
+    if records := place[name].of():
+        place[name].remove(random.choice(list(records)))
+
+
+_CHANGES: tuple[Change, ...] = (
+    *(_new_article, _edited_article, _edited_article, _deleted_article),
+    *(_new_admin, _away_admin, _deleted_admin, _tag, _deleted_tag),
+    *(_new_company, _changed_company, _changed_company, _noted_company, _deleted_company),
+)

@@ -1,0 +1,46 @@
+"""Which resources a run reads."""
+
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+
+from . import companies, content, people, tickets
+from .form import Resource, Table
+
+RESOURCES: tuple[Resource, ...] = (
+    *people.RESOURCES,
+    *companies.RESOURCES,
+    *tickets.RESOURCES,
+    *content.RESOURCES,
+)
+"""The catalogue: each resource after the one whose records it is asked for."""
+DEFAULT, ALL = "default", "all"
+"""Names for all resources that are read by default, and for all there are."""
+BY_NAME: Mapping[str, Resource] = {table.table: one for one in RESOURCES for table in one.tables}
+"""The resource that fills a table."""
+TABLES: Mapping[str, Table] = {table.table: table for one in RESOURCES for table in one.tables}
+
+
+def grain(name: str) -> str:
+    """What a row of a table is, for documents."""
+    table, resource = TABLES[name], BY_NAME[name]
+    if table is resource:
+        return resource.noun
+    return f"{resource.noun} and {table.key[0].removesuffix('_id').replace('_', ' ')}"
+
+
+def chosen(names: Collection[str]) -> tuple[Resource, ...]:
+    """The resources that a setting names, in the catalogue's order. Names of tables count for their resource."""
+    named = {BY_NAME[name].table for name in names if name in BY_NAME}
+    is_default, is_all = DEFAULT in names, ALL in names
+    return tuple(one for one in RESOURCES if is_all or one.table in named or (is_default and one.is_default))
+
+
+def choice_problems(names: Collection[str]) -> Iterator[str]:
+    """What is wrong with such a setting, in sentences that end with the next step."""
+    for name in sorted(set(names) - BY_NAME.keys() - {DEFAULT, ALL}):
+        near = get_close_matches(name, BY_NAME, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        yield (
+            f"No resource is called {name!r}.{hint} intercom-warehouse resources lists them. Beside those, {DEFAULT} "
+            f"and {ALL} can be named."
+        )

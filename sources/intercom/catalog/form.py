@@ -1,0 +1,135 @@
+"""The form of the catalogue: what a record says about a list of Intercom's, and about the table that it fills.
+
+Source: Intercom's API reference. How a list is paged is not here: a reader follows what the answers say.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+Kind = Literal["text", "integer", "number", "boolean", "time", "json"]
+PEOPLE, ADMINS = "Read and list users and companies", "Read admins"
+CONVERSATIONS, TICKETS, ARTICLES = "Read conversations", "Read tickets", "Read and list articles"
+OBJECTS, NEWS = "Read and write custom object instances", "Read and list news items and newsfeeds"
+"""Scopes of a token, as the Developer Hub names them."""
+OBJECT_TYPES = "custom_object_types"
+"""Stands for a parent list that Intercom does not have: the types of custom objects, which a setting names."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field of each record. `time` is loaded as epoch seconds, whether Intercom sends those or ISO 8601.
+
+    Args:
+        sent: Intercom's name, a path with dots, where the column has another one.
+    """
+
+    kind: Kind
+    description: str
+    sent: str = ""
+
+
+text, integer, number = partial(Column, "text"), partial(Column, "integer"), partial(Column, "number")
+boolean, time, json = partial(Column, "boolean"), partial(Column, "time"), partial(Column, "json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of the catalogue. Its key follows the workspace's id, and in tables of a parent the parent's."""
+
+    table: str
+    description: str
+    columns: Mapping[str, Column] = field(hash=False)
+    key: tuple[str, ...] = ("id",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nested(Table):
+    """Rows that Intercom nests in each record of a list. They are complete there.
+
+    Args:
+        within: the path of their list in the record. A list of plain values fills the only column.
+        keyed_by: the column that holds the name of each row, where `within` is an object of rows.
+    """
+
+    within: str
+    keyed_by: str = ""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The list whose records a list is asked for, one by one.
+
+    Args:
+        table: the parent's.
+        column: what holds the parent's id in the child's table.
+        asks: `all` parents in each run, or those that `changed`.
+        counted: the path of the number of children in a parent's record. Parents with none are not asked.
+    """
+
+    table: str
+    column: str
+    asks: Literal["all", "changed"] = "changed"
+    counted: str = ""
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search that finds what changed: `field` is later than the cursor."""
+
+    path: str
+    since: str
+    field: str = "updated_at"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource(Table):
+    """A list of Intercom's, and the table that its records fill.
+
+    Args:
+        noun: what a record is called. The mart's column of its id is named after it.
+        group: where the API reference has it.
+        path: where the list is. In that of a child, `{id}` is its parent's.
+        rows: the field of an answer that holds the records.
+        lookup: where a single record is. A record that a list no longer has is looked up there, if there is one.
+        since: the first version of the API that has the list.
+        scope: what the token needs.
+        asked: parameters of each call.
+        per_page: records a page, where Intercom allows more than by default.
+        scrolls: the list is read by a scroll, of which a workspace has one at a time.
+        search: finds changes, so that the list is read whole once in `sweep_every` hours only.
+        is_default: whether it is read unless the configuration says otherwise.
+        personal: columns that may hold personal data.
+    """
+
+    noun: str
+    group: str
+    path: str
+    scope: str
+    rows: str = "data"
+    lookup: str = ""
+    since: str = "2.7"
+    asked: Mapping[str, str] = field(default_factory=dict, hash=False)
+    per_page: int | None = None
+    scrolls: bool = False
+    parent: Parent | None = None
+    search: Search | None = None
+    nested: tuple[Nested, ...] = ()
+    is_default: bool = True
+    personal: tuple[str, ...] = ()
+
+    @property
+    def id_column(self) -> str:
+        """The column of the mart, and of nested tables, that holds a record's id."""
+        return f"{self.noun.replace(' ', '_')}_id"
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables that reading the list fills."""
+        return (self, *self.nested)
+
+    @property
+    def parent_columns(self) -> tuple[str, ...]:
+        """What comes before the key: the parent's id, where there is a parent."""
+        return (self.parent.column,) if self.parent else ()

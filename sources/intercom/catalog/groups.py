@@ -1,0 +1,35 @@
+"""What of the API reference is loaded by other means than a list of the catalogue, and what cannot be listed."""
+
+from collections.abc import Mapping
+
+ELSEWHERE: Mapping[str, str] = {
+    "Contacts": "`contacts`, `contact_removals`, `contact_activities` and `contact_attribute_changes`: always read, by "
+    "search and by the activity feed.",
+    "Segments": "`segments`, `segment_scans` and `membership_changes`: always read.",
+    "Data Attributes": "`data_attributes`: those of contacts, always read.",
+    "Ticket Type Attributes": "`ticket_type_attributes`: they come with `ticket_types`.",
+}
+"""Groups that are loaded by other means, and where they are."""
+NOT_LISTED: Mapping[str, str] = {
+    "Banners": "A call for a contact's banners records an impression of each, so it is never made.",
+    "Calls": "Not loaded yet.",
+    "Conversation Participants": "They can only be written.",
+    "Conversation Parts": "Not loaded yet.",
+    "Conversations": "Not loaded yet, except the attributes that the workspace has defined.",
+    "Data Events": "Intercom lists them only for single contacts, and for 90 days. Not loaded yet.",
+    "Data Export": "Exports are jobs, one at a time for a workspace. Not loaded yet.",
+    "Ecommerce Connectors": "They can only be written.",
+    "Fin Agent": "Conversations with Fin are started here, and none is listed.",
+    "IP Allowlist": "It is a security setting, and never read.",
+    "Identity Verification Secrets": "They are secrets, and never read.",
+    "Jobs": "The state of a single job, by its id.",
+    "Messages": "Messages can only be sent. What became of them is in the data export.",
+    "Procedures": "Single runs of a procedure, by their ids.",
+    "Reporting Data Export": "Exports are jobs. Not loaded yet.",
+    "Switch": "Calls can only be sent on to the Messenger.",
+    "Tickets": "Not loaded yet, except their types and states.",
+    "Visitors": "Intercom finds single visitors only. Once they write, they are contacts with the role lead.",
+    "WhatsApp": "The state of single messages, by ids that come from elsewhere.",
+    "Workflows": "Single workflows, by ids that Intercom does not list.",
+}
+"""Groups of which nothing, or nothing more, is loaded, and why."""

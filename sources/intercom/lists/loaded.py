@@ -1,0 +1,87 @@
+"""What earlier runs have loaded of the catalogue's tables."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from dlt.common.utils import chunks
+
+from ..catalog import Resource, Table
+from ..readings import LoadedTables
+from ..tables import key_of
+from .rows import Key, Row, columns_of
+
+KEYS_A_QUERY = 1_000
+
+
+@dataclass(frozen=True)
+class LastRead:
+    """The newest reading of a list. `whole_at`: when it was last read whole and complete, null for never.
+
+    `fetched` and `calls` are those of that reading.
+    """
+
+    status: str
+    problem: str | None
+    cursor: int | None
+    whole_at: datetime | None
+    fetched: int = 0
+    calls: int = 0
+
+
+@dataclass(frozen=True)
+class LoadedRow:
+    """The hash of a loaded row, and whether it is marked as deleted."""
+
+    content_hash: str
+    is_deleted: bool
+
+
+class LoadedLists:
+    """The catalogue's tables of one workspace. Those that are not loaded yet are empty."""
+
+    def __init__(self, tables: LoadedTables) -> None:
+        self._tables = tables
+
+    def last_reads(self) -> dict[str, LastRead]:
+        """The newest reading of each list, by table."""
+        query = (
+            "select table_name, status, problem, cursor, fetched, calls from (select *, row_number() over (partition "
+            "by table_name order by observed_at desc) as recency from {list_reads} where workspace_id = %s) as ranked "
+            "where recency = 1"
+        )
+        whole = (
+            "select table_name, max(observed_at) from {list_reads} where workspace_id = %s and status = 'complete' "
+            "and how <> 'changes' group by table_name"
+        )
+        whole_at = dict(self._tables.ask(whole))
+        newest = self._tables.ask(query)
+        return {
+            name: LastRead(status, problem, cursor, whole_at.get(name), fetched, calls)
+            for name, status, problem, cursor, fetched, calls in newest
+        }
+
+    def rows(self, table: Table, resource: Resource) -> dict[Key, LoadedRow]:
+        """All rows, by key."""
+        key = key_of(table, resource)
+        columns = ", ".join((*key, "content_hash", "is_deleted"))
+        query = f"select {columns} from {{{table.table}}} where workspace_id = %s"  # noqa: S608 (our own names)
+        return {row[: len(key)]: LoadedRow(*row[len(key) :]) for row in self._tables.ask(query)}
+
+    def whole_rows(self, table: Table, resource: Resource, keys: Collection[Key]) -> list[Row]:
+        """Rows with these keys, as they were loaded."""
+        found, names, wanted = list[Row](), list(columns_of(table, resource)), frozenset(keys)
+        key = key_of(table, resource)
+        columns = ", ".join([*(_as_loaded(name, table.columns) for name in names), "content_hash"])
+        for part in chunks(sorted({one[0] for one in wanted}), KEYS_A_QUERY):
+            marks = ", ".join(["%s"] * len(part))
+            query = f"select {columns} from {{{table.table}}} where workspace_id = %s and {key[0]} in ({marks})"  # noqa: S608
+            rows = (Row(row[: len(key)], row[:-1], row[-1]) for row in self._tables.ask(query, *part))
+            found += [row for row in rows if row.key in wanted]
+        return found
+
+
+def _as_loaded(name: str, columns: Mapping[str, object]) -> str:
+    """JSON as text: some databases return it parsed."""
+    kind = getattr(columns.get(name), "kind", "json" if name == "_extra" else "text")
+    return f"cast({name} as varchar)" if kind == "json" else name

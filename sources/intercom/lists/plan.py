@@ -1,0 +1,55 @@
+"""What reading the lists would cost."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from math import ceil
+
+from ..api import Intercom, Refused, Unavailable, gathered, has
+from ..catalog import OBJECT_TYPES, Resource
+from ..readings import RunInputs
+from ..tables import PlannedList
+from .loaded import LastRead, LoadedLists
+from .paging import Call, first_call, pages
+
+SCROLLED_A_PAGE = 100
+COUNTED = Call("/companies/list?per_page=1", "/companies/list", body={})
+"""Counts companies. Asking by a scroll would lock out other tools for a minute."""
+
+
+async def planned_lists(client: Intercom, inputs: RunInputs, resources: Sequence[Resource]) -> list[PlannedList]:
+    """The lists that a run would read, those that the version offers. One call for each that was never read."""
+    last = await asyncio.to_thread(LoadedLists(inputs.tables).last_reads)
+    offered = [one for one in resources if has(inputs.options.version.name, one.since)]
+    async with client:
+        parents = await gathered(_planned(client, one, last.get(one.table)) for one in offered if not one.parent)
+    records = {one.table_name: one.records for one in parents} | {OBJECT_TYPES: len(inputs.options.custom_objects)}
+    children = [_child(one, last.get(one.table), records) for one in offered if one.parent]
+    return [*parents, *children]
+
+
+def _child(resource: Resource, last: LastRead | None, records: Mapping[str, int | None]) -> PlannedList:
+    """One call for each parent; where Intercom counts the children, only a reading shows for how many."""
+    parent = resource.parent
+    if last is not None and last.status == "complete":
+        return PlannedList(resource.table, last.calls, last.fetched)
+    return PlannedList(resource.table, records.get(parent.table) if parent and not parent.counted else None)
+
+
+async def _planned(client: Intercom, resource: Resource, last: LastRead | None) -> PlannedList:
+    if last is not None and last.status == "complete":
+        return PlannedList(resource.table, last.calls, last.fetched)
+    try:
+        return await _estimated(client, resource)
+    except (Refused, Unavailable):  # the sync itself says why
+        return PlannedList(resource.table, 1)
+
+
+async def _estimated(client: Intercom, resource: Resource) -> PlannedList:
+    """By the first page: the others are taken to be like it."""
+    async for page in pages(client, resource, COUNTED if resource.scrolls else first_call(resource)):
+        total = len(page.records) if page.total_count is None else page.total_count
+        a_page = SCROLLED_A_PAGE if resource.scrolls else max(len(page.records), 1)
+        size = sum(len(bytes(record)) for record in page.records) / max(len(page.records), 1)
+        calls = max(1, ceil(total / a_page)) + resource.scrolls  # a scroll ends with an empty page
+        return PlannedList(resource.table, calls, total, round(total * size / 1e6, 2))
+    return PlannedList(resource.table, 1)

@@ -1,0 +1,151 @@
+"""Reads the records of one list: whole, what changed since a cursor, or parent by parent.
+
+A list is complete if all its pages came, each record could be read, and there are as many as Intercom counts. One that
+is not is read once more; then its records count, and what it lacks proves nothing.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..api import Intercom, Refused, Unavailable, each
+from ..catalog import Resource
+from ..tables import Privacy
+from .paging import Call, ListPage, first_call, pages, search_call
+from .rows import Key, Record, RecordReader
+
+ATTEMPTS = 2
+SCROLL_ATTEMPTS = 3
+"""A scroll that breaks off begins again, and so does one that waited for another client's to end."""
+SCROLL_TAKEN = "scroll_exists"
+SECONDS_OF_A_SCROLL = 70.0
+"""A scroll that is not continued ends after a minute."""
+
+
+@dataclass
+class ReadRecords:
+    """Records by key, each as last updated.
+
+    Args:
+        problem: why what is missing proves nothing; null for a complete list.
+        parents: those whose records are complete, where a list is read parent by parent.
+    """
+
+    records: dict[Key, Record] = field(default_factory=dict)
+    total_count: int | None = None
+    calls: int = 0
+    problem: str | None = None
+    parents: set[str] = field(default_factory=set)
+
+    def add(self, record: Record) -> bool:
+        """Adds a record; of two with one key the one that was updated last stays. Returns whether the key is new."""
+        known = self.records.get(record.row.key)
+        if known is None or record.updated_at > known.updated_at:
+            self.records[record.row.key] = record
+        return known is None
+
+
+class ListReader:
+    """Reads one list with a client."""
+
+    def __init__(self, client: Intercom, resource: Resource, privacy: Privacy) -> None:
+        self._client = client
+        self._resource = resource
+        self._privacy = privacy
+
+    async def whole(self) -> ReadRecords:
+        """All records.
+
+        Raises:
+            Refused: Intercom refuses the list.
+        """
+        if self._resource.scrolls:
+            return await self._scrolled()
+        return await self._twice(first_call(self._resource))
+
+    async def changes(self, cursor: int) -> ReadRecords:
+        """The records that were updated after the cursor.
+
+        Raises:
+            Refused: Intercom refuses the search.
+        """
+        return await self._twice(search_call(self._resource, cursor))
+
+    async def of_parents(self, parents: Iterable[str]) -> ReadRecords:
+        """The records of these parents. A parent that is not there any more has none.
+
+        Raises:
+            Refused: Intercom refuses the lists of all parents.
+        """
+        asked = list(parents)
+        refusals: list[Refused] = []
+
+        async def ask(parent: str) -> ReadRecords:
+            try:
+                return await self._twice(first_call(self._resource, parent), (parent,))
+            except Refused as refused:
+                if "not_found" not in refused.codes:
+                    refusals.append(refused)
+                    return ReadRecords(problem=f"Intercom refused some of its lists ({refused.answer})")
+                return ReadRecords()
+
+        found = ReadRecords()
+        for parent, one in (await each(asked, ask)).items():
+            found.records |= one.records
+            found.calls += one.calls
+            found.problem = found.problem or one.problem
+            found.parents |= {parent} if one.problem is None else set()
+        if refusals and len(refusals) == len(asked):
+            raise refusals[0]
+        return found
+
+    async def _twice(self, call: Call, parent: Key = ()) -> ReadRecords:
+        """What one call and its pages give. An incomplete list is read once more."""
+        found = ReadRecords(problem="it was not read")
+        for _ in range(ATTEMPTS):
+            found = await self._once(call, parent, calls=found.calls)
+            if found.problem is None:
+                break
+        return found
+
+    async def _once(self, call: Call, parent: Key = (), *, calls: int = 0) -> ReadRecords:
+        found, reader = ReadRecords(calls=calls), RecordReader(self._resource, self._privacy, parent)
+        try:
+            async for page in pages(self._client, self._resource, call):
+                found.calls += 1
+                self._add(page, found, reader)
+        except Unavailable as error:
+            found.problem = str(error)
+        except Refused as refused:
+            if found.calls == calls:
+                raise
+            found.problem = f"it broke off: {refused.answer}"
+        if found.problem is None and found.total_count not in (None, len(found.records)):
+            found.problem = f"Intercom counts {found.total_count:,} of them and sent {len(found.records):,}"
+        return found
+
+    def _add(self, page: ListPage, found: ReadRecords, reader: RecordReader) -> None:
+        found.total_count = page.total_count if page.total_count is not None else found.total_count
+        read = [reader.read(value) for value in page.records]
+        added = sum(found.add(record) for record in read if record)
+        unreadable = sum(record is None for record in read)
+        if unreadable:
+            found.problem = f"{unreadable:,} of them could not be read"
+        if page.is_cut:
+            found.problem = "there may be more of them, on a page that cannot be asked for"
+        if read and not added and not unreadable:
+            raise Unavailable("it sends records again that it had sent before")
+
+    async def _scrolled(self) -> ReadRecords:
+        found = ReadRecords(problem="it was not read")
+        for attempt in range(1, SCROLL_ATTEMPTS + 1):
+            try:
+                found = await self._once(first_call(self._resource), calls=found.calls)
+            except Refused as refused:
+                if SCROLL_TAKEN not in refused.codes:
+                    raise
+                found = ReadRecords(calls=found.calls + 1, problem="another tool reads them by a scroll at this time")
+                await asyncio.sleep(SECONDS_OF_A_SCROLL if attempt < SCROLL_ATTEMPTS else 0)
+            if found.problem is None:
+                break
+        return found

@@ -1,0 +1,229 @@
+"""One list in one run: what is asked, what it proves, and what is written."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from ..api import Intercom, QueryRefused, Refused, has
+from ..catalog import RESOURCES, Resource
+from ..readings import RunInputs
+from ..tables import ListRead
+from .changes import TableChanges, changes_of, collapse, looked_up, missing
+from .loaded import LastRead, LoadedLists, LoadedRow
+from .reader import ListReader, ReadRecords
+from .rows import Key, table_of
+
+How = Literal["whole", "changes", "by_parent"]
+
+
+@dataclass(frozen=True)
+class Parents:
+    """The records of a list, as parents of others.
+
+    Args:
+        ids: those that are there.
+        changed: those of them that are new, or differ from what was loaded.
+        counts: for each list of children, by table, how many each of them has, as far as they were read.
+    """
+
+    ids: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DoneList:
+    """A list that was read: its row of `list_reads`, the rows to load by table, and its records as parents."""
+
+    read: ListRead
+    tables: Mapping[str, tuple[pa.Table, ...]] = field(default_factory=dict)
+    parents: Parents | None = None
+
+
+class ListRun:
+    """Reads one list, and compares it with what is loaded.
+
+    Args:
+        last: its newest reading.
+        has_new_children: a list is selected whose records it counts, and that was never read whole.
+    """
+
+    def __init__(
+        self, client: Intercom, inputs: RunInputs, resource: Resource, last: LastRead, *, has_new_children: bool = False
+    ) -> None:
+        self._client = client
+        self._inputs = inputs
+        self._resource = resource
+        self._last = last
+        self._has_new_children = has_new_children
+        self._reader = ListReader(client, resource, inputs.fields.privacy)
+        self._loaded = LoadedLists(inputs.tables)
+        self._started_at = inputs.options.clock()
+
+    async def whole_or_changes(self) -> DoneList:
+        """Reads a list that has no parent."""
+        how: How = "changes" if self._is_changes_enough else "whole"
+        if not has(self._inputs.options.version.name, self._resource.since):
+            return self._not_offered(how)
+        try:
+            how, read = await self._records(how)
+        except Refused as refused:
+            return self._refused(how, refused.answer)
+        loaded = await self._loaded_rows()
+        gone, read = await self._gone(how, read, loaded)
+        return await self._done(how, read, loaded, gone)
+
+    async def of(self, parents: Parents | None) -> DoneList:
+        """Reads the list of each parent that has to be asked. Null where Intercom refused the list of parents."""
+        resource, loaded = self._resource, await self._loaded_rows()
+        if not has(self._inputs.options.version.name, resource.since):
+            return self._not_offered("by_parent")
+        if parents is None:
+            return self._refused("by_parent", "the list of its parents was refused")
+        asked, empty = self._asked(parents)
+        try:
+            read = await self._reader.of_parents(sorted(asked))
+        except Refused as refused:
+            return self._refused("by_parent", refused.answer)
+        read.parents |= empty
+        gone, read = await self._gone("by_parent", read, loaded)
+        orphans = {key for key in loaded if str(key[0]) not in parents.ids}
+        return await self._done("by_parent", read, loaded, gone | orphans)
+
+    def _asked(self, parents: Parents) -> tuple[set[str], set[str]]:
+        """The parents to ask, and those that need no call, since Intercom counts no records of them."""
+        parent, name = self._resource.parent, self._resource.table
+        is_first = self._last.status != "complete" or self._inputs.options.full
+        due = parents.ids if parent and (parent.asks == "all" or is_first) else parents.ids & parents.changed
+        counts = parents.counts.get(name)
+        if counts is None:
+            return set(due), set()
+        empty = {one for one in due if counts.get(one) == 0}
+        return {one for one in due if counts.get(one, 0)}, empty
+
+    @property
+    def _is_changes_enough(self) -> bool:
+        options, search, last = self._inputs.options, self._resource.search, self._last
+        if search is None or last.cursor is None or last.whole_at is None or last.status != "complete":
+            return False
+        is_due = options.full or self._has_new_children or options.began_at - last.whole_at > options.limits.sweep_every
+        return has(options.version.name, search.since) and not is_due
+
+    async def _records(self, how: How) -> tuple[How, ReadRecords]:
+        if how == "changes" and self._last.cursor is not None:
+            try:
+                return how, await self._reader.changes(self._last.cursor)
+            except QueryRefused:  # its version, or plan, has no such search
+                pass
+        return "whole", await self._reader.whole()
+
+    async def _loaded_rows(self) -> dict[Key, LoadedRow]:
+        return await asyncio.to_thread(self._loaded.rows, self._resource, self._resource)
+
+    async def _gone(self, how: How, read: ReadRecords, loaded: Mapping[Key, LoadedRow]) -> tuple[set[Key], ReadRecords]:
+        """The records that are known to be deleted. What is missing without that makes the reading incomplete."""
+        if read.problem is not None and how != "by_parent":
+            return set(), read
+        lost = missing(self._resource, read, loaded, is_whole=how == "whole")
+        present = sum(not row.is_deleted for row in loaded.values())
+        if not lost:
+            return set(), read
+        problem = collapse(len(lost), present, can_be_empty=bool(self._resource.lookup) or read.total_count == 0)
+        if problem and problem != self._last.problem and not self._inputs.options.guard.accept:
+            return set(), replace(read, problem=problem)
+        if self._resource.lookup:
+            return await self._not_found(lost, read)
+        return await self._missing_again(how, lost, read)
+
+    async def _not_found(self, lost: list[Key], read: ReadRecords) -> tuple[set[Key], ReadRecords]:
+        gone, left = await looked_up(lost, partial(self._client.exists, self._resource.lookup))
+        problem = f"it lacks {left:,} records that are still there, or could not be looked up" if left else None
+        return gone, replace(read, calls=read.calls + len(gone) + left, problem=read.problem or problem)
+
+    async def _missing_again(self, how: How, lost: list[Key], read: ReadRecords) -> tuple[set[Key], ReadRecords]:
+        """Where no single record can be looked up, two equal answers have to lack it."""
+        parents = {str(key[0]) for key in lost} if how == "by_parent" else None
+        again = await (self._reader.whole() if parents is None else self._reader.of_parents(sorted(parents)))
+        before = {key for key in read.records if parents is None or str(key[0]) in parents}
+        is_equal = again.records.keys() == before
+        problem = again.problem or (None if is_equal else "two answers disagree about which records there are")
+        gone = set() if problem else set(lost)
+        return gone, replace(read, calls=read.calls + again.calls, problem=read.problem or problem)
+
+    async def _done(self, how: How, read: ReadRecords, loaded: Mapping[Key, LoadedRow], gone: set[Key]) -> DoneList:
+        observed_at, resource = self._inputs.options.clock(), self._resource
+        changes = {resource.table: changes_of(resource, resource, read, loaded, gone)}
+        for table in resource.nested:
+            rows = await asyncio.to_thread(self._loaded.rows, table, resource)
+            changes[table.table] = changes_of(table, resource, read, rows, gone)
+        tables = {name: await self._tables(name, one, observed_at) for name, one in changes.items()}
+        present = {key for key, row in loaded.items() if not row.is_deleted} | read.records.keys()
+        return DoneList(
+            self._noted(how, read, changes, observed_at),
+            tables,
+            Parents(
+                frozenset(str(key[-1]) for key in present - gone),
+                frozenset(str(row.key[-1]) for row in changes[resource.table].written),
+                _counts(resource, read),
+            ),
+        )
+
+    def _noted(
+        self, how: How, read: ReadRecords, changes: Mapping[str, TableChanges], observed_at: datetime
+    ) -> ListRead:
+        return ListRead(
+            table_name=self._resource.table,
+            how=how,
+            status="incomplete" if read.problem else "complete",
+            problem=read.problem,
+            started_at=self._started_at,
+            observed_at=observed_at,
+            calls=read.calls,
+            fetched=len(read.records),
+            total_count=read.total_count,
+            changed=sum(len(one.written) for one in changes.values()),
+            deleted=sum(len(one.deleted) for one in changes.values()),
+            cursor=self._last.cursor if read.problem else self._cursor(),
+        )
+
+    def _cursor(self) -> int | None:
+        """Where the next search begins: at Intercom's clock before the run read anything, less the overlap."""
+        if self._resource.search is None:
+            return None
+        began = self._client.usage.answered_at or self._inputs.options.began_at.timestamp()
+        return int(began) - self._inputs.options.overlap
+
+    async def _tables(self, name: str, changes: TableChanges, observed_at: datetime) -> tuple[pa.Table, ...]:
+        table = next(one for one in self._resource.tables if one.table == name)
+        deleted = await asyncio.to_thread(self._loaded.whole_rows, table, self._resource, changes.deleted)
+        noted: dict[str, Any] = {**self._inputs.options.stamp, "observed_at": observed_at}
+        return tuple(
+            table_of(table, self._resource, rows, {**noted, "is_deleted": is_deleted})
+            for rows, is_deleted in ((changes.written, False), (deleted, True))
+            if rows
+        )
+
+    def _not_offered(self, how: How) -> DoneList:
+        problem = f"it came with version {self._resource.since} of Intercom's API"
+        now = self._inputs.options.clock()
+        return DoneList(ListRead(self._resource.table, how, "not_offered", problem, self._started_at, now))
+
+    def _refused(self, how: How, answer: str) -> DoneList:
+        now = self._inputs.options.clock()
+        return DoneList(ListRead(self._resource.table, how, "refused", answer, self._started_at, now, calls=1))
+
+
+def _counts(resource: Resource, read: ReadRecords) -> dict[str, dict[str, int]]:
+    counted = {
+        one.table: one.parent.counted
+        for one in RESOURCES
+        if one.parent and one.parent.table == resource.table and one.parent.counted
+    }
+    return {
+        table: {record.id: record.number(path) for record in read.records.values()} for table, path in counted.items()
+    }

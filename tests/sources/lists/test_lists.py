@@ -1,0 +1,244 @@
+"""The lists of the catalogue: every table equals the workspace, and nothing is deleted without proof."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.errors import ExitCode
+from sources.intercom.catalog import ALL, BY_NAME, RESOURCES, TABLES
+
+from ...support.deployments import Deployment, lively_workspace
+from ...support.lists import loaded, truth
+from ...support.nightly import nightly
+
+TYPES = ["Order"]
+SINCE = {"2.14": {"custom_objects", "macros", "audiences", "folders"}}
+
+
+def deployed(folder: Path, *resources: str, version: str = "Preview", **sizes: int) -> Deployment:
+    deployment = Deployment(folder / "data", lively_workspace(contacts=20, segments=2, **sizes), resources=resources)
+    deployment.settings.api_version, deployment.settings.custom_objects = version, TYPES
+    return deployment
+
+
+def equal_tables(deployment: Deployment) -> set[str]:
+    """The tables whose list was complete at last. Those that do not equal the workspace fail."""
+    reads = dict(deployment.query("select table_name, status from intercom_raw.list_reads order by observed_at"))
+    read = [name for name in TABLES if reads.get(BY_NAME[name].table) == "complete"]
+    assert loaded(deployment, *read) == {name: truth(deployment.workspace, name) for name in read}
+    return set(read)
+
+
+def marked(deployment: Deployment, name: str) -> set[str]:
+    return {str(row[0]) for row in deployment.query(f"select id from intercom_raw.{name} where is_deleted")}
+
+
+@pytest.mark.parametrize("version", nightly(["Preview", "2.14", "2.7"], "2.14", "2.7"))
+def test_every_table_equals_the_workspace_through_ten_days(tmp_path: Path, version: str) -> None:
+    deployment = deployed(tmp_path, ALL, version=version)
+    for company in list(deployment.workspace.lists["companies"].of())[:3]:
+        deployment.workspace.lists.add_note(company, 1, 1_700_000_000)
+    outcome = deployment.sync()
+    assert outcome.exit_code == ExitCode.DONE
+    tables = equal_tables(deployment)
+    assert (
+        tables == TABLES.keys()
+        if version == "Preview"
+        else {"admins", "companies", "articles"} <= tables < TABLES.keys()
+    )
+
+    for _ in range(10):
+        deployment.workspace.live(days=1)
+        deployment.workspace.live_lists(12)
+        assert deployment.sync().exit_code == ExitCode.DONE
+        assert equal_tables(deployment) == tables
+
+
+def test_a_run_without_changes_reads_each_list_once_and_writes_nothing(tmp_path: Path) -> None:
+    deployment = deployed(tmp_path, "default")
+    deployment.sync()
+    before = deployment.workspace.calls.copy()
+
+    outcome = deployment.sync()
+
+    made = deployment.workspace.calls - before
+    assert deployment.query(
+        "select sum(changed + deleted) from intercom_raw.list_reads where run_id = ?", outcome.run_id
+    ) == [(0,)]
+    pages = {"articles": 2, "collections": 2, "external_pages": 2, "news_items": 2, "internal_articles": 2}
+    assert {name: made[name] for name in TABLES if made[name] > 1} == pages
+    assert made["companies"] == 0
+    assert made["companies search"] == 1
+
+
+@pytest.mark.parametrize("name", ["tags", "articles", "companies", "admins"])
+def test_a_deleted_record_is_marked_once_and_a_short_list_deletes_nothing(tmp_path: Path, name: str) -> None:
+    deployment = deployed(tmp_path, name)
+    deployment.sync()
+    collection = deployment.workspace.lists[name]
+    gone, kept = list(collection.of())[:2]
+    collection.short += [2] * 4
+
+    short = deployment.sync(full=True)
+
+    assert marked(deployment, name) == set()
+    assert short.exit_code == ExitCode.INCOMPLETE
+    collection.short.clear()
+    collection.remove(gone)
+
+    deployment.sync(full=True)
+    deployment.sync(full=True)
+
+    assert marked(deployment, name) == {gone}
+    assert deployment.query("select sum(deleted) > 0 from intercom_raw.list_reads group by run_id order by 1")[-2:] == [
+        (False,),
+        (True,),
+    ]
+    assert kept in {row[0] for row in deployment.query(f"select id from intercom_raw.{name} where not is_deleted")}
+
+
+@pytest.mark.parametrize("answers", [[0], [0, 0], [1], [1, 0]])
+def test_a_list_without_lookups_needs_two_whole_answers(tmp_path: Path, answers: list[int]) -> None:
+    deployment = deployed(tmp_path, "ticket_states")
+    deployment.sync()
+    deployment.workspace.lists["ticket_states"].short += answers
+
+    outcome = deployment.sync()
+
+    assert marked(deployment, "ticket_states") == set()
+    assert outcome.exit_code == ExitCode.INCOMPLETE
+    deployment.workspace.lists["ticket_states"].short.clear()
+    assert deployment.sync().exit_code == ExitCode.DONE
+    deployment.workspace.lists["ticket_states"].remove("8270")
+
+    deployment.sync()
+
+    assert marked(deployment, "ticket_states") == {"8270"}
+    assert equal_tables(deployment) == {"ticket_states", "ticket_type_states"}
+
+
+def test_a_collapse_counts_when_the_next_run_finds_the_same(tmp_path: Path) -> None:
+    deployment = deployed(tmp_path, "articles")
+    deployment.sync()
+    for number in range(1, 31):
+        deployment.workspace.lists["articles"].remove(str(number))
+
+    first = deployment.sync()
+
+    assert first.exit_code == ExitCode.INCOMPLETE
+    assert marked(deployment, "articles") == set()
+    assert deployment.sync().exit_code == ExitCode.DONE
+    assert equal_tables(deployment) == {"articles", "article_collections", "article_tags", "article_translations"}
+
+
+def test_a_record_that_returns_is_no_longer_marked(tmp_path: Path) -> None:
+    deployment = deployed(tmp_path, "tags")
+    tags = deployment.workspace.lists["tags"]
+    deployment.sync()
+    (tag_id, tag), *_ = tags.of().items()
+    tags.remove(tag_id)
+    deployment.sync()
+    assert marked(deployment, "tags") == {tag_id}
+    tags.put(tag)
+
+    deployment.sync()
+
+    assert marked(deployment, "tags") == set()
+
+
+@pytest.mark.parametrize("name", ["tags", "companies", "help_centers"])
+def test_a_refused_list_is_a_note_and_neither_empty_nor_the_end(tmp_path: Path, name: str) -> None:
+    deployment = deployed(tmp_path, "default")
+    deployment.workspace.lists[name].is_refused = True
+
+    outcome = deployment.sync()
+
+    assert outcome.exit_code == ExitCode.DONE
+    assert any(name in note and BY_NAME[name].scope in note for note in outcome.notes)
+    assert not deployment.query(
+        "select 1 from information_schema.tables where table_schema = 'intercom_raw' and table_name = ?", name
+    )
+    assert "admins" in equal_tables(deployment)
+    deployment.workspace.lists[name].is_refused = False
+    deployment.sync()
+    assert name in equal_tables(deployment)
+    deployment.workspace.lists[name].is_refused = True
+
+    deployment.sync()
+
+    assert loaded(deployment, name) == {name: truth(deployment.workspace, name)}
+
+
+def test_a_scroll_of_another_client_is_waited_for_and_then_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sources.intercom.lists.reader.SECONDS_OF_A_SCROLL", 0)
+    deployment = deployed(tmp_path, "companies")
+    deployment.workspace.lists.scroll_taken = 2
+    assert deployment.sync().exit_code == ExitCode.DONE
+    assert "companies" in equal_tables(deployment)
+    deployment.workspace.lists.scroll_taken = 3
+    deployment.workspace.lists["companies"].remove(f"{1:024x}")
+
+    outcome = deployment.sync(full=True)
+
+    assert outcome.exit_code == ExitCode.INCOMPLETE
+    assert any("another tool" in note for note in outcome.notes), outcome.notes
+    assert marked(deployment, "companies") == set()
+
+
+@pytest.mark.parametrize("status", [500, 502])
+def test_a_list_that_fails_for_good_leaves_all_others_loaded(tmp_path: Path, status: int) -> None:
+    deployment = deployed(tmp_path, "default")
+    deployment.sync()
+    deployment.workspace.faults.status(status, times=50, path_prefix="/articles")
+    deployment.workspace.live_lists(20)
+
+    outcome = deployment.sync(full=True)
+
+    assert outcome.exit_code == ExitCode.INCOMPLETE
+    assert "articles" not in equal_tables(deployment)
+    deployment.workspace.faults.clear()
+    deployment.sync()
+    assert "articles" in equal_tables(deployment)
+
+
+def test_children_are_asked_for_changed_parents_only(tmp_path: Path) -> None:
+    deployment = deployed(tmp_path, "companies", "company_notes")
+    companies = list(deployment.workspace.lists["companies"].of())
+    now = int(deployment.workspace.now().timestamp())
+    for number, company in enumerate(companies[:4]):
+        deployment.workspace.lists.add_note(company, number, now)
+    deployment.sync()
+    assert deployment.workspace.calls["company_notes"] == 4
+    deployment.workspace.advance(hours=1)
+    deployment.sync()
+    assert deployment.workspace.calls["company_notes"] == 4
+    deployment.workspace.lists.add_note(companies[1], 77, int(deployment.workspace.now().timestamp()))
+
+    deployment.sync()
+
+    assert deployment.workspace.calls["company_notes"] == 5
+    assert "company_notes" in equal_tables(deployment)
+
+
+ODD: list[Any] = [None, 7, 10**400, 1.5, True, "text", [], {}, [[]], {"a": {"b": None}}]
+
+
+WITH_RECORDS = sorted({one.table for one in RESOURCES} - {"article_statistics", "company_notes", "custom_objects"})
+
+
+@pytest.mark.parametrize("name", nightly(WITH_RECORDS, *WITH_RECORDS[3:]))
+def test_an_odd_value_costs_that_value_alone(tmp_path: Path, name: str) -> None:
+    deployment = deployed(tmp_path, name)
+    records = [record for _, record in deployment.workspace.lists[name].all()]
+    for number, record in enumerate(records):
+        fields = sorted(record.keys() - {"id", "type"})
+        record[fields[number % len(fields)]] = ODD[number % 6]
+        record["surprise"] = ODD[number % len(ODD) - 3] if number % 2 else "kept"
+
+    assert deployment.sync().exit_code == ExitCode.DONE
+
+    counted = deployment.query(f"select count(*), count(_extra) from intercom_raw.{name}")
+    assert counted[0][0] == counted[0][1] == len(records)
