@@ -79,6 +79,7 @@ def environment_of(sandbox: ServedSandbox, folder: Path, settings: dict[str, obj
         "SOURCES__INTERCOM__ACCESS_TOKEN": TOKEN,
         "SOURCES__INTERCOM__REGION": "us",
         "SOURCES__INTERCOM__RATE_LIMIT_SHARE": SHARE,
+        "SOURCES__INTERCOM__RESOURCES": "[]",  # contacts and memberships, which the other tools read too
         "WAREHOUSE__DATA_DIR": folder,
         "WAREHOUSE__DESTINATION": "duckdb",
     }

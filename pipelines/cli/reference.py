@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import typer
 import yaml
 
-from sources.intercom.catalog import ELSEWHERE, NOT_LISTED, RESOURCES, TABLES, Resource, grain
+from sources.intercom.catalog import ELSEWHERE, NOT_LISTED, RESOURCES, Resource, grain
 from sources.intercom.tables import (
     CONTACT_ACTIVITIES_KEY,
     CONTACT_ATTRIBUTE_CHANGES_KEY,
     CONTACT_REMOVALS_KEY,
     CONTACTS_KEY,
     DATA_ATTRIBUTES_KEY,
+    LIST_KEYS,
     LIST_READS_KEY,
     MEMBERSHIP_CHANGES_KEY,
     RUNS_KEY,
@@ -53,6 +54,8 @@ RAW_TABLES = {
         CONTACT_ATTRIBUTE_CHANGES_KEY,
         "The log of all observed values of tracked attributes. Empty without `track_attributes`.",
     ),
+    "contact_companies": (LIST_KEYS["contact_companies"], "Companies of contacts that have more than ten."),
+    "contact_tags": (LIST_KEYS["contact_tags"], "Tags of contacts that have more than ten."),
     "list_reads": (LIST_READS_KEY, "How each list of the catalogue was read in each run, and what that proves."),
     "runs": (RUNS_KEY, "The run journal."),
 }
@@ -133,6 +136,8 @@ def resources_document() -> Iterator[str]:
     by_group = sorted(RESOURCES, key=lambda one: one.group)
     yield "| group | list | tables | key | default | calls | needs | since |\n|---|---|---|---|---|---|---|---|"
     yield from (_resource_row(one) for one in by_group)
+    yield "\n## Personal data\n\nColumns that may contain personal data, for `exclude_columns` and `hash_columns`.\n"
+    yield from (f"- `{one.table}.{name}`" for one in RESOURCES for name in one.personal)
     yield "\n## Read by other means\n\n| group | tables |\n|---|---|"
     yield from (f"| {group} | {text} |" for group, text in ELSEWHERE.items())
     yield "\n## Not loaded\n\n| group | why |\n|---|---|"
@@ -245,7 +250,7 @@ def _first_sentence(text: str) -> str:
 
 def _grain(model: Model) -> str:
     """The first line of a model's file, as a sentence."""
-    if model.name in TABLES:
+    if not model.path.exists():
         return f"One row per {grain(model.name)}."
     line = model.path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("-- ")
     return f"{line[0].upper()}{line[1:].rstrip('.')}."

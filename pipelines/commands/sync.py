@@ -158,7 +158,7 @@ class Sync(IntercomJob):
         """Loads the lists of the catalogue alone."""
         tables = [table.table for one in chosen(self._lists) for table in one.tables]
         self.say(Step("Reading lists", "read_lists"))
-        return self._loaded(pipeline, inputs, only=(*tables, "list_reads")).result
+        return self._loaded(pipeline, replace(inputs, selected=frozenset()), only=(*tables, "list_reads")).result
 
     def _load_changes(self, pipeline: dlt.Pipeline, inputs: RunInputs) -> Reading:
         """Loads what changed since the last run; in a first run of a small workspace that is everything."""

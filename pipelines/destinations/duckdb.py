@@ -71,6 +71,7 @@ class DuckDB(Destination):
         text_types=frozenset(("VARCHAR", "JSON")),
         inlines_imports=True,
         load_fingerprint="sum(hash({load_id}))",
+        list_ids="unnest(json_extract_string({column}, '$.data[*].id'))",
         attributes=ATTRIBUTES,
     )
 

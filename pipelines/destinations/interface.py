@@ -85,6 +85,9 @@ class Dialect:
     load_fingerprint: str | None = None
     """An aggregate over the column `{load_id}` that differs when a table holds rows of other loads. Null where each
     build builds all marts."""
+    list_ids: str = ""
+    """An expression for the ids in Intercom's lists within contacts, a row each, where `{column}` is a list. The models
+    write `list_ids(...)`."""
     attributes: AttributeSql | None = None
     """Null where contact_attributes has no columns for custom attributes."""
 

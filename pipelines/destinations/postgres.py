@@ -130,6 +130,7 @@ class Postgres(Destination):
         swap="rename",
         text_types=frozenset(("character varying", "text", "json", "jsonb")),
         inlines_imports=True,
+        list_ids="jsonb_path_query(cast({column} as jsonb), '$.data[*].id') #>> '{{}}'",
         attributes=ATTRIBUTES,
     )
 

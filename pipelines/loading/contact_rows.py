@@ -12,6 +12,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.state_sync import generate_pipeline_state_version_hash
 
+from sources.intercom.catalog import CONTACTS, RESOURCES
 from sources.intercom.tables import CONTACTS_KEY
 
 from ..destinations import RAW, Column, Dialect, columns, statement
@@ -22,6 +23,7 @@ IDS = {
     "contact_attribute_changes": ("contact_id",),
     "contact_removals": ("contact_id", "merged_into_contact_id"),
     "contact_activities": ("contact_id", "merge_source_id", "merge_target_id"),
+    **{one.table: ("contact_id",) for one in RESOURCES if one.parent and one.parent.table == CONTACTS},
 }
 """Columns that hold nothing but ids of contacts. An id that is in none of them is not a contact's."""
 DLT_PREFIX = "_dlt"
@@ -115,6 +117,7 @@ class Mentions:
             ("contacts", cleared, "id"),
             ("contact_attribute_changes", ["value"], "contact_id"),
             ("contact_activities", ["external_id", "failure_reason"], "contact_id"),
+            ("contact_notes", ["body", "_extra"], "contact_id"),
         ):
             if table in self._columns:
                 changes = ", ".join(f'"{name}" = null' for name in names)

@@ -16,8 +16,6 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 
-from sources.intercom.catalog import TABLES
-
 from ..destinations import Dialect, Kind, columns, relations
 from ..errors import ModelsFailed
 from .attributes import current_attributes
@@ -34,7 +32,7 @@ from .files import (
     select_of,
     with_attributes,
 )
-from .lists import built_marts
+from .lists import NAMES, built_marts
 from .model import SQL, Check, Model
 from .place import UTC, Place
 
@@ -140,7 +138,7 @@ def _is_complete(client: SqlClientBase[Any], place: Place, folder: Path) -> bool
     """Whether there is a relation for each model. That of a list is missing after its first load."""
     loaded = relations(client.execute_sql, place.dialect, place.raw)
     expected = {model.name: model.materialized for model in load_models(folder)}
-    expected |= {name: "view" for name in TABLES if name in loaded}
+    expected |= {name: "view" for name in NAMES if name in loaded}
     return expected.items() <= _present(client, place).items()
 
 

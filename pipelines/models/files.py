@@ -26,6 +26,9 @@ NEXT_STEP = (
     "`intercom-warehouse models`, rebuilds them."
 )
 
+LIST_IDS = "list_ids"
+"""A function of the models alone: see `Dialect.list_ids`."""
+
 File = TypeVar("File", bound=SqlFile)
 
 
@@ -40,6 +43,10 @@ def select_of(file: SqlFile, place: Place) -> str:
         table.set("db", exp.to_identifier(place.raw if table.db == RAW else place.schema_of(table.name), quoted=True))
     for converted in placed.find_all(exp.AtTimeZone):
         converted.set("zone", exp.Literal.string(place.day_timezone))
+    for call in placed.find_all(exp.Anonymous):
+        if call.name == LIST_IDS:
+            column = call.expressions[0].sql(place.dialect.name)
+            call.replace(sqlglot.parse_one(place.dialect.list_ids.format(column=column), dialect=place.dialect.name))
     if place.dialect.inlines_imports:
         for cte in placed.ctes:
             cte.set("materialized", False if cte.this.is_star else None)

@@ -2,16 +2,19 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
+from typing import cast
 
 import sqlglot
 from sqlglot import exp
 
-from sources.intercom.catalog import BY_NAME, TABLES, Column, Resource, Table
+from sources.intercom.catalog import BY_NAME, EMBEDDED, TABLES, Column, Resource, Table
 from sources.intercom.tables import key_of
 
 from ..destinations import WRITTEN_IN
 from .model import MART, RAW, SQL, Model
 
+NAMES = tuple(name for name in TABLES if name not in EMBEDDED)
+"""The tables that have such a mart. Lists that contacts embed have marts of their own, in `sql/marts/contacts`."""
 SUBJECT = "lists"
 """The folder that these marts would be in if they had files."""
 TYPES = {
@@ -19,7 +22,7 @@ TYPES = {
     "integer": "bigint",
     "number": "double",
     "boolean": "boolean",
-    "time": "bigint",
+    "time": "timestamptz",
     "json": "json",
 }
 NOTED = {
@@ -31,7 +34,7 @@ NOTED = {
 @cache
 def list_marts() -> tuple[Model, ...]:
     """The marts of all tables, with all their columns."""
-    return tuple(_model(name, None) for name in TABLES)
+    return tuple(_model(name, None) for name in NAMES)
 
 
 def built_marts(loaded: Mapping[str, Collection[str]]) -> tuple[Model, ...]:
@@ -40,20 +43,20 @@ def built_marts(loaded: Mapping[str, Collection[str]]) -> tuple[Model, ...]:
     Args:
         loaded: the columns of the raw tables, by table.
     """
-    return tuple(_model(name, loaded[name]) for name in TABLES if name in loaded)
+    return tuple(_model(name, loaded[name]) for name in NAMES if name in loaded)
 
 
 @cache
 def texts() -> tuple[str, ...]:
     """All that the marts are made of."""
-    return tuple(f"{_query(name, None)} {TABLES[name]}" for name in TABLES)
+    return tuple(f"{_query(name, None)} {TABLES[name]}" for name in NAMES)
 
 
 def _model(name: str, loaded: Collection[str] | None) -> Model:
     return Model(
         name=name,
         path=SQL / MART / SUBJECT / f"{name}.sql",
-        select=sqlglot.parse_one(_query(name, loaded), dialect=WRITTEN_IN, into=exp.Select),
+        select=cast("exp.Query", sqlglot.parse_one(_query(name, loaded), dialect=WRITTEN_IN)),
         reads=frozenset(),
         loaded=frozenset((name,)),
         layer=MART,

@@ -48,6 +48,9 @@ def _routes(workspace: WorkspaceState) -> list[Route]:
         Route("/contacts/deleted", removals.deleted),
         Route("/contacts/{contact_id}", contacts.contact),
         Route("/contacts/{contact_id}/segments", contacts.contact_segments),
+        Route("/contacts/{contact_id}/companies", contacts.companies),
+        Route("/contacts/{contact_id}/tags", contacts.tags),
+        Route("/contacts/{contact_id}/notes", contacts.notes),
         *ListEndpoints(workspace).routes(),
     ]
 

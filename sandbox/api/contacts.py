@@ -6,11 +6,19 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..people import Contact
+from ..people import Contact, all_ids
 from ..search import ApiError, MatchRange, Page, Searches, SearchRequest, read_cursor, read_request, segment_ids
 from ..world import WorkspaceState
-from .parameters import LIST_PER_PAGE, encoded_response, json_response, per_page_of, version_of
+from .parameters import (
+    LIST_PER_PAGE,
+    encoded_response,
+    json_response,
+    page_number_of,
+    per_page_of,
+    version_of,
+)
 
+NOTED_AT = 1_700_000_000
 MERGED = "This contact has been merged. See the 'Link' header for the canonical contact."
 
 
@@ -54,6 +62,37 @@ class ContactEndpoints:
         segments, memberships = list(self._workspace.segments.values()), self._workspace.memberships
         joined = [segment for segment in segments if contact.id in memberships.current(segment).ids]
         return json_response({"type": "list", "data": [segment.json() for segment in joined]})
+
+    async def companies(self, request: Request) -> Response:
+        """The companies of a contact, in pages that lead on by URLs."""
+        found = self._listed(request, "companies")
+        page, per_page = page_number_of(request), per_page_of(request, LIST_PER_PAGE)
+        shown = found[(page - 1) * per_page : page * per_page]
+        following = request.url.include_query_params(page=page + 1, per_page=per_page)
+        pages = {"type": "pages", "page": page, "per_page": per_page, "total_pages": -(-len(found) // per_page)}
+        pages["next"] = str(following) if page * per_page < len(found) else None
+        companies = [{"type": "company", "id": one, "name": f"Company {one}"} for one in shown]
+        return json_response({"type": "list", "data": companies, "pages": pages, "total_count": len(found)})
+
+    async def tags(self, request: Request) -> Response:
+        """The tags of a contact."""
+        tags = [{"type": "tag", "id": one, "name": f"Tag {one}"} for one in self._listed(request, "tags")]
+        return json_response({"type": "list", "data": tags})
+
+    async def notes(self, request: Request) -> Response:
+        """The notes about a contact."""
+        author = {"type": "admin", "id": "991000001", "name": "Teammate 1", "email": "teammate1@example.com"}
+        notes = [
+            {"type": "note", "id": one, "created_at": NOTED_AT, "author": author, "body": f"<p>Note {one}</p>"}
+            for one in self._listed(request, "notes")
+        ]
+        return json_response({"type": "list", "data": notes, "total_count": len(notes)})
+
+    def _listed(self, request: Request, name: str) -> list[str]:
+        """The ids of a whole list of a contact."""
+        self._workspace.calls[f"contact_{name}"] += 1
+        contact = self._contact(request)
+        return all_ids(contact.id, contact.attributes[name])
 
     def _contact(self, request: Request) -> Contact:
         contact_id = request.path_params["contact_id"]

@@ -1,7 +1,7 @@
 """Contacts: their attributes, their activity, their removal, and the JSON that Intercom sends of them."""
 
 from .activities import Activity, EventType, Feed
-from .contacts import DAY_SECONDS, Contact, Json, tag_id
+from .contacts import DAY_SECONDS, Contact, Json, all_ids, references, tag_id
 from .data_attributes import DataAttributes
 from .encoding import ContactEncoder, ContactEncoding
 from .population import COUNTRIES, PLANS, TAGS, generated_contact, population
@@ -22,7 +22,9 @@ __all__ = [
     "Json",
     "Removal",
     "RemovalKind",
+    "all_ids",
     "generated_contact",
     "population",
+    "references",
     "tag_id",
 ]

@@ -107,6 +107,13 @@ def references(kind: str, ids: list[str], *, url: str) -> Json:
     }
 
 
+def all_ids(contact_id: str, embedded: Json) -> list[str]:
+    """The ids of a whole list, of which a contact embeds the first ten; the others follow from the contact's id."""
+    first = [one["id"] for one in embedded["data"]]
+    others = range(len(first), embedded["total_count"])
+    return [*first, *(str(zlib.crc32(f"{contact_id} {number}".encode())) for number in others)]
+
+
 @cache
 def tag_id(name: str) -> str:
     """A tag's id, computed from its name, so that no list of tags is needed."""

@@ -15,8 +15,10 @@ from pipelines.errors import ExitCode
 from pipelines.settings import use_project_config
 from sandbox.world import Workspace
 from sources.intercom.api import Unavailable
+from sources.intercom.catalog import ALL
 
 from ..support.deployments import START, Deployment, standing_still
+from ..support.lists import different_tables
 from .audit import check_contacts, check_keys
 from .events import OF_CONTACTS, OF_SEGMENTS
 from .runs import AuditedRuns, Event, InterferingTransport, Killed, kill, killing_at_step
@@ -47,8 +49,18 @@ class Syncing(RuleBasedStateMachine):
         seed=st.integers(0, 99),
         version=st.sampled_from(("Preview", "2.16", "2.14")),
         sweep_budget=st.sampled_from((0, 5000)),
+        resources=st.sampled_from(((), (ALL,))),
     )
-    def begin(self, *, contacts: int, segments: int, seed: int, version: str, sweep_budget: int) -> None:
+    def begin(
+        self,
+        *,
+        contacts: int,
+        segments: int,
+        seed: int,
+        version: str,
+        sweep_budget: int,
+        resources: tuple[str, ...],
+    ) -> None:
         use_project_config()
         self.folder = TemporaryDirectory()
         self.workspace = Workspace(
@@ -59,7 +71,7 @@ class Syncing(RuleBasedStateMachine):
             monotonic=standing_still,
             token="sandbox-token",
         )
-        deployment = Deployment(Path(self.folder.name), self.workspace)
+        deployment = Deployment(Path(self.folder.name), self.workspace, resources=resources)
         deployment.settings.api_version, deployment.settings.sweep_budget = version, sweep_budget
         self.runs = AuditedRuns(deployment, self.tally)
         self.tally["machines"] += 1
@@ -90,6 +102,11 @@ class Syncing(RuleBasedStateMachine):
         self._step()
         self.workspace.live(days=days, churn=churn, silent=silent)
         self.runs.truth.record()
+
+    @rule(changes=st.integers(1, 12))
+    def lists_change(self, changes: int) -> None:
+        self._step()
+        self.workspace.live_lists(changes)
 
     @rule(full=st.booleans(), accept_shrink=st.booleans())
     def a_run(self, *, full: bool, accept_shrink: bool) -> None:
@@ -159,6 +176,7 @@ class Syncing(RuleBasedStateMachine):
             deleted = deployment.query("select contact_id from intercom.contacts where is_deleted")
             assert {contact_id for (contact_id,) in deleted}.isdisjoint(self.workspace.contacts)
             check_keys(deployment)
+            assert different_tables(deployment) == []
         if hasattr(self, "folder"):
             self.folder.cleanup()
 

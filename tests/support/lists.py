@@ -7,10 +7,11 @@ from typing import Any
 
 import duckdb
 
+from sandbox.api import NOTED_AT
 from sandbox.lists import statistics_of
-from sandbox.people import Json
+from sandbox.people import Json, all_ids
 from sandbox.world import Workspace
-from sources.intercom.catalog import BY_NAME, TABLES, Nested, Resource, Table
+from sources.intercom.catalog import BY_NAME, CONTACTS, TABLES, Nested, Resource, Table
 
 from .deployments import Deployment
 
@@ -20,11 +21,41 @@ Row = tuple[Any, ...]
 def truth(workspace: Workspace, name: str) -> set[Row]:
     """The rows of a table: the ids that it begins with, and then its columns."""
     table, resource = TABLES[name], BY_NAME[name]
+    if resource.parent and resource.parent.table == CONTACTS:
+        return set(_of_contacts(workspace, name))
     if name == "article_statistics":
         articles = workspace.lists["articles"].of().values()
         return {(one["id"], *_values(table, statistics_of(one))) for one in articles}
     found = workspace.lists[resource.table].all()
     return {row for parent, record in found for row in _rows(table, resource, parent, record)}
+
+
+def complete_tables(deployment: Deployment) -> list[str]:
+    """The tables whose list was complete when it was last read."""
+    reads = dict(deployment.query("select table_name, status from intercom_raw.list_reads order by observed_at"))
+    return [name for name in TABLES if reads.get(BY_NAME[name].table) == "complete"]
+
+
+def different_tables(deployment: Deployment) -> list[str]:
+    """Those of these tables that do not equal the workspace."""
+    found = loaded(deployment, *complete_tables(deployment))
+    return [name for name, rows in found.items() if rows != truth(deployment.workspace, name)]
+
+
+def _of_contacts(workspace: Workspace, name: str) -> Iterator[Row]:
+    """The rows of a table of contacts' lists; of a list whose first ten contacts have, only those of longer ones."""
+    kind = name.removeprefix("contact_")
+    for contact in workspace.contacts.values():
+        ids, is_cut = all_ids(contact.id, contact.attributes[kind]), contact.attributes[kind]["has_more"]
+        for one in ids if is_cut or kind == "notes" else ():
+            note = (f"<p>Note {one}</p>", "991000001", NOTED_AT)
+            yield (contact.id, one, *(note if kind == "notes" else ()))
+
+
+def related(workspace: Workspace, kind: str) -> set[Row]:
+    """All pairs of a contact, and what it is related to."""
+    contacts = workspace.contacts.values()
+    return {(contact.id, one) for contact in contacts for one in all_ids(contact.id, contact.attributes[kind])}
 
 
 def loaded(deployment: Deployment, *names: str) -> dict[str, set[Row]]:

@@ -12,20 +12,18 @@ from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
 
-from sources.intercom.catalog import BY_NAME, TABLES
 from sources.intercom.tables import (
     CONTACT_ACTIVITIES_KEY,
     CONTACT_ATTRIBUTE_CHANGES_KEY,
     CONTACT_REMOVALS_KEY,
     CONTACTS_KEY,
     DATA_ATTRIBUTES_KEY,
+    LIST_KEYS,
     LIST_READS_KEY,
-    LIST_TABLES,
     RUNS_KEY,
     SEGMENT_SCANS_KEY,
     SEGMENTS_KEY,
     WORKSPACES_KEY,
-    key_of,
 )
 
 from ...destinations import RAW, Dialect, columns, identifier, parameters, relations, statement
@@ -39,7 +37,7 @@ FIRST_OF_KEY: Mapping[str, tuple[Sequence[str], str]] = {
     "contact_activities": (CONTACT_ACTIVITIES_KEY, "run_id"),
     "contact_removals": (CONTACT_REMOVALS_KEY, "run_id"),
     "list_reads": (LIST_READS_KEY, "observed_at"),
-    **{name: (("workspace_id", *key_of(TABLES[name], BY_NAME[name])), "observed_at desc") for name in LIST_TABLES},
+    **{name: (key, "observed_at desc") for name, key in LIST_KEYS.items()},
     "runs": (RUNS_KEY, "ended_at"),
     "segment_scans": (SEGMENT_SCANS_KEY, "observed_at"),
     "segments": (SEGMENTS_KEY, "observed_at"),

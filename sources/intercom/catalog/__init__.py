@@ -1,14 +1,16 @@
 """The catalogue: a record for each list of Intercom's that is loaded beside contacts and segments."""
 
-from .choice import ALL, BY_NAME, DEFAULT, RESOURCES, TABLES, choice_problems, chosen, grain
-from .form import OBJECT_TYPES, Column, Nested, Parent, Resource, Search, Table
+from .choice import ALL, BY_NAME, DEFAULT, EMBEDDED, RESOURCES, TABLES, choice_problems, chosen, grain
+from .form import CONTACTS, OBJECT_TYPES, Column, Nested, Parent, Resource, Search, Table
 from .groups import ELSEWHERE, NOT_LISTED
 
 __all__ = [
     "ALL",
     "BY_NAME",
+    "CONTACTS",
     "DEFAULT",
     "ELSEWHERE",
+    "EMBEDDED",
     "NOT_LISTED",
     "OBJECT_TYPES",
     "RESOURCES",

@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 
-from . import companies, content, people, tickets
+from . import companies, contacts, content, people, tickets
 from .form import Resource, Table
 
 RESOURCES: tuple[Resource, ...] = (
     *people.RESOURCES,
     *companies.RESOURCES,
+    *contacts.RESOURCES,
     *tickets.RESOURCES,
     *content.RESOURCES,
 )
@@ -17,12 +18,16 @@ DEFAULT, ALL = "default", "all"
 """Names for all resources that are read by default, and for all there are."""
 BY_NAME: Mapping[str, Resource] = {table.table: one for one in RESOURCES for table in one.tables}
 """The resource that fills a table."""
+EMBEDDED = frozenset(one.table for one in RESOURCES if one.parent and one.parent.embedded)
+"""Tables of lists of which contacts embed the beginning."""
 TABLES: Mapping[str, Table] = {table.table: table for one in RESOURCES for table in one.tables}
 
 
 def grain(name: str) -> str:
     """What a row of a table is, for documents."""
     table, resource = TABLES[name], BY_NAME[name]
+    if resource.parent and resource.parent.embedded:
+        return f"contact and {resource.noun}"
     if table is resource:
         return resource.noun
     return f"{resource.noun} and {table.key[0].removesuffix('_id').replace('_', ' ')}"

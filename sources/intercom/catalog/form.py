@@ -13,6 +13,8 @@ PEOPLE, ADMINS = "Read and list users and companies", "Read admins"
 CONVERSATIONS, TICKETS, ARTICLES = "Read conversations", "Read tickets", "Read and list articles"
 OBJECTS, NEWS = "Read and write custom object instances", "Read and list news items and newsfeeds"
 """Scopes of a token, as the Developer Hub names them."""
+CONTACTS = "contacts"
+"""The parents of lists of contacts: no list of the catalogue."""
 OBJECT_TYPES = "custom_object_types"
 """Stands for a parent list that Intercom does not have: the types of custom objects, which a setting names."""
 
@@ -66,12 +68,15 @@ class Parent:
         column: what holds the parent's id in the child's table.
         asks: `all` parents in each run, or those that `changed`.
         counted: the path of the number of children in a parent's record. Parents with none are not asked.
+        embedded: a column of contacts that holds the first ten children. Contacts are asked only where there are more,
+            and only then the table has rows of them; the mart has all.
     """
 
     table: str
     column: str
     asks: Literal["all", "changed"] = "changed"
     counted: str = ""
+    embedded: str = ""
 
 
 @dataclass(frozen=True)

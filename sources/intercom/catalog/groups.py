@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 ELSEWHERE: Mapping[str, str] = {
     "Contacts": "`contacts`, `contact_removals`, `contact_activities` and `contact_attribute_changes`: always read, by "
-    "search and by the activity feed.",
+    "search and by the activity feed. `contact_subscriptions` is a view on `contacts`.",
     "Segments": "`segments`, `segment_scans` and `membership_changes`: always read.",
     "Data Attributes": "`data_attributes`: those of contacts, always read.",
     "Ticket Type Attributes": "`ticket_type_attributes`: they come with `ticket_types`.",

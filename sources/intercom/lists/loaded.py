@@ -8,7 +8,7 @@ from dlt.common.utils import chunks
 
 from ..catalog import Resource, Table
 from ..readings import LoadedTables
-from ..tables import key_of
+from ..tables import MORE_OF, key_of
 from .rows import Key, Row, columns_of
 
 KEYS_A_QUERY = 1_000
@@ -67,6 +67,12 @@ class LoadedLists:
         columns = ", ".join((*key, "content_hash", "is_deleted"))
         query = f"select {columns} from {{{table.table}}} where workspace_id = %s"  # noqa: S608 (our own names)
         return {row[: len(key)]: LoadedRow(*row[len(key) :]) for row in self._tables.ask(query)}
+
+    def contacts_with_more(self, column: str) -> set[str]:
+        """Loaded contacts of which a list has to be asked for, by the column that holds its beginning."""
+        condition = MORE_OF[column].condition.format(column=f"replace(cast({column} as varchar), ' ', '')")
+        query = f"select id from {{contacts}} where workspace_id = %s and {condition}"  # noqa: S608 (our own names)
+        return {contact_id for (contact_id,) in self._tables.ask(query)}
 
     def whole_rows(self, table: Table, resource: Resource, keys: Collection[Key]) -> list[Row]:
         """Rows with these keys, as they were loaded."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 import pyarrow as pa
 
 from ..api import Intercom
-from ..catalog import BY_NAME, OBJECT_TYPES, RESOURCES, Resource
+from ..catalog import BY_NAME, CONTACTS, OBJECT_TYPES, RESOURCES, Parent, Resource
 from ..readings import Reading, RunInputs
 from ..tables import LIST_TABLES, ListRead
 from .loaded import LastRead, LoadedLists
@@ -82,9 +82,24 @@ class ListReading:
         )
         if resource.parent is None:
             return await run.whole_or_changes()
+        if resource.parent.table == CONTACTS:
+            return await run.of(await self._contacts(resource.parent, inputs, last.get(resource.table, NEVER)))
         if resource.parent.table == OBJECT_TYPES:
             return await run.of(Parents(frozenset(inputs.options.custom_objects)))
         return await run.of((await self._read(BY_NAME[resource.parent.table], client, inputs)).parents)
+
+    async def _contacts(self, parent: Parent, inputs: RunInputs, last: LastRead) -> Parents:
+        """The contacts of which a list has to be asked for: of all that changed, or of all if it was never complete."""
+        column, now, read = parent.counted.partition(".")[0], set[str](), frozenset[str]()
+        reads_contacts = CONTACTS in inputs.selected
+        if reads_contacts:
+            await self._reading.contacts_finished.wait()
+            now, read = inputs.fields.more_of[column], frozenset(self._reading.read_contacts)
+        known = set[str]()
+        if last.status != "complete" or inputs.options.full or not reads_contacts:
+            known = await asyncio.to_thread(LoadedLists(inputs.tables).contacts_with_more, column)
+        ids = frozenset(now | known - (read - now))
+        return Parents(ids, ids, without=read - ids, is_whole=False)
 
     def _counts(self, resource: Resource, child: Resource, last: dict[str, LastRead]) -> bool:
         """Whether the run reads a list whose records this one counts, and which was never read whole."""

@@ -26,14 +26,18 @@ class Parents:
     """The records of a list, as parents of others.
 
     Args:
-        ids: those that are there.
+        ids: those that are there; of contacts those of which the list has to be asked for.
         changed: those of them that are new, or differ from what was loaded.
         counts: for each list of children, by table, how many each of them has, as far as they were read.
+        without: others that were read, and have no children to ask for.
+        is_whole: there are no others.
     """
 
     ids: frozenset[str] = frozenset()
     changed: frozenset[str] = frozenset()
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,10 +94,11 @@ class ListRun:
             read = await self._reader.of_parents(sorted(asked))
         except Refused as refused:
             return self._refused("by_parent", refused.answer)
-        read.parents |= empty
         gone, read = await self._gone("by_parent", read, loaded)
-        orphans = {key for key in loaded if str(key[0]) not in parents.ids}
-        return await self._done("by_parent", read, loaded, gone | orphans)
+        childless = empty | parents.without
+        gone |= {key for key in loaded if str(key[0]) in childless}
+        gone |= {key for key in loaded if parents.is_whole and str(key[0]) not in parents.ids}
+        return await self._done("by_parent", read, loaded, gone)
 
     def _asked(self, parents: Parents) -> tuple[set[str], set[str]]:
         """The parents to ask, and those that need no call, since Intercom counts no records of them."""

@@ -59,7 +59,7 @@ class Reading:
         self._shared = SharedClient(connect)
         self._turn = asyncio.Lock()
         self._removals_reported: dict[str, Removal] = {}
-        self._read: dict[str, Times] = {}
+        self.read_contacts: dict[str, Times] = {}
         self.contacts_finished = asyncio.Event()
         self._feed_finished = asyncio.Event()
         self._scans_finished = asyncio.Event()
@@ -170,7 +170,7 @@ class Reading:
 
         search = ContactSearch(client, query, dates=self.options.dates, tally=self._progress.contacts, put=put)
         await search.read_all(window_pages(page_calls(snapshot.contacts), client.breadth))
-        self._read, self.contacts_missing = search.read, search.missing
+        self.read_contacts, self.contacts_missing = search.read, search.missing
 
     def _table(self, rows: list[SentContact]) -> pa.Table:
         self.contacts_read += len(rows)
@@ -226,7 +226,7 @@ class Reading:
     async def _contact_changes(self) -> ContactChanges:
         await self.contacts_finished.wait()
         await self._feed_finished.wait()
-        return ContactChanges(self._read, self._removals_reported)
+        return ContactChanges(self.read_contacts, self._removals_reported)
 
     async def contact_removals(self) -> AsyncIterator[list[dict[str, Any]]]:
         """Removed contacts, those whose reason is found only now, and those that are active again; after all scans."""

@@ -9,10 +9,10 @@ from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.extract import DltResource
 from dlt.extract.decorators import get_source
 
-from ..catalog import RESOURCES, TABLES, Resource, Table, chosen
+from ..catalog import EMBEDDED, RESOURCES, TABLES, Resource, Table, chosen
 from ..lists import ListReading
 from ..readings import Reading
-from ..tables import LIST_READS, LIST_READS_KEY, key_of, rows_table
+from ..tables import LIST_READS, LIST_READS_KEY, LIST_TABLES, key_of, rows_table
 from .dispositions import UPSERT, is_needed
 from .extraction import Readings
 
@@ -38,9 +38,23 @@ def list_resources(readings: Readings, names: Collection[str]) -> Iterator[DltRe
     """A resource for each table of the catalogue; those of the named resources are selected."""
     lists, wanted = Lists(readings), chosen(names)
     for resource in RESOURCES:
+        if resource.table in EMBEDDED and resource not in wanted:
+            yield _created(resource)
+            continue
         for table in resource.tables:
             yield _table(lists, table, resource, is_selected=resource in wanted)
     yield list_reads(lists, readings)
+
+
+def _created(resource: Resource) -> DltResource:
+    """The table of a list that is not read: models read it."""
+
+    def rows() -> Iterator[pa.Table]:
+        empty = LIST_TABLES[resource.table].empty_table()
+        if is_needed(resource.table, empty):
+            yield empty
+
+    return dlt.resource(rows, name=resource.table)
 
 
 def _table(lists: Lists, table: Table, resource: Resource, *, is_selected: bool) -> DltResource:

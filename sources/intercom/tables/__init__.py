@@ -3,10 +3,10 @@
 from .attributes import attribute_changes, tracking_problems
 from .contacts import CONTACTS, CONTACTS_KEY, NESTED_CONTACT_FIELDS, Contact, SentContact, read_contact
 from .drift import Fields, KnownFields
-from .lists import LIST_TABLES, NOTED, ListRead, PlannedList, key_of
+from .embedded import MORE_OF
+from .lists import BESIDE_CONTACTS, LIST_KEYS, LIST_TABLES, NOTED, ListRead, PlannedList, key_of
 from .privacy import Privacy, Rule, problems
 from .schemas import (
-    BESIDE_CONTACTS,
     CONTACT_ACTIVITIES,
     CONTACT_ACTIVITIES_KEY,
     CONTACT_ATTRIBUTE_CHANGES_KEY,
@@ -42,11 +42,13 @@ __all__ = [
     "CONTACT_REMOVALS_KEY",
     "DATA_ATTRIBUTES",
     "DATA_ATTRIBUTES_KEY",
+    "LIST_KEYS",
     "LIST_READS",
     "LIST_READS_KEY",
     "LIST_TABLES",
     "MEMBERSHIP_CHANGES",
     "MEMBERSHIP_CHANGES_KEY",
+    "MORE_OF",
     "NESTED_CONTACT_FIELDS",
     "NOTED",
     "RUNS",

@@ -3,7 +3,7 @@
 Contacts become rows here: all their fields are counted before the privacy rules remove some.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TypedDict
 
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from .attributes import ATTRIBUTE_VALUES, tracked_values
 from .contacts import DOCUMENTED_CONTACT_FIELDS, NULL, SentContact, contacts_table
+from .embedded import asked_for
 from .privacy import Privacy
 
 IN_EXTRA = frozenset(("sms_consent", "unsubscribed_from_sms"))
@@ -45,12 +46,16 @@ class Fields:
         self._filled = Counter[str]()
         self._odd = Counter[str]()
         self._odd_since: int | None = None
+        self.more_of = defaultdict[str, set[str]](set)
+        """Contacts of which a list has to be asked for, by the column that holds its beginning."""
 
     def table(self, workspace_id: str, contacts: Sequence[SentContact]) -> pa.Table:
         """Contacts as rows, with the privacy rules applied. Counts their fields."""
         table = contacts_table(workspace_id, contacts)
         self._count(contacts, table)
         rows = self.privacy.redacted(table)
+        for column, ids in asked_for(rows):
+            self.more_of[column].update(ids)
         if self._tracked:
             self._values.append(tracked_values(self._tracked, contacts, rows))
         return rows

@@ -7,8 +7,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from ..catalog import RESOURCES, Resource, Table
-from .schemas import BOOLEAN, INTEGER, NUMBER, TEXT, TIMESTAMP, table_schema
+from ..catalog import EMBEDDED, RESOURCES, Resource, Table
+from .schemas import BOOLEAN, INTEGER, NUMBER, OWN_TABLES, TEXT, TIMESTAMP, table_schema
 
 KINDS: Mapping[str, pa.DataType] = {
     "text": TEXT,
@@ -79,7 +79,12 @@ def _schema(table: Table, resource: Resource) -> pa.Schema:
     return table_schema(dict.fromkeys(key, TEXT) | columns | extra | NOTED, key=key)
 
 
+LIST_KEYS: Mapping[str, tuple[str, ...]] = {
+    table.table: ("workspace_id", *key_of(table, resource)) for resource in RESOURCES for table in resource.tables
+}
 LIST_TABLES: Mapping[str, pa.Schema] = {
     table.table: _schema(table, resource) for resource in RESOURCES for table in resource.tables
 }
 """The raw tables of the catalogue, by name. Each is created by the first run that reads its list."""
+BESIDE_CONTACTS: Mapping[str, pa.Schema] = {**OWN_TABLES, **{name: LIST_TABLES[name] for name in sorted(EMBEDDED)}}
+"""The raw tables that each warehouse has beside `contacts`, by name: models read them."""

@@ -89,7 +89,7 @@ class Privacy:
             elif name in self.excluded:
                 rules[column] = _nothing
             else:
-                rules[column] = self._nested if _kind(table, column) == "json" else self._text
+                rules[column] = self._nested if _kind(table, column) == "json" else self._hash_of(column)
         return rules
 
     @property

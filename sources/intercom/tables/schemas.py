@@ -184,7 +184,7 @@ RUNS = table_schema(
     key=RUNS_KEY,
 )
 
-BESIDE_CONTACTS: Mapping[str, pa.Schema] = {
+OWN_TABLES: Mapping[str, pa.Schema] = {
     "workspaces": WORKSPACES,
     "data_attributes": DATA_ATTRIBUTES,
     "segments": SEGMENTS,
@@ -196,7 +196,7 @@ BESIDE_CONTACTS: Mapping[str, pa.Schema] = {
     "list_reads": LIST_READS,
     "runs": RUNS,
 }
-"""The raw tables that each warehouse has beside `contacts`, by name."""
+"""Raw tables beside `contacts` that no list of the catalogue fills, by name."""
 
 
 def rows_table(schema: pa.Schema, rows: Sequence[dict[str, Any]]) -> pa.Table:

@@ -9,7 +9,7 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
 from pipelines.models import load_checks
-from pipelines.models.files import load_models
+from pipelines.models.files import LIST_IDS, load_models
 from pipelines.models.model import LAYERS, SQL
 
 MODELS = {model.name: model for model in load_models()}
@@ -160,7 +160,8 @@ def denied_idioms(query: exp.Expr) -> list[str]:
     return [
         node.sql("duckdb")
         for node in query.walk()
-        if isinstance(node, DENIED_KINDS) or any(is_denied(node) for is_denied in DENIED_USES)
+        if (isinstance(node, DENIED_KINDS) and node.name != LIST_IDS)
+        or any(is_denied(node) for is_denied in DENIED_USES)
     ]
 
 

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from pipelines.errors import ExitCode
+from sandbox.people import references
 from sources.intercom.catalog import ALL, BY_NAME, RESOURCES, TABLES
 
 from ...support.deployments import Deployment, lively_workspace
-from ...support.lists import loaded, truth
+from ...support.lists import complete_tables, different_tables, loaded, related, truth
 from ...support.nightly import nightly
 
 TYPES = ["Order"]
@@ -17,17 +18,16 @@ SINCE = {"2.14": {"custom_objects", "macros", "audiences", "folders"}}
 
 
 def deployed(folder: Path, *resources: str, version: str = "Preview", **sizes: int) -> Deployment:
-    deployment = Deployment(folder / "data", lively_workspace(contacts=20, segments=2, **sizes), resources=resources)
+    workspace = lively_workspace(**({"contacts": 20, "segments": 2} | sizes))
+    deployment = Deployment(folder / "data", workspace, resources=resources)
     deployment.settings.api_version, deployment.settings.custom_objects = version, TYPES
     return deployment
 
 
 def equal_tables(deployment: Deployment) -> set[str]:
-    """The tables whose list was complete at last. Those that do not equal the workspace fail."""
-    reads = dict(deployment.query("select table_name, status from intercom_raw.list_reads order by observed_at"))
-    read = [name for name in TABLES if reads.get(BY_NAME[name].table) == "complete"]
-    assert loaded(deployment, *read) == {name: truth(deployment.workspace, name) for name in read}
-    return set(read)
+    """The tables whose list was complete when it was last read. Those that do not equal the workspace fail."""
+    assert different_tables(deployment) == []
+    return set(complete_tables(deployment))
 
 
 def marked(deployment: Deployment, name: str) -> set[str]:
@@ -223,10 +223,64 @@ def test_children_are_asked_for_changed_parents_only(tmp_path: Path) -> None:
     assert "company_notes" in equal_tables(deployment)
 
 
+def pairs(deployment: Deployment, kind: str) -> set[tuple[Any, ...]]:
+    key = {"companies": "company_id", "tags": "tag_id"}[kind]
+    rows = deployment.query(f"select contact_id, {key} from intercom.contact_{kind}")
+    assert len(rows) == len(set(rows))
+    present = deployment.workspace.contacts
+    return {(contact_id, one) for contact_id, one in rows if contact_id in present}
+
+
+@pytest.mark.parametrize("kind", ["companies", "tags"])
+def test_relations_of_contacts_are_whole_although_intercom_sends_ten(tmp_path: Path, kind: str) -> None:
+    deployment = deployed(tmp_path, f"contact_{kind}", contacts=300)
+    workspace = deployment.workspace
+    for contact_id in list(workspace.contacts)[:5]:
+        _relate(deployment, contact_id, kind, 25)
+    cut = sum(contact.attributes[kind]["has_more"] for contact in workspace.contacts.values())
+    deployment.sync()
+    assert pairs(deployment, kind) == related(workspace, kind)
+    assert cut >= 5
+    assert workspace.calls[f"contact_{kind}"] == cut
+    changed = list(workspace.contacts)[3:8]
+    workspace.advance(hours=1)
+    for number, contact_id in enumerate(changed):
+        _relate(deployment, contact_id, kind, number * 4)
+
+    deployment.sync()
+
+    assert pairs(deployment, kind) == related(workspace, kind)
+    again = 3  # the overlap reads three of the first five again
+    assert workspace.calls[f"contact_{kind}"] == cut + again + 2  # of the five that changed, two have more than ten
+
+
+def _relate(deployment: Deployment, contact_id: str, kind: str, count: int) -> None:
+    noun = {"companies": "company", "tags": "tag"}[kind]
+    ids = [f"{contact_id[:8]}{number:04}" for number in range(min(count, 10))]
+    listed = references(noun, ids, url="/") | {"total_count": count, "has_more": count > 10}
+    deployment.workspace.update(contact_id, **{kind: listed})
+
+
+def test_a_failed_call_for_a_contact_is_made_again(tmp_path: Path) -> None:
+    deployment = deployed(tmp_path, "contact_companies", "contact_notes", contacts=300)
+    contact_id = next(iter(deployment.workspace.contacts))
+    _relate(deployment, contact_id, "companies", 25)
+    deployment.workspace.faults.status(500, times=6, path_prefix=f"/contacts/{contact_id}/companies")
+
+    outcome = deployment.sync()
+
+    assert outcome.exit_code == ExitCode.INCOMPLETE
+    deployment.workspace.faults.clear()
+    assert deployment.sync().exit_code == ExitCode.DONE
+    assert pairs(deployment, "companies") == related(deployment.workspace, "companies")
+    assert equal_tables(deployment) == {"contact_companies", "contact_notes"}
+
+
 ODD: list[Any] = [None, 7, 10**400, 1.5, True, "text", [], {}, [[]], {"a": {"b": None}}]
 
 
 WITH_RECORDS = sorted({one.table for one in RESOURCES} - {"article_statistics", "company_notes", "custom_objects"})
+WITH_RECORDS = [name for name in WITH_RECORDS if not name.startswith("contact_")]
 
 
 @pytest.mark.parametrize("name", nightly(WITH_RECORDS, *WITH_RECORDS[3:]))

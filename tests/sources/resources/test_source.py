@@ -137,6 +137,18 @@ def test_what_needs_no_other_resource_can_be_selected_alone(script: Script, alon
     assert alone in pipeline.default_schema.data_table_names()
 
 
+def test_a_list_alone_is_read_without_contacts(script: Script) -> None:
+    pipeline = script.run("tags", "companies")
+
+    assert script.calls() == {"me": 1, "tags": 1, "companies": 2}
+    assert script.column(pipeline, "tags", "id") == sorted(script.workspace.lists["tags"].of())
+    assert script.column(pipeline, "companies", "id") == sorted(script.workspace.lists["companies"].of())
+
+    script.run("tags")
+
+    assert script.calls() == {"me": 1, "tags": 1}
+
+
 def test_changes_of_contacts_alone_are_refused(script: Script) -> None:
     with pytest.raises(PipelineStepFailed, match="Select contacts too"):
         script.run("contact_attribute_changes")
