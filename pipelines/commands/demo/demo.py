@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sandbox.api import create_app, in_process
 from sandbox.world import Workspace
+from sources.intercom.catalog import DEFAULT
 
 from ...destinations import Warehouse
 from ...errors import Misconfigured
@@ -46,11 +47,15 @@ def clear_last_demo(warehouse: Warehouse) -> None:
 
 
 def live_and_sync(workspace: Workspace, warehouse: Warehouse, days: Iterable[int]) -> None:
-    """One sync a day. Between two syncs contacts sign up, visit, change or are deleted, and segments are edited."""
+    """One sync a day. Between two syncs contacts sign up, visit, change or are deleted, and segments are edited.
+
+    The other lists of the workspace do not change, so the first day reads them, and no other.
+    """
     transport = in_process(create_app(workspace, limit=QUOTA))
     for day in days:
         if day:
             workspace.live(days=1, churn=CHURN)
         settings = sandbox_settings(TOKEN)
         settings.track_attributes = ["custom_attributes.plan"]
+        settings.resources = [] if day else [DEFAULT]
         Sync(warehouse, DEMO_WORKSPACE, settings=settings, clock=workspace.now, transport=transport).run()

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..api import Intercom, Refused, Unavailable, each
-from ..catalog import Resource
+from ..catalog import OBJECT_TYPES, Resource
 from ..tables import Privacy
+from ..wire import plainly
 from .paging import Call, ListPage, first_call, pages, search_call
 from .rows import Key, Record, RecordReader
 
@@ -87,7 +88,7 @@ class ListReader:
                 if "not_found" not in refused.codes:
                     refusals.append(refused)
                     return ReadRecords(problem=f"Intercom refused some of its lists ({refused.answer})")
-                return ReadRecords()
+                return self._without_parent(parent)
 
         found = ReadRecords()
         for parent, one in (await each(asked, ask)).items():
@@ -98,6 +99,12 @@ class ListReader:
         if refusals and len(refusals) == len(asked):
             raise refusals[0]
         return found
+
+    def _without_parent(self, parent: str) -> ReadRecords:
+        """The records of a parent that Intercom does not know. A type of custom objects is more often misspelled."""
+        if self._resource.parent and self._resource.parent.table == OBJECT_TYPES:
+            return ReadRecords(problem=f"Intercom knows no type {plainly(parent)}: correct the setting custom_objects")
+        return ReadRecords()
 
     async def _twice(self, call: Call, parent: Key = ()) -> ReadRecords:
         """What one call and its pages give. An incomplete list is read once more."""

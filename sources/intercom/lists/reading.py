@@ -85,7 +85,7 @@ class ListReading:
         if resource.parent.table == CONTACTS:
             return await run.of(await self._contacts(resource.parent, inputs, last.get(resource.table, NEVER)))
         if resource.parent.table == OBJECT_TYPES:
-            return await run.of(Parents(frozenset(inputs.options.custom_objects)))
+            return await run.of(Parents(frozenset(inputs.options.custom_objects), is_whole=False))
         return await run.of((await self._read(BY_NAME[resource.parent.table], client, inputs)).parents)
 
     async def _contacts(self, parent: Parent, inputs: RunInputs, last: LastRead) -> Parents:

@@ -30,7 +30,7 @@ class Parents:
         changed: those of them that are new, or differ from what was loaded.
         counts: for each list of children, by table, how many each of them has, as far as they were read.
         without: others that were read, and have no children to ask for.
-        is_whole: there are no others.
+        is_whole: rows of any other parent are those of a deleted one.
     """
 
     ids: frozenset[str] = frozenset()

@@ -30,12 +30,15 @@ def lenient(body: bytes | Raw, shape: type[Record], flaws: Flaws) -> Record:
     """A record, with the default for each value that does not fit. Elements of a list that do not fit are left out.
 
     Args:
+        shape: a record; of `dict[str, Raw]` the fields are left as they are.
         flaws: counts what was left out, and fields that a record names in `_unknown`, with the value that stands for
             an unknown one. Any other value with a default is no flaw.
 
     Raises:
         msgspec.ValidationError: a value without a default cannot be read.
     """
+    if get_origin(shape) is dict:
+        return msgspec.json.decode(body, type=shape)
     try:
         read: Record = _value(Raw(body), shape, flaws, "")
     except Unfit as error:

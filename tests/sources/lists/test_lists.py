@@ -279,6 +279,20 @@ def test_a_failed_call_for_a_contact_is_made_again(tmp_path: Path) -> None:
 ODD: list[Any] = [None, 7, 10**400, 1.5, True, "text", [], {}, [[]], {"a": {"b": None}}]
 
 
+@pytest.mark.parametrize("types", [["Ordr"], [], ["Order", "Ordr"]])
+def test_a_misspelled_type_of_custom_objects_deletes_nothing(tmp_path: Path, types: list[str]) -> None:
+    deployment = deployed(tmp_path, "custom_objects")
+    deployment.sync()
+    deployment.settings.custom_objects = types
+
+    outcome = deployment.sync()
+
+    assert marked(deployment, "custom_objects") == set()
+    assert loaded(deployment, "custom_objects") == {"custom_objects": truth(deployment.workspace, "custom_objects")}
+    assert outcome.exit_code == (ExitCode.INCOMPLETE if types else ExitCode.DONE)
+    assert any("Ordr" in note and "setting custom_objects" in note for note in outcome.notes) == bool(types)
+
+
 WITH_RECORDS = sorted({one.table for one in RESOURCES} - {"article_statistics", "company_notes", "custom_objects"})
 WITH_RECORDS = [name for name in WITH_RECORDS if not name.startswith("contact_")]
 
