@@ -339,6 +339,16 @@ NEWSFEEDS = Resource(
     description="The workspace's newsfeeds.",
     columns={"id": text("The newsfeed."), "name": text("Its name."), "created_at": CREATED, "updated_at": UPDATED},
 )
+NEWSFEED_ITEMS = Resource(
+    table="newsfeed_items",
+    noun="news item",
+    group="News",
+    path="/news/newsfeeds/{id}/items",
+    scope=NEWS,
+    parent=Parent("newsfeeds", "newsfeed_id", asks="all"),
+    description="The live items of each newsfeed.",
+    columns={"id": text("The item."), "title": text("Its title."), "updated_at": UPDATED},
+)
 RESOURCES = (
     HELP_CENTERS,
     REDIRECTS,
@@ -353,4 +363,5 @@ RESOURCES = (
     EXTERNAL_PAGES,
     NEWS_ITEMS,
     NEWSFEEDS,
+    NEWSFEED_ITEMS,
 )
