@@ -18,10 +18,15 @@ from .extraction import Readings
 
 
 class Lists:
-    """The lists of each extraction: one source object can be extracted more than once."""
+    """The lists of each extraction: one source object can be extracted more than once.
 
-    def __init__(self, readings: Readings) -> None:
+    Args:
+        unread: tables that are created, and whose lists are not read.
+    """
+
+    def __init__(self, readings: Readings, unread: Collection[str]) -> None:
         self._readings = readings
+        self._unread = frozenset(unread)
         self._reading: Reading | None = None
         self._lists: ListReading
 
@@ -29,16 +34,18 @@ class Lists:
         """The lists of the extraction that runs now; new at its first call."""
         reading = self._readings.current()
         if self._reading is not reading:
-            selected = TABLES.keys() & get_source().resources.selected.keys()
+            selected = (TABLES.keys() & get_source().resources.selected.keys()) - self._unread
             self._reading, self._lists = reading, ListReading(reading, selected)
         return self._lists
 
 
 def list_resources(readings: Readings, names: Collection[str]) -> Iterator[DltResource]:
     """A resource for each table of the catalogue; those of the named resources are selected."""
-    lists, wanted = Lists(readings), chosen(names)
+    wanted = chosen(names)
+    unread = EMBEDDED - {one.table for one in wanted}
+    lists = Lists(readings, unread)
     for resource in RESOURCES:
-        if resource.table in EMBEDDED and resource not in wanted:
+        if resource.table in unread:
             yield _created(resource)
             continue
         for table in resource.tables:

@@ -66,7 +66,14 @@ def test_a_run_without_changes_reads_each_list_once_and_writes_nothing(tmp_path:
     assert deployment.query(
         "select sum(changed + deleted) from intercom_raw.list_reads where run_id = ?", outcome.run_id
     ) == [(0,)]
-    pages = {"articles": 2, "collections": 2, "external_pages": 2, "news_items": 2, "internal_articles": 2}
+    pages = {
+        "newsfeed_items": 2,
+        "articles": 2,
+        "collections": 2,
+        "external_pages": 2,
+        "news_items": 2,
+        "internal_articles": 2,
+    }
     assert {name: made[name] for name in TABLES if made[name] > 1} == pages
     assert made["companies"] == 0
     assert made["companies search"] == 1
