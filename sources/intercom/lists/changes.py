@@ -12,6 +12,7 @@ from .rows import Key, Row
 MOST_LOOKUPS = 150
 """Records that a run looks up because their list no longer has them. The next runs look up the others."""
 LEAST_COLLAPSE = 5
+COLLAPSED = " at once. They count as deleted if the next run misses them too"
 
 Exists = Callable[[str], Awaitable[bool | None]]
 
@@ -55,7 +56,7 @@ def collapse(lost: int, loaded: int, *, can_be_empty: bool) -> str | None:
     is_large = lost >= LEAST_COLLAPSE and lost * 2 > loaded
     if not (is_large or (lost == loaded and not can_be_empty)):
         return None
-    return f"it lacks {lost:,} of {loaded:,} at once. They count as deleted if the next run finds the same"
+    return f"it lacks {lost:,} of {loaded:,}{COLLAPSED}"
 
 
 async def looked_up(keys: Collection[Key], exists: Exists) -> tuple[set[Key], int]:

@@ -13,7 +13,7 @@ from ..api import Intercom, QueryRefused, Refused, has
 from ..catalog import RESOURCES, Resource
 from ..readings import RunInputs
 from ..tables import ListRead
-from .changes import TableChanges, changes_of, collapse, looked_up, missing
+from .changes import COLLAPSED, TableChanges, changes_of, collapse, looked_up, missing
 from .loaded import LastRead, LoadedLists, LoadedRow
 from .reader import ListReader, ReadRecords
 from .rows import Key, table_of
@@ -138,11 +138,12 @@ class ListRun:
         present = sum(not row.is_deleted for row in loaded.values())
         if not lost:
             return set(), read
-        problem = collapse(len(lost), present, can_be_empty=bool(self._resource.lookup) or read.total_count == 0)
-        if problem and problem != self._last.problem and not self._inputs.options.guard.accept:
-            return set(), replace(read, problem=problem)
         if self._resource.lookup:
             return await self._not_found(lost, read)
+        problem = collapse(len(lost), present, can_be_empty=read.total_count == 0)
+        is_second = COLLAPSED in (self._last.problem or "") or self._inputs.options.guard.accept
+        if problem and not is_second:
+            return set(), replace(read, problem=problem)
         return await self._missing_again(how, lost, read)
 
     async def _not_found(self, lost: list[Key], read: ReadRecords) -> tuple[set[Key], ReadRecords]:
