@@ -139,7 +139,10 @@ class Sync(IntercomJob):
         store.clear()
         if first:
             with inputs.tables as tables:
-                if found := first.found(tables):
+                found = first.found(tables)
+                if found and not chosen(self._lists):
+                    return found
+                if found:
                     listed = self._load_lists(pipeline, inputs_after_first_load(inputs, first))
                     return replace(found, lists=listed.lists, notes=(*found.notes, *listed.notes))
                 inputs = inputs_after_first_load(inputs, first)

@@ -1,7 +1,7 @@
 """The lists of a sandbox workspace as the warehouse's raw tables should hold them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,16 +60,22 @@ def related(workspace: Workspace, kind: str) -> set[Row]:
 
 def loaded(deployment: Deployment, *names: str) -> dict[str, set[Row]]:
     """The rows of tables that are not marked as deleted, likewise. No key comes twice."""
+    if type(deployment) is not Deployment:
+        return {name: _loaded(deployment.query, TABLES[name], BY_NAME[name]) for name in names}
     with duckdb.connect(str(deployment.warehouse.published), read_only=True) as connection:
-        return {name: _loaded(connection, TABLES[name], BY_NAME[name]) for name in names}
+
+        def query(sql: str) -> list[Row]:
+            return connection.execute(sql).fetchall()
+
+        return {name: _loaded(query, TABLES[name], BY_NAME[name]) for name in names}
 
 
-def _loaded(connection: duckdb.DuckDBPyConnection, table: Table, resource: Resource) -> set[Row]:
+def _loaded(query: Callable[[str], list[Row]], table: Table, resource: Resource) -> set[Row]:
     before = _before(table, resource)
     columns, key = ", ".join((*before, *table.columns)), ", ".join((*before, *table.key))
     doubled = f"select {key} from intercom_raw.{table.table} group by {key} having count(*) > 1"
-    assert connection.execute(doubled).fetchall() == []
-    rows = connection.execute(f"select {columns} from intercom_raw.{table.table} where not is_deleted").fetchall()
+    assert query(doubled) == []
+    rows = query(f"select {columns} from intercom_raw.{table.table} where not is_deleted")
     kinds = ["text"] * len(before) + [column.kind for column in table.columns.values()]
     return {tuple(_plain(value, kind) for value, kind in zip(row, kinds, strict=True)) for row in rows}
 

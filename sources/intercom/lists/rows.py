@@ -118,9 +118,9 @@ class RecordReader:
         named = _named(sent, table) if sent is not None and sent != NULL else None
         if named is None:
             return NestedRows((), is_whole=False)
-        rows = {row.key: row for one in named if (row := self._row(table, one, before))}
-        is_whole = len(rows) == len(named) and not _is_cut(fields, table, len(named))
-        return NestedRows(tuple(rows.values()), is_whole)
+        read_rows = [self._row(table, one, before) for one in named]
+        rows = {row.key: row for row in read_rows if row}
+        return NestedRows(tuple(rows.values()), None not in read_rows and not _is_cut(fields, table, len(named)))
 
 
 def _ruled(rules: Mapping[str, Rule], column: str, value: Any) -> Any:

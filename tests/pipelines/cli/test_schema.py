@@ -68,6 +68,7 @@ def outputs(terminal: Terminal) -> Iterator[tuple[str, str]]:
         "export",
         terminal.run("export", str(terminal.folder.with_name("marts")), "--select", "segments", "--json").output,
     )
+    yield "resources", terminal.run("resources", "--json").output
     yield "report", terminal.run("report", "--json").output
     yield "repair", terminal.run("repair", "--after", "2000-01-01", "--dry-run", "--json").output
     yield "status", terminal.run("status", "--json", "--max-age", "1d").output
@@ -92,5 +93,6 @@ def test_every_command_prints_what_the_schema_defines(printed: dict[str, str], c
         "repair": "runs",
         "report": "segments",
         "export": "files",
+        "resources": "resources",
     }
     assert found[filled[command]], "an empty value could not be wrong"

@@ -37,16 +37,19 @@ from pipelines.runs import build_models
 from pipelines.settings import use_project_config, warehouse_settings
 from sandbox.world import Workspace, add_odd_contacts
 from sources.intercom.api import Refused
+from sources.intercom.catalog import ALL, TABLES
 
 from ...soak.kills import PROCESSES, Death, reporting_steps
 from ...support.deployments import START, Deployment, standing_still
 from ...support.interference import Stop
+from ...support.lists import complete_tables, different_tables
 from ...support.personal_data import CANARY, found_in, personal
 from ...support.postgres import NEEDS_POSTGRES, PASSWORD, Row, Server, connected, run
 from ..commands.test_backfill import DAY, LONG_AGO, backfill
 from .postgres_deployment import PostgresDeployment, credentials
 
 MODELS = load_models()
+LISTS = ("tags", "companies", "contact_companies")
 MARTS = [model.name for model in MODELS if model.layer == "marts"]
 SCAN_TIMES = {
     ("segments", "last_complete_scan_at"),
@@ -95,8 +98,8 @@ def twins(tmp_path_factory: pytest.TempPathFactory, server: Server) -> tuple[Dep
     folder = tmp_path_factory.mktemp("twins")
     workspace = Workspace(contacts=300, segments=8, start=START, monotonic=standing_still)
     pair = (
-        Deployment(folder / "duckdb", workspace),
-        PostgresDeployment(folder / "postgres", workspace, address=server.database()),
+        Deployment(folder / "duckdb", workspace, resources=LISTS),
+        PostgresDeployment(folder / "postgres", workspace, address=server.database(), resources=LISTS),
     )
     for twin in pair:
         twin.settings.track_attributes = ["custom_attributes.plan", "custom_attributes.preferences", "owner_id"]
@@ -803,3 +806,19 @@ def tables(deployment: PostgresDeployment) -> list[str]:
 
 def text_of(deployment: PostgresDeployment, table: str) -> str:
     return str(run(deployment.address, f"select rows::text from {table} as rows"))
+
+
+@pytest.mark.nightly
+def test_all_lists_equal_the_workspace(make_deployment: Callable[..., PostgresDeployment]) -> None:
+    deployment = make_deployment(contacts=40, segments=2)
+    deployment.settings.resources, deployment.settings.custom_objects = [ALL], ["Order"]
+
+    for _ in range(3):
+        deployment.workspace.live(days=1)
+        deployment.workspace.live_lists(20)
+        deployment.sync()
+
+        assert different_tables(deployment) == []
+    assert len(complete_tables(deployment)) == len(TABLES)
+    marts = "select count(*) from information_schema.views where table_schema = 'intercom' and table_name = 'companies'"
+    assert deployment.query(marts) == [(1,)]

@@ -34,7 +34,7 @@ where schema_name in ('intercom', 'intercom_build')
 def copies(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> tuple[Path, Path]:
     """Two copies of one warehouse after some days: with everything, and with the marts alone."""
     workspace = Workspace(contacts=300, segments=10, start=START, monotonic=standing_still)
-    deployment = Deployment(tmp_path_factory.mktemp("published") / "data", workspace)
+    deployment = Deployment(tmp_path_factory.mktemp("published") / "data", workspace, resources=("contact_companies",))
     deployment.settings.track_attributes = ["role"]
     for _ in range(3):
         workspace.delete(min(workspace.contacts))
