@@ -28,7 +28,7 @@ def demo(warehouse: Warehouse, *, contacts: int, days: int, track: TrackDays) ->
     clear_last_demo(warehouse)
     start = datetime.now(UTC) - timedelta(days=days - 1, minutes=1)
     workspace = Workspace(contacts=contacts, workspace_id=DEMO_WORKSPACE, token=TOKEN, start=start)
-    live_and_sync(workspace, warehouse, track(range(days)))
+    live_and_sync(workspace, warehouse, track(range(days)), last_day=days - 1)
 
 
 def clear_last_demo(warehouse: Warehouse) -> None:
@@ -46,10 +46,10 @@ def clear_last_demo(warehouse: Warehouse) -> None:
     warehouse.data_folder.mark_as_demo()
 
 
-def live_and_sync(workspace: Workspace, warehouse: Warehouse, days: Iterable[int]) -> None:
+def live_and_sync(workspace: Workspace, warehouse: Warehouse, days: Iterable[int], *, last_day: int) -> None:
     """One sync a day. Between two syncs contacts sign up, visit, change or are deleted, and segments are edited.
 
-    The other lists of the workspace do not change, so the first day reads them, and no other.
+    The other lists of the workspace do not change, so only the last day reads them.
     """
     transport = in_process(create_app(workspace, limit=QUOTA))
     for day in days:
@@ -57,5 +57,5 @@ def live_and_sync(workspace: Workspace, warehouse: Warehouse, days: Iterable[int
             workspace.live(days=1, churn=CHURN)
         settings = sandbox_settings(TOKEN)
         settings.track_attributes = ["custom_attributes.plan"]
-        settings.resources = [] if day else [DEFAULT]
+        settings.resources = [DEFAULT] if day == last_day else []
         Sync(warehouse, DEMO_WORKSPACE, settings=settings, clock=workspace.now, transport=transport).run()
