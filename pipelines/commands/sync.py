@@ -30,7 +30,7 @@ from sources.intercom.readings import (
 from sources.intercom.resources import intercom_first_load, saved_state
 from sources.intercom.search import Progress
 
-from ..errors import ExitCode, plain_errors
+from ..errors import ExitCode, Misconfigured, plain_errors
 from ..folder import Run
 from ..loading import (
     Background,
@@ -134,6 +134,7 @@ class Sync(IntercomJob):
         inputs, store = self._inputs(pipeline, app, run_id), part_store_of(pipeline)
         check_clock(self.clock(), inputs.tables)
         if self.only is not None:
+            self._check_synced(pipeline)
             return self._load_lists(pipeline, inputs)
         first = self._load_first(pipeline, store, inputs) if inputs.saved.cursor is None else None
         store.clear()
@@ -156,6 +157,18 @@ class Sync(IntercomJob):
             LoadedTables(pipeline.sql_client, app.id_code),
             self.settings.fields(known_fields(pipeline)),
         )
+
+    def _check_synced(self, pipeline: dlt.Pipeline) -> None:
+        """Lists alone make no marts: these need the tables that a sync creates.
+
+        Raises:
+            Misconfigured: there was no sync yet.
+        """
+        if "workspace_id" not in source_state(pipeline):
+            raise Misconfigured(
+                f"{self.warehouse.place} was never synced, so --only has no tables to add lists to. Nothing was "
+                "written. Run intercom-warehouse sync first."
+            )
 
     def _load_lists(self, pipeline: dlt.Pipeline, inputs: RunInputs) -> ReadingResult:
         """Loads the lists of the catalogue alone."""

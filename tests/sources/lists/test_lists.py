@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.errors import ExitCode
+from pipelines.errors import ExitCode, Misconfigured
 from sandbox.people import references
 from sources.intercom.catalog import ALL, BY_NAME, RESOURCES, TABLES
 
@@ -307,6 +307,23 @@ def test_a_misspelled_type_of_custom_objects_deletes_nothing(tmp_path: Path, typ
     assert loaded(deployment, "custom_objects") == {"custom_objects": truth(deployment.workspace, "custom_objects")}
     assert outcome.exit_code == (ExitCode.INCOMPLETE if types else ExitCode.DONE)
     assert any("Ordr" in note and "setting custom_objects" in note for note in outcome.notes) == bool(types)
+
+
+def test_some_lists_alone_are_read_only_where_a_sync_has_made_tables(tmp_path: Path) -> None:
+    deployment = deployed(tmp_path)
+    with pytest.raises(Misconfigured, match="sync first"):
+        deployment.sync(only=["tags"])
+    deployment.sync()
+    before = deployment.workspace.calls.copy()
+
+    outcome = deployment.sync(only=["tags"])
+
+    assert outcome.lists == {"tags": "complete"}
+    assert deployment.workspace.calls - before == {"me": 1, "tags": 1}
+    assert equal_tables(deployment) == {"tags"}
+    deployment.workspace.live(days=1)
+    deployment.sync()
+    assert deployment.members() == deployment.workspace.pairs()
 
 
 WITH_RECORDS = sorted({one.table for one in RESOURCES} - {"article_statistics", "company_notes", "custom_objects"})
