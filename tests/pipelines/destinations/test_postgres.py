@@ -32,12 +32,13 @@ from pipelines.loading.packages import Stuck
 from pipelines.messages import Step
 from pipelines.models.changes import BUILT_FROM
 from pipelines.models.files import load_models
+from pipelines.models.lists import list_marts
 from pipelines.models.model import SQL
 from pipelines.runs import build_models
 from pipelines.settings import use_project_config, warehouse_settings
 from sandbox.world import Workspace, add_odd_contacts
 from sources.intercom.api import Refused
-from sources.intercom.catalog import ALL, TABLES
+from sources.intercom.catalog import ALL, BY_NAME, TABLES
 
 from ...soak.kills import PROCESSES, Death, reporting_steps
 from ...support.deployments import START, Deployment, standing_still
@@ -227,9 +228,10 @@ def test_every_description_is_a_comment_in_the_database(twins: tuple[Deployment,
         "where relnamespace in ('intercom'::regnamespace, 'intercom_build'::regnamespace) and relkind in ('r', 'v')"
     )
 
-    assert sorted(twins[1].query(relations)) == sorted((model.name, model.description) for model in MODELS)
+    models = (*MODELS, *(mart for mart in list_marts() if BY_NAME[mart.name].table in LISTS))
+    assert sorted(twins[1].query(relations)) == sorted((model.name, model.description) for model in models)
     described = {(relation, column): text for relation, column, text in twins[1].query(columns)}
-    ours = {(model.name, column): text for model in MODELS for column, text in model.columns.items()}
+    ours = {(model.name, column): text for model in models for column, text in model.columns.items()}
     assert described == ours | {
         key: f"The custom attribute {key[1]}."
         for key in described.keys() - ours.keys()
