@@ -12,6 +12,8 @@ import yaml
 
 from sources.intercom.catalog import ELSEWHERE, NOT_LISTED, RESOURCES, Resource, grain
 from sources.intercom.tables import (
+    COMPANY_MEMBERSHIP_CHANGES_KEY,
+    COMPANY_SEGMENT_SCANS_KEY,
     CONTACT_ACTIVITIES_KEY,
     CONTACT_ATTRIBUTE_CHANGES_KEY,
     CONTACT_REMOVALS_KEY,
@@ -36,7 +38,7 @@ from .app import app
 
 DOCS = ROOT / "docs"
 CONFIG = ROOT / ".dlt" / "config.toml"
-SUBJECTS = ("segments", "memberships", "contacts", "analysis", "workspaces", "lists")
+SUBJECTS = ("segments", "memberships", "contacts", "companies", "analysis", "workspaces", "lists")
 """The folders of sql/marts, and the catalogue's lists, in the order of docs/tables.md."""
 WIDTH = 120
 DBT_DESCRIPTION = "Intercom's segments, contacts and memberships, as intercom-warehouse publishes them."
@@ -48,6 +50,11 @@ RAW_TABLES = {
     "segments": (SEGMENTS_KEY, "Versions of the segments' definitions."),
     "membership_changes": (MEMBERSHIP_CHANGES_KEY, "The log of all observed joins and leaves. History comes from it."),
     "segment_scans": (SEGMENT_SCANS_KEY, "All scans of all segments, with what each of them proves."),
+    "company_membership_changes": (
+        COMPANY_MEMBERSHIP_CHANGES_KEY,
+        "The log of all observed joins and leaves of companies.",
+    ),
+    "company_segment_scans": (COMPANY_SEGMENT_SCANS_KEY, "All scans of the segments of companies."),
     "contact_removals": (CONTACT_REMOVALS_KEY, "Contacts that were found deleted, merged, archived or blocked."),
     "contact_activities": (CONTACT_ACTIVITIES_KEY, "Intercom's feed of created, merged and deleted contacts."),
     "contact_attribute_changes": (

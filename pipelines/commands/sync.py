@@ -27,7 +27,7 @@ from sources.intercom.readings import (
     check_clock,
     preview,
 )
-from sources.intercom.resources import intercom_first_load, saved_state
+from sources.intercom.resources import intercom_first_load, resources_of, saved_state
 from sources.intercom.search import Progress
 
 from ..errors import ExitCode, Misconfigured, plain_errors
@@ -172,9 +172,9 @@ class Sync(IntercomJob):
 
     def _load_lists(self, pipeline: dlt.Pipeline, inputs: RunInputs) -> ReadingResult:
         """Loads the lists of the catalogue alone."""
-        tables = [table.table for one in chosen(self._lists) for table in one.tables]
         self.say(Step("Reading lists", "read_lists"))
-        return self._loaded(pipeline, replace(inputs, selected=frozenset()), only=(*tables, "list_reads")).result
+        only = resources_of(self._lists)
+        return self._loaded(pipeline, replace(inputs, selected=frozenset()), only=only).result
 
     def _load_changes(self, pipeline: dlt.Pipeline, inputs: RunInputs) -> Reading:
         """Loads what changed since the last run; in a first run of a small workspace that is everything."""

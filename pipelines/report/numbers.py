@@ -22,39 +22,44 @@ WIDE = 0.9
 FEWEST_MOVES = 5
 LATEST_PEOPLE = 40
 
+OF_CONTACTS = "segment_id in (select segment_id from intercom.segments where coalesce(person_type, '') <> 'company')"
+"""The report is about people, so it leaves out the segments of companies."""
 DAYS = """
 select segment_id, day, day_status, member_count, known_member_count, entered_count,
     left_of_themselves_count as left_count, contact_gone_count + segment_changed_count as other_count
-from intercom.segment_calendar where workspace_id = {workspace} and day >= {since} order by segment_id, day
+from intercom.segment_calendar where workspace_id = {workspace} and day >= {since} and {of_contacts}
+order by segment_id, day
 """
 SEGMENTS = """
 select segment_id, segment_name as name, is_deleted, member_count, entered_count + left_count as moves_count,
     widest_window_days
-from intercom.segment_health where workspace_id = {workspace}
+from intercom.segment_health where workspace_id = {workspace} and {of_contacts}
 """
 EDITS = """
 select segment_id, cast(updated_at at time zone {zone} as date) as day from intercom.segment_versions
-where workspace_id = {workspace} and version_number > 1
+where workspace_id = {workspace} and version_number > 1 and {of_contacts}
 """
 RETENTION = """
 select segment_id, joined_week_on, horizon_days, joined_count, eligible_count, retained_count, retention_rate,
     not_yet_count, cut_off_count, unknown_count
-from intercom.segment_retention where workspace_id = {workspace} and joined_week_on >= {since}
+from intercom.segment_retention where workspace_id = {workspace} and joined_week_on >= {since} and {of_contacts}
 order by segment_id, joined_week_on, horizon_days
 """
 TENURE = """
 select segment_id, joined_count, median_days, watched_days, last_survival_rate, survival_rate_7, survival_rate_30
-from intercom.segment_tenure where workspace_id = {workspace} and joined_count >= {fewest} order by joined_count desc
+from intercom.segment_tenure where workspace_id = {workspace} and joined_count >= {fewest} and {of_contacts}
+order by joined_count desc
 """
 TRANSITIONS = """
 select segment_id, to_segment_id, days_within, left_count, moved_count, moved_rate
 from intercom.segment_transitions
-where workspace_id = {workspace} and days_within in (7, 30) and moved_count >= {fewest}
+where workspace_id = {workspace} and days_within in (7, 30) and moved_count >= {fewest} and {of_contacts}
 order by moved_count desc, segment_id, to_segment_id
 """
 OVERLAP = """
 select segment_id, other_segment_id, shared_count, share_of_segment, jaccard
-from intercom.segment_overlap where workspace_id = {workspace} order by segment_id, other_segment_id
+from intercom.segment_overlap where workspace_id = {workspace} and {of_contacts}
+order by segment_id, other_segment_id
 """
 TOTALS = """
 select
@@ -243,7 +248,8 @@ class WorkspaceReader:
 
     def tuples(self, query: str, **values: object) -> Sequence[Sequence[Any]]:
         literals = {"workspace": self.workspace_id, "since": self.since, "zone": self.day_timezone} | values
-        return self.ask(query.format(**{name: _literal(value) for name, value in literals.items()}))
+        values = {name: _literal(value) for name, value in literals.items()}
+        return self.ask(query.format(of_contacts=OF_CONTACTS, **values))
 
 
 def _literal(value: object) -> str:

@@ -31,6 +31,8 @@ class ListEndpoints:
         companies = (
             Route("/companies/search", self._search_companies, methods=["POST"]),
             Route("/companies/list", self._list_companies, methods=["POST"]),
+            Route("/companies", self._companies_of_a_segment),
+            Route("/companies/{id}/segments", self._segments_of_a_company),
         )
         return [*companies, *chain(lists, records)]
 
@@ -53,7 +55,7 @@ class ListEndpoints:
             self._check(collection, request, f"{collection.name} by id")
             record = collection.of().get(request.path_params["id"])
             if record is None:
-                raise ApiError(404, "not_found", "Resource Not Found")
+                raise ApiError(404, collection.absent, "Resource Not Found")
             if collection.name == "articles":
                 record = {**record, "statistics": statistics_of(record)}
             return json_response(record)
@@ -71,7 +73,7 @@ class ListEndpoints:
     def _page(self, collection: Collection, request: Request, parent: str) -> Json:
         records = collection.listed(parent)
         if collection.parents and parent not in self._parents(collection):
-            raise ApiError(404, "not_found", "Resource Not Found")
+            raise ApiError(404, self._place[collection.parents].absent, "Resource Not Found")
         if collection.paging == "whole":
             return {"type": "list", collection.rows: records}
         per_page = min(per_page_of(request, collection.per_page), collection.most)
@@ -98,6 +100,8 @@ class ListEndpoints:
             raise ApiError(400, "scroll_exists", "scroll already exists for this workspace")
         number = int(request.query_params.get("scroll_param", "0"))
         shown = collection.listed()[number * SCROLL_PAGE : (number + 1) * SCROLL_PAGE]
+        if self._place.is_silent_of_segments:
+            shown = [{**one, "segments": {"type": "segment.list", "segments": []}} for one in shown]
         return {"type": "list", "data": shown, "pages": None, "total_count": None, "scroll_param": str(number + 1)}
 
     async def _list_companies(self, request: Request) -> Response:
@@ -108,6 +112,27 @@ class ListEndpoints:
         pages = {"type": "pages", "page": 1, "per_page": per_page, "total_pages": -(-len(companies) // per_page)}
         shown = companies[:per_page]
         return json_response({"type": "list", "data": shown, "total_count": len(companies), "pages": pages})
+
+    async def _companies_of_a_segment(self, request: Request) -> Response:
+        """The companies of a segment: without one, Intercom refuses the list."""
+        self._check(self._place["companies"], request, "companies of a segment")
+        segment_id = request.query_params.get("segment_id", "")
+        if segment_id not in self._place.company_segments:
+            code = 404 if segment_id else 400
+            raise ApiError(code, "company_not_found" if segment_id else "parameter_not_found", "Company Not Found")
+        companies = self._place["companies"].of()
+        found = [companies[one] for one in self._place.companies_in(segment_id)]
+        per_page, page = min(per_page_of(request, 15), 60), page_number_of(request)
+        pages = {"type": "pages", "page": page, "per_page": per_page, "total_pages": -(-len(found) // per_page)}
+        shown = found[(page - 1) * per_page : page * per_page]
+        return json_response({"type": "list", "data": shown, "total_count": len(found), "pages": pages})
+
+    async def _segments_of_a_company(self, request: Request) -> Response:
+        self._check(self._place["companies"], request, "segments of a company")
+        company = self._place["companies"].of().get(request.path_params["id"])
+        if company is None:
+            raise ApiError(404, self._place["companies"].absent, "Company Not Found")
+        return json_response({"type": "list", "data": company["segments"]["segments"]})
 
     async def _search_companies(self, request: Request) -> Response:
         """The companies that were updated after a time: the only question that is simulated."""

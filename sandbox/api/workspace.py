@@ -78,7 +78,10 @@ class WorkspaceEndpoints:
 
     async def segment(self, request: Request) -> Response:
         self._workspace.calls["segment"] += 1
-        segment = self._workspace.segments.get(request.path_params["segment_id"])
+        segment_id = request.path_params["segment_id"]
+        if segment_id in self._workspace.lists.company_segments:
+            return json_response(self._workspace.lists.company_segments[segment_id])
+        segment = self._workspace.segments.get(segment_id)
         if segment is None:
             raise ApiError(404, "not_found", "Resource Not Found")
         return json_response(segment.json())

@@ -24,6 +24,7 @@ class Collection:
         per_page, most: records a page, by default and at most.
         since: the first version that has the list.
         lookup: the path of a single record, with `{id}`; empty where there is none.
+        absent: the code of the error that says that there is no such record.
         parents: the list whose records the list is asked for; of custom objects themselves, which have types.
         is_refused: the token may not read it.
         short: how many records the next answers hold at most, one number an answer.
@@ -37,6 +38,7 @@ class Collection:
     most: int = 150
     since: str = "2.7"
     lookup: str = ""
+    absent: str = "not_found"
     parents: str = ""
     is_refused: bool = False
     short: list[int] = field(default_factory=list)

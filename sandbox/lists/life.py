@@ -72,6 +72,19 @@ def _noted_company(place: Workplace, random: Random, now: int) -> None:
         place.add_note(random.choice(list(companies)), random.randrange(10**9), now)
 
 
+def _moved_company(place: Workplace, random: Random, now: int) -> None:
+    if companies := place["companies"].of():
+        segments = sorted(place.company_segments)
+        chosen = random.choice(list(companies))
+        place.move_company(chosen, *random.sample(segments, min(len(segments), random.randrange(3))))
+        companies[chosen]["updated_at"] = now
+
+
+def _edited_company_segment(place: Workplace, random: Random, now: int) -> None:
+    if place.company_segments:
+        place.edit_company_segment(random.choice(sorted(place.company_segments)), now)
+
+
 def _deleted_company(place: Workplace, random: Random, now: int) -> None:
     if companies := place["companies"].of():
         place.delete_company(random.choice(list(companies)))
@@ -86,4 +99,5 @@ _CHANGES: tuple[Change, ...] = (
     *(_new_article, _edited_article, _edited_article, _deleted_article),
     *(_new_admin, _away_admin, _deleted_admin, _tag, _deleted_tag),
     *(_new_company, _changed_company, _changed_company, _noted_company, _deleted_company),
+    *(_moved_company, _moved_company, _edited_company_segment),
 )

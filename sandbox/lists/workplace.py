@@ -19,10 +19,14 @@ class Workplace:
     Attributes:
         collections: by the name of the warehouse's table.
         scroll_taken: how many calls of a scroll are refused, since another client scrolls.
+        company_segments: by id. Each company has those that it is in.
+        is_silent_of_segments: companies are sent without their segments, though they are in some.
     """
 
     def __init__(self, *, seed: int, now: int, companies: int, articles: int, workspace_id: str) -> None:
         self.scroll_taken = 0
+        self.is_silent_of_segments = False
+        self.company_segments = {one["id"]: one for one in map(_company_segment, range(1, TIERS))}
         self.collections = {one.name: one for one in collections(now, workspace_id)}
         self._random = Random(f"{seed} lists")
         self._workspace_id = workspace_id
@@ -103,7 +107,7 @@ class Workplace:
             "user_count": 3,
             "custom_attributes": {"score": number % 7},
             "tags": _tag_list(name for name in TAGS if self._random.random() < 0.1),
-            "segments": {"type": "segment.list", "segments": _segments(number)},
+            "segments": self._segments_of([f"company-segment-{number % TIERS}"]),
             "notes": self._notes(company_id),
         }
         self["companies"].put(company)
@@ -127,6 +131,32 @@ class Workplace:
         self["companies"].remove(company_id)
         self["company_notes"].records.pop(company_id, None)
 
+    def move_company(self, company_id: str, *segment_ids: str) -> None:
+        """Puts a company into these segments alone. That is no update of the company."""
+        self["companies"].of()[company_id]["segments"] = self._segments_of(segment_ids)
+
+    def edit_company_segment(self, segment_id: str, now: int) -> None:
+        """Edits a segment of companies, which have it at once; who is in it stays."""
+        self.company_segments[segment_id] |= {"name": f"{segment_id} of {now}", "updated_at": now}
+
+    def delete_company_segment(self, segment_id: str) -> None:
+        """Deletes a segment of companies: they are in it no more."""
+        del self.company_segments[segment_id]
+        for company_id in self.companies_in(segment_id):
+            self.move_company(company_id, *(one for one in self.segments_of(company_id) if one != segment_id))
+
+    def segments_of(self, company_id: str) -> list[str]:
+        """The segments of a company."""
+        return [one["id"] for one in self["companies"].of()[company_id]["segments"]["segments"]]
+
+    def companies_in(self, segment_id: str) -> list[str]:
+        """The companies of a segment."""
+        return [one for one in self["companies"].of() if segment_id in self.segments_of(one)]
+
+    def _segments_of(self, segment_ids: Iterable[str]) -> Json:
+        found = [self.company_segments[one] for one in segment_ids if one in self.company_segments]
+        return {"type": "segment.list", "segments": found}
+
     def _notes(self, company_id: str) -> Json:
         """What a company has of its notes."""
         count = len(self["company_notes"].of(company_id))
@@ -138,9 +168,6 @@ def _tag_list(names: Iterable[str]) -> Json:
     return {"type": "tag.list", "tags": [{"type": "tag", "id": tag_id(name), "name": name} for name in names]}
 
 
-def _segments(number: int) -> list[Json]:
-    """The company segment that a company is in, if any."""
-    tier = number % TIERS
+def _company_segment(tier: int) -> Json:
     times = {"created_at": 1_700_000_000, "updated_at": 1_700_000_000}
-    segment = {"type": "segment", "id": f"company-segment-{tier}", "name": f"Tier {tier}", "person_type": "user"}
-    return [{**segment, **times}] if tier else []
+    return {"type": "segment", "id": f"company-segment-{tier}", "name": f"Tier {tier}", "person_type": "user", **times}

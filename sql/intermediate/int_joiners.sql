@@ -18,7 +18,9 @@ joined as (
         left_on,
         cast(left_after at time zone 'UTC' as date) as seen_until_on,
         -- the contact left, or no longer exists; other ends say nothing of how long contacts stay
-        coalesce(leave_reason in ('left', 'contact_deleted', 'contact_archived', 'unknown'), false) as is_ended,
+        coalesce(
+            leave_reason in ('left', 'contact_deleted', 'contact_archived', 'company_deleted', 'unknown'), false
+        ) as is_ended,
         coalesce(leave_reason in ('segment_edited', 'segment_deleted', 'contact_merged'), false) as is_cut_off
 
     from memberships

@@ -1,17 +1,58 @@
--- one row per observed change of one contact in one segment: each differs from the one before it
+-- one row per observed change of one contact, or company, in one segment: each differs from the one before it
 -- A table, because every reader would compare all changes again.
 
 with
 
-changes as (
+contact_changes as (
 
     select * from stg_membership_changes
 
 ),
 
+company_changes as (
+
+    select * from stg_company_membership_changes
+
+),
+
 scans as (
 
-    select * from stg_segment_scans
+    select * from int_segment_scans
+
+),
+
+changes as (
+
+    select
+        workspace_id,
+        segment_id,
+        contact_id as member_id,
+        run_id,
+        is_member,
+        seen_by,
+        observed_at
+
+    from contact_changes
+
+    union all
+
+    select
+        company_changes.workspace_id,
+        company_changes.segment_id,
+        company_changes.company_id as member_id,
+        company_changes.run_id,
+        company_changes.is_member,
+        company_changes.seen_by,
+        company_changes.observed_at
+
+    from company_changes
+    -- inner: only segments of companies, each with the scan of its run
+    inner join scans
+        on
+            company_changes.workspace_id = scans.workspace_id
+            and company_changes.run_id = scans.run_id
+            and company_changes.segment_id = scans.segment_id
+    where scans.is_of_companies
 
 ),
 
@@ -21,7 +62,7 @@ scanned as (
     select
         changes.workspace_id,
         changes.segment_id,
-        changes.contact_id,
+        changes.member_id,
         changes.is_member,
         changes.seen_by,
         coalesce(scans.observed_at, changes.observed_at) as observed_at
@@ -40,13 +81,13 @@ followed as (
     select
         workspace_id,
         segment_id,
-        contact_id,
+        member_id,
         is_member,
         seen_by,
         observed_at,
 
         coalesce(lag(is_member) over (
-            partition by workspace_id, segment_id, contact_id
+            partition by workspace_id, segment_id, member_id
             order by observed_at asc, is_member desc
         ), false) as was_member
 
@@ -59,7 +100,7 @@ final as (
     select
         workspace_id,
         segment_id,
-        contact_id,
+        member_id,
         is_member,
         seen_by,
         observed_at,

@@ -1,4 +1,4 @@
--- one row per contact, segment and spell: when it began, when it ended, and why; without the segment's name
+-- one row per contact or company, segment and spell: when it began, when it ended, and why; without the segment's name
 -- Times are times of observation: the true time is in (entered_after, entered_at] and in (left_after, left_at].
 
 with
@@ -30,7 +30,7 @@ removals_of_spells as (
     select
         spells.workspace_id,
         spells.segment_id,
-        spells.contact_id,
+        spells.member_id,
         spells.spell_number,
         spells.left_after,
         spells.left_at,
@@ -53,7 +53,7 @@ removals_of_spells as (
     inner join removals
         on
             spells.workspace_id = removals.workspace_id
-            and spells.contact_id = removals.contact_id
+            and spells.member_id = removals.contact_id
     where spells.left_at is not null
 
 ),
@@ -63,7 +63,7 @@ removed_spells as (
     select
         workspace_id,
         segment_id,
-        contact_id,
+        member_id,
         spell_number,
         max(left_after) as left_after,
         max(left_at) as left_at,
@@ -75,7 +75,7 @@ removed_spells as (
         max(case when status = 'merged' and is_before_leave then merged_into_contact_id end) as merged_into_contact_id
 
     from removals_of_spells
-    group by workspace_id, segment_id, contact_id, spell_number
+    group by workspace_id, segment_id, member_id, spell_number
 
 ),
 
@@ -101,7 +101,7 @@ begun_by_merge as (
     select distinct
         spells.workspace_id,
         spells.segment_id,
-        spells.contact_id,
+        spells.member_id,
         spells.spell_number
 
     from spells
@@ -110,7 +110,7 @@ begun_by_merge as (
         on
             spells.workspace_id = ended_by_merge.workspace_id
             and spells.segment_id = ended_by_merge.segment_id
-            and spells.contact_id = ended_by_merge.merged_into_contact_id
+            and spells.member_id = ended_by_merge.merged_into_contact_id
             and spells.entered_at > ended_by_merge.left_after
             and (spells.entered_after is null or spells.entered_after < ended_by_merge.left_at)
 
@@ -121,7 +121,7 @@ reasoned as (
     select
         spells.workspace_id,
         spells.segment_id,
-        spells.contact_id,
+        spells.member_id,
         spells.spell_number,
         spells.is_baseline,
         spells.entered_at,
@@ -134,7 +134,7 @@ reasoned as (
 
         case
             when spells.is_baseline then 'baseline'
-            when begun_by_merge.contact_id is not null then 'merge'
+            when begun_by_merge.member_id is not null then 'merge'
             when spells.is_entry_after_edit then 'segment_edited'
             else 'joined'
         end as enter_reason,
@@ -142,6 +142,7 @@ reasoned as (
         case
             when spells.left_at is null then null
             when spells.is_segment_deleted then 'segment_deleted'
+            when spells.is_company_deleted then 'company_deleted'
             when removed_spells.is_merged then 'contact_merged'
             when removed_spells.is_deleted then 'contact_deleted'
             when removed_spells.is_archived then 'contact_archived'
@@ -155,18 +156,18 @@ reasoned as (
         on
             spells.workspace_id = removed_spells.workspace_id
             and spells.segment_id = removed_spells.segment_id
-            and spells.contact_id = removed_spells.contact_id
+            and spells.member_id = removed_spells.member_id
             and spells.spell_number = removed_spells.spell_number
     left join begun_by_merge
         on
             spells.workspace_id = begun_by_merge.workspace_id
             and spells.segment_id = begun_by_merge.segment_id
-            and spells.contact_id = begun_by_merge.contact_id
+            and spells.member_id = begun_by_merge.member_id
             and spells.spell_number = begun_by_merge.spell_number
     left join survivors
         on
             spells.workspace_id = survivors.workspace_id
-            and spells.contact_id = survivors.contact_id
+            and spells.member_id = survivors.contact_id
 
 ),
 
@@ -175,7 +176,7 @@ final as (
     select
         workspace_id,
         segment_id,
-        contact_id,
+        member_id,
         spell_number,
         entered_at,
         left_at,

@@ -6,7 +6,7 @@ with
 
 scans as (
 
-    select * from stg_segment_scans
+    select * from int_segment_scans
 
 ),
 
@@ -75,6 +75,7 @@ counted as (
     select
         scans.workspace_id,
         scans.segment_id,
+        scans.is_of_companies,
         scans.run_id,
         scans.how,
         scans.status,
@@ -109,6 +110,7 @@ final as (
     select
         workspace_id,
         segment_id,
+        is_of_companies,
         run_id,
         how,
         status,

@@ -88,7 +88,9 @@ moves as (
         1 as left_count,
         case when leave_reason = 'left' then 1 else 0 end as left_of_themselves_count,
         case
-            when leave_reason in ('contact_deleted', 'contact_archived', 'contact_merged', 'unknown') then 1
+            when leave_reason in (
+                'contact_deleted', 'contact_archived', 'contact_merged', 'company_deleted', 'unknown'
+            ) then 1
             else 0
         end as contact_gone_count,
         case when leave_reason in ('segment_edited', 'segment_deleted') then 1 else 0 end as segment_changed_count

@@ -1,4 +1,4 @@
--- one row per contact, segment and spell, with the windows in which it began and ended
+-- one row per contact or company, segment and spell, with the windows in which it began and ended
 -- A spell is [entered_at, left_at), in times of observation; segment_memberships decides why it began and ended.
 -- observed_at is never null: `nulls first` is there because BigQuery cannot express the other order in a frame. All
 -- three windows have it, because only windows with the same order share one sort.
@@ -22,23 +22,28 @@ numbered as (
     select
         workspace_id,
         segment_id,
-        contact_id,
+        member_id,
         is_member,
         observed_at as entered_at,
         observed_on as entered_on,
 
         lead(observed_at) over (
-            partition by workspace_id, segment_id, contact_id
+            partition by workspace_id, segment_id, member_id
             order by observed_at asc nulls first, is_member desc
         ) as left_at,
 
         lead(observed_on) over (
-            partition by workspace_id, segment_id, contact_id
+            partition by workspace_id, segment_id, member_id
             order by observed_at asc nulls first, is_member desc
         ) as left_on,
 
+        lead(seen_by) over (
+            partition by workspace_id, segment_id, member_id
+            order by observed_at asc nulls first, is_member desc
+        ) as left_seen_by,
+
         cast(sum(case when is_member then 1 else 0 end) over (
-            partition by workspace_id, segment_id, contact_id
+            partition by workspace_id, segment_id, member_id
             order by observed_at asc nulls first, is_member desc
             rows between unbounded preceding and current row
         ) as bigint) as spell_number
@@ -52,7 +57,7 @@ bounded as (
     select
         numbered.workspace_id,
         numbered.segment_id,
-        numbered.contact_id,
+        numbered.member_id,
         numbered.spell_number,
         numbered.entered_at,
         numbered.entered_on,
@@ -63,6 +68,7 @@ bounded as (
         exit_scans.edited_at as edited_before_exit,
         exit_scans.run_id as left_run_id,
         coalesce(exit_scans.how = 'deleted', false) as is_segment_deleted,
+        coalesce(exit_scans.is_of_companies and numbered.left_seen_by = 'removal', false) as is_company_deleted,
 
         -- a contact seen by the end of the first complete scan was found, not seen to join; a return is a join
         numbered.spell_number = 1
@@ -95,7 +101,7 @@ final as (
     select
         workspace_id,
         segment_id,
-        contact_id,
+        member_id,
         spell_number,
         entered_at,
         case when is_baseline then null else complete_before_entry end as entered_after,
@@ -106,6 +112,7 @@ final as (
         left_run_id,
         is_baseline,
         is_segment_deleted,
+        is_company_deleted,
 
         -- Intercom gives edits in whole seconds: an edit in the second in which a window starts is in the window
         coalesce(edited_before_entry >= date_trunc('second', complete_before_entry), false) as is_entry_after_edit,

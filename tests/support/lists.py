@@ -37,8 +37,13 @@ def complete_tables(deployment: Deployment) -> list[str]:
 
 
 def different_tables(deployment: Deployment) -> list[str]:
-    """Those of these tables that do not equal the workspace."""
+    """Those of these tables that do not equal the workspace. Removed contacts keep their rows."""
     found = loaded(deployment, *complete_tables(deployment))
+    there = deployment.workspace.contacts.keys()
+    for name, rows in found.items():
+        parent = BY_NAME[name].parent
+        if parent and parent.table == CONTACTS:
+            found[name] = {row for row in rows if row[0] in there}
     return [name for name, rows in found.items() if rows != truth(deployment.workspace, name)]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from dlt.destinations.sql_client import SqlClientBase
 
 from sources.intercom.tables import (
+    COMPANY_SEGMENT_SCANS_KEY,
     CONTACT_ACTIVITIES_KEY,
     CONTACT_ATTRIBUTE_CHANGES_KEY,
     CONTACT_REMOVALS_KEY,
@@ -41,6 +42,7 @@ FIRST_OF_KEY: Mapping[str, tuple[Sequence[str], str]] = {
     "runs": (RUNS_KEY, "ended_at"),
     "segment_scans": (SEGMENT_SCANS_KEY, "observed_at"),
     "segments": (SEGMENTS_KEY, "observed_at"),
+    "company_segment_scans": (COMPANY_SEGMENT_SCANS_KEY, "observed_at"),
 }
 """Of each raw table the key, and the order in which the first row of a key is the one that the models use."""
 DEVELOPMENT = re.compile(rf"{RAW}_\d{{14}}(_staging)?")
@@ -52,6 +54,8 @@ TIMED = (
     "contact_attribute_changes",
     "contact_removals",
     "list_reads",
+    "company_membership_changes",
+    "company_segment_scans",
 )
 """The tables whose rows say in which run, and when, they were observed."""
 
@@ -60,11 +64,11 @@ select
     changes.*,
     coalesce(scans.observed_at, changes.observed_at) as scanned_at,
     coalesce(lag(changes.is_member) over (
-        partition by changes.workspace_id, changes.segment_id, changes.contact_id
+        partition by changes.workspace_id, changes.segment_id, changes.{member}
         order by coalesce(scans.observed_at, changes.observed_at), changes.is_member desc
     ), false) as was_member
-from {raw}.membership_changes as changes
-left join {raw}.segment_scans as scans
+from {raw}.{changes} as changes
+left join {raw}.{scans} as scans
     on changes.workspace_id = scans.workspace_id
     and changes.segment_id = scans.segment_id
     and changes.run_id = scans.run_id
@@ -72,34 +76,34 @@ left join {raw}.segment_scans as scans
 """Each change with the one before it, as `sql/intermediate/int_membership_changes.sql` follows them."""
 CONFIRMED = """
 with touched as (
-    select distinct segment_id, contact_id from {{raw}}.membership_changes where workspace_id = ? and run_id in ({runs})
+    select distinct segment_id, {{member}} from {{raw}}.{{changes}} where workspace_id = ? and run_id in ({runs})
 ), removed as (
     select segment_id, max(observed_at) as observed_at
-    from {{raw}}.segment_scans
+    from {{raw}}.{{scans}}
     where workspace_id = ? and run_id in ({runs})
     group by segment_id
 ), confirming as (
     select scans.segment_id, min(scans.observed_at) as observed_at
-    from {{raw}}.segment_scans as scans
+    from {{raw}}.{{scans}} as scans
     join removed on scans.segment_id = removed.segment_id and scans.observed_at > removed.observed_at
     where scans.workspace_id = ? and scans.status = 'complete' and scans.run_id not in ({runs})
     group by scans.segment_id
 ), ranked as (
     select
-        changes.segment_id, changes.contact_id, changes.is_member, confirming.observed_at,
+        changes.segment_id, changes.{{member}}, changes.is_member, confirming.observed_at,
         row_number() over (
-            partition by changes.segment_id, changes.contact_id order by changes.observed_at desc, changes.is_member
+            partition by changes.segment_id, changes.{{member}} order by changes.observed_at desc, changes.is_member
         ) as recency
-    from {{raw}}.membership_changes as changes
-    join touched on changes.segment_id = touched.segment_id and changes.contact_id = touched.contact_id
+    from {{raw}}.{{changes}} as changes
+    join touched on changes.segment_id = touched.segment_id and changes.{{member}} = touched.{{member}}
     join confirming on changes.segment_id = confirming.segment_id and changes.observed_at <= confirming.observed_at
     where changes.workspace_id = ?
 )
 select
-    scans.workspace_id, scans.segment_id, ranked.contact_id, ranked.is_member, scans.observed_at,
+    scans.workspace_id, scans.segment_id, ranked.{{member}}, ranked.is_member, scans.observed_at,
     scans.how as seen_by, scans.run_id, scans._dlt_load_id
 from ranked
-join {{raw}}.segment_scans as scans
+join {{raw}}.{{scans}} as scans
     on ranked.segment_id = scans.segment_id and ranked.observed_at = scans.observed_at
 where ranked.recency = 1 and scans.workspace_id = ?
 """
@@ -109,7 +113,7 @@ with later as (
     select
         scans.segment_id, scans.observed_at, scans.run_id, scans._dlt_load_id,
         row_number() over (partition by scans.segment_id order by scans.observed_at) as position
-    from {{raw}}.segment_scans as scans
+    from {{raw}}.{{scans}} as scans
     join {{raw}}.segments as versions
         on scans.workspace_id = versions.workspace_id and scans.segment_id = versions.segment_id
     where
@@ -128,32 +132,32 @@ RECOUNTED = """
 select scans.workspace_id, scans.segment_id, scans.run_id, cast(sum(coalesce(steps.step, 0)) over (
     partition by scans.workspace_id, scans.segment_id order by scans.observed_at
 ) as bigint) as members
-from {raw}.segment_scans as scans
+from {raw}.{scans} as scans
 left join (
     select workspace_id, segment_id, run_id, sum(case when is_member then 1 else -1 end) as step
-    from {raw}.membership_changes
+    from {raw}.{changes}
     group by workspace_id, segment_id, run_id
 ) as steps
     on scans.workspace_id = steps.workspace_id and scans.segment_id = steps.segment_id and scans.run_id = steps.run_id
 """
 RECOUNT = """
-update {raw}.segment_scans
+update {raw}.{scans}
 set members = (
     select recounted.members
     from recounted
     where
-        recounted.workspace_id = segment_scans.workspace_id
-        and recounted.segment_id = segment_scans.segment_id
-        and recounted.run_id = segment_scans.run_id
+        recounted.workspace_id = {scans}.workspace_id
+        and recounted.segment_id = {scans}.segment_id
+        and recounted.run_id = {scans}.run_id
 )
 where exists (
     select 1
     from recounted
     where
-        recounted.workspace_id = segment_scans.workspace_id
-        and recounted.segment_id = segment_scans.segment_id
-        and recounted.run_id = segment_scans.run_id
-        and recounted.members <> segment_scans.members
+        recounted.workspace_id = {scans}.workspace_id
+        and recounted.segment_id = {scans}.segment_id
+        and recounted.run_id = {scans}.run_id
+        and recounted.members <> {scans}.members
 )
 """
 LATER_STATES = """
@@ -165,7 +169,32 @@ where pipeline_name = ? and version >= (
 
 
 VERSION = "workspace_id, segment_id, name, person_type, created_at, updated_at, observed_at, run_id, _dlt_load_id"
-CHANGE = "workspace_id, segment_id, contact_id, is_member, observed_at, seen_by, run_id, _dlt_load_id"
+CHANGE = "workspace_id, segment_id, {member}, is_member, observed_at, seen_by, run_id, _dlt_load_id"
+
+
+@dataclass(frozen=True)
+class ChangeLog:
+    """A log of changes, the scans that found them, and the column of who joined or left."""
+
+    changes: str
+    scans: str
+    member: str
+
+    @property
+    def names(self) -> dict[str, str]:
+        """For templates."""
+        return vars(self)
+
+    @property
+    def membership(self) -> tuple[str, ...]:
+        """The columns that changes of one membership share."""
+        return ("workspace_id", "segment_id", self.member)
+
+
+CHANGE_LOGS = (
+    ChangeLog("membership_changes", "segment_scans", "contact_id"),
+    ChangeLog("company_membership_changes", "company_segment_scans", "company_id"),
+)
 
 
 @dataclass(frozen=True)
@@ -184,6 +213,7 @@ class RawLog:
         self._client = client
         self._dialect = dialect
         self._tables = frozenset(relations(client.execute_sql, dialect, RAW))
+        self._logs = {one.changes: one for one in CHANGE_LOGS if {one.changes, one.scans} <= self._tables}
 
     def runs(self, workspace_id: str) -> list[LoadedRun]:
         """All runs of a workspace that have loaded something, the oldest first."""
@@ -212,16 +242,19 @@ class RawLog:
         """
         run_ids, load_ids = [run.run_id for run in runs], sorted({load for run in runs for load in run.load_ids})
         ids, marks = (workspace_id, *run_ids), parameters(len(run_ids))
-        self._note("confirmed", CONFIRMED.format(runs=marks), *ids, *ids, *ids, workspace_id, workspace_id)
-        self._note("relisted", RELISTED.format(runs=marks), *ids, *run_ids, *ids)
+        for log in self._logs.values():
+            confirmed, relisted = CONFIRMED.format(runs=marks), RELISTED.format(runs=marks)
+            self._note(f"confirmed_{log.changes}", confirmed, *ids, *ids, *ids, workspace_id, workspace_id, **log.names)
+            self._note(f"relisted_{log.scans}", relisted, *ids, *run_ids, *ids, **log.names)
         later_states = LATER_STATES.format(loads=parameters(len(load_ids)))
         self._execute(later_states, pipeline_name, pipeline_name, *load_ids)
         delete_rows(self._client, self._dialect, load_ids, kept=KEPT | {"runs"})
-        self._restore("membership_changes", CHANGE, "confirmed")
-        self._restore("segments", VERSION, "relisted")
+        for log in self._logs.values():
+            self._restore(log.changes, CHANGE.format(member=log.member), f"confirmed_{log.changes}")
+            self._restore("segments", VERSION, f"relisted_{log.scans}")
 
-    def _note(self, name: str, query: str, *values: str) -> None:
-        self._execute(f"create temporary table {name} as {query}", *values)
+    def _note(self, name: str, query: str, *values: str, **names: str) -> None:
+        self._execute(f"create temporary table {name} as {query}", *values, **names)
 
     def _restore(self, table: str, names: str, noted: str) -> None:
         self._execute(f"insert into {{raw}}.{{table}} ({names}) select {names} from {noted}", table=table)  # noqa: S608
@@ -240,17 +273,19 @@ class RawLog:
             if table in self._tables:
                 copies = f"select count(*) - 1 as copies from {{raw}}.{{table}} group by {', '.join(key)}"  # noqa: S608
                 counts[table] = self._count(f"select coalesce(sum(copies), 0) from ({copies}) as keys", table=table)  # noqa: S608
-        if "membership_changes" in self._tables:
+        for log in self._logs.values():
             repeated = f"select count(*) from ({FOLLOWED}) as followed where is_member = was_member"  # noqa: S608
-            counts["membership_changes"] = self._count(repeated)
+            counts[log.changes] = self._count(repeated, **log.names)
         return {table: count for table, count in sorted(counts.items()) if count}
 
     def remove_doubled(self, tables: Collection[str]) -> None:
         """Keeps of each doubled key, and of changes that repeat each other, the row that the models use."""
         for table in tables:
-            if table == "membership_changes":
-                membership = ("workspace_id", "segment_id", "contact_id")
-                self._keep(table, membership, FOLLOWED, "is_member <> was_member", "is_member = was_member")
+            log = self._logs.get(table)
+            if log:
+                followed = FOLLOWED.replace("{member}", log.member)
+                followed = followed.replace("{changes}", log.changes).replace("{scans}", log.scans)
+                self._keep(table, log.membership, followed, "is_member <> was_member", "is_member = was_member")
             else:
                 key, order = FIRST_OF_KEY[table]
                 numbered = (
@@ -260,9 +295,10 @@ class RawLog:
 
     def recount_scans(self) -> None:
         """Sets the member count after each scan to that of the log. The log has to be without repeated changes."""
-        self._execute(f"create temporary table recounted as {RECOUNTED}")
-        self._execute(RECOUNT)
-        self._execute("drop table recounted")
+        for log in self._logs.values():
+            self._execute(f"create temporary table recounted as {RECOUNTED}", **log.names)
+            self._execute(RECOUNT, **log.names)
+            self._execute("drop table recounted")
 
     def other_schemas(self) -> list[str]:
         """Schemas that dlt's development mode has made beside the raw tables."""

@@ -31,6 +31,7 @@ from .endpoints import (
 )
 from .errors import IntercomError, QueryRefused, Refused, SetupError, Unavailable
 from .rate_limit import WINDOW_SECONDS, Pacer
+from .responses import absence_codes
 from .versions import Version, has, is_too_old, version
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "Unavailable",
     "Usage",
     "Version",
+    "absence_codes",
     "do_nothing",
     "each",
     "gathered",

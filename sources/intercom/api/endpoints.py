@@ -28,7 +28,7 @@ from .answers import (
 )
 from .client import JSON, Client
 from .errors import Refused, Unavailable
-from .responses import decode, reports, whole
+from .responses import absence_codes, decode, reports, whole
 
 BASE_URLS = {
     "us": "https://api.intercom.io",
@@ -126,7 +126,7 @@ class Intercom(Client):
             return None
         if response.status_code == httpx.codes.OK:
             return True
-        return False if reports(response, "not_found") else None
+        return False if reports(response, *absence_codes(path)) else None
 
     async def answer(self, path: str, *, label: str, body: JSON | None = None) -> dict[str, Raw]:
         """The fields of an answer, each as its JSON. With a body it is that of a search, which only reads."""
@@ -259,7 +259,7 @@ class _NotThere(Exception):
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__()
-        self.is_certain = reports(response, "not_found", "contact_merged")
+        self.is_certain = reports(response, *absence_codes("/contacts"), "contact_merged")
         self.is_merged = response.status_code == httpx.codes.GONE
         self.merged_into = _canonical(response)
 

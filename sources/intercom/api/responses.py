@@ -131,6 +131,19 @@ def reports(response: httpx.Response, *codes: str) -> bool:
     return any(fault.code in codes for fault in _faults(response))
 
 
+def absence_codes(path: str) -> frozenset[str]:
+    """The error codes that say that the record of a path is not there, such as `team_not_found` for `/teams/{id}`.
+
+    The codes of other records say nothing about it.
+    """
+    words = [_singular(word) for word in path.partition("{")[0].strip("/").split("/")]
+    return frozenset(("not_found", f"{words[-1]}_not_found", f"{'_'.join(words)}_not_found"))
+
+
+def _singular(word: str) -> str:
+    return f"{word.removesuffix('ies')}y" if word.endswith("ies") else word.removesuffix("s")
+
+
 def describe(response: httpx.Response) -> str:
     """The status and Intercom's error codes; never the body, which may hold a contact's data."""
     faults = "; ".join(f"{one.code} ({one.message})" if one.message else one.code for one in _faults(response))

@@ -1,12 +1,15 @@
 """The catalogue: a record for each list of Intercom's that is loaded beside contacts and segments."""
 
 from .choice import ALL, BY_NAME, DEFAULT, EMBEDDED, RESOURCES, TABLES, choice_problems, chosen, grain
+from .companies import COMPANIES, COMPANIES_OF_A_SEGMENT, SEGMENTS_OF_A_COMPANY
 from .form import CONTACTS, OBJECT_TYPES, Column, Nested, Parent, Resource, Search, Table
 from .groups import ELSEWHERE, NOT_LISTED
 
 __all__ = [
     "ALL",
     "BY_NAME",
+    "COMPANIES",
+    "COMPANIES_OF_A_SEGMENT",
     "CONTACTS",
     "DEFAULT",
     "ELSEWHERE",
@@ -14,6 +17,7 @@ __all__ = [
     "NOT_LISTED",
     "OBJECT_TYPES",
     "RESOURCES",
+    "SEGMENTS_OF_A_COMPANY",
     "TABLES",
     "Column",
     "Nested",

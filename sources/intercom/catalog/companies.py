@@ -83,11 +83,41 @@ COMPANIES = Resource(
             table="company_segments",
             within="segments.segments",
             key=("segment_id",),
-            description="The segments that each company is in now.",
-            columns={"segment_id": text("The segment.", sent="id"), "segment_name": text("Its name.", sent="name")},
+            has_history=True,
+            description="The segments that each company is in now. Since when: company_segment_memberships.",
+            columns={
+                "segment_id": text("The segment.", sent="id"),
+                "segment_name": text("Its name.", sent="name"),
+                "segment_created_at": time("When the segment was created.", sent="created_at"),
+                "segment_updated_at": time("When the segment was last edited.", sent="updated_at"),
+            },
         ),
     ),
 )
+SEGMENTS_OF_A_COMPANY = Resource(
+    table="company_segments",
+    noun="segment",
+    group="Companies",
+    path="/companies/{id}/segments",
+    scope=PEOPLE,
+    parent=Parent("companies", "company_id"),
+    description="The segments of one company.",
+    columns={"id": text("The segment.")},
+)
+"""Fills no table: it is asked again whether a company is out of a segment."""
+COMPANIES_OF_A_SEGMENT = Resource(
+    table="company_segments",
+    noun="company",
+    group="Companies",
+    path="/companies",
+    scope=PEOPLE,
+    asked={"segment_id": "{id}"},
+    per_page=60,
+    parent=Parent("company_segments", "segment_id"),
+    description="The companies of one segment.",
+    columns={"id": text("The company.")},
+)
+"""Fills no table: it is asked instead where a segment lost many companies."""
 COMPANY_NOTES = Resource(
     table="company_notes",
     noun="note",

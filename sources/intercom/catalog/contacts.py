@@ -33,7 +33,7 @@ CONTACT_NOTES = Resource(
     scope=PEOPLE,
     per_page=50,
     parent=Parent(CONTACTS, "contact_id", counted="notes.total_count"),
-    description="Notes about contacts.",
+    description="Notes about contacts. Removed contacts keep theirs; see is_deleted in contacts.",
     columns={
         "id": text("The note."),
         "body": text("Its text, as HTML."),

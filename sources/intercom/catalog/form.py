@@ -53,10 +53,12 @@ class Nested(Table):
     Args:
         within: the path of their list in the record. A list of plain values fills the only column.
         keyed_by: the column that holds the name of each row, where `within` is an object of rows.
+        has_history: each change of the rows is logged, too.
     """
 
     within: str
     keyed_by: str = ""
+    has_history: bool = False
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,8 @@ def first_call(resource: Resource, parent: str = "") -> Call:
     """The call for the first page, of one parent's list where there is a parent."""
     size = {"per_page": str(resource.per_page)} if resource.per_page else {}
     path = resource.path.replace("{id}", quote(parent, safe=""))
-    return Call(path, resource.path, {**resource.asked, **size})
+    asked = {name: value.replace("{id}", parent) for name, value in resource.asked.items()}
+    return Call(path, resource.path, asked | size)
 
 
 def search_call(resource: Resource, cursor: int) -> Call:

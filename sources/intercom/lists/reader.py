@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..api import Intercom, Refused, Unavailable, each
+from ..api import Intercom, Refused, Unavailable, absence_codes, each
 from ..catalog import OBJECT_TYPES, Resource
 from ..tables import Privacy
 from ..wire import plainly
@@ -85,7 +85,7 @@ class ListReader:
             try:
                 return await self._twice(first_call(self._resource, parent), (parent,))
             except Refused as refused:
-                if "not_found" not in refused.codes:
+                if refused.codes.isdisjoint(absence_codes(self._resource.path)):
                     refusals.append(refused)
                     return ReadRecords(problem=f"Intercom refused some of its lists ({refused.answer})")
                 return self._without_parent(parent)

@@ -50,11 +50,15 @@ class ListReading:
 
     async def tables(self, name: str) -> list[pa.Table]:
         """The rows to load into one of the catalogue's tables; none, and no empty table, where Intercom refuses it."""
-        async with self._reading as (client, inputs):
-            done = await self._read(BY_NAME[name], client, inputs)
+        done = await self.done(name)
         if done.read.status in ("refused", "not_offered"):
             return []
         return [*done.tables.get(name, ()), LIST_TABLES[name].empty_table()]
+
+    async def done(self, name: str) -> DoneList:
+        """The list that fills a table, as it was read."""
+        async with self._reading as (client, inputs):
+            return await self._read(BY_NAME[name], client, inputs)
 
     async def reads(self) -> list[ListRead]:
         """How the lists of the selected tables were read, once they are. The reading's result has them too."""

@@ -16,7 +16,7 @@ from ..tables import ListRead
 from .changes import COLLAPSED, TableChanges, changes_of, collapse, looked_up, missing
 from .loaded import LastRead, LoadedLists, LoadedRow
 from .reader import ListReader, ReadRecords
-from .rows import Key, table_of
+from .rows import Key, NestedRows, table_of
 
 How = Literal["whole", "changes", "by_parent"]
 
@@ -42,11 +42,16 @@ class Parents:
 
 @dataclass(frozen=True)
 class DoneList:
-    """A list that was read: its row of `list_reads`, the rows to load by table, and its records as parents."""
+    """A list that was read: its row of `list_reads`, the rows to load by table, and its records as parents.
+
+    Args:
+        nested: for each nested table with a history, its rows by the id of their record.
+    """
 
     read: ListRead
     tables: Mapping[str, tuple[pa.Table, ...]] = field(default_factory=dict)
     parents: Parents | None = None
+    nested: Mapping[str, Mapping[str, NestedRows]] = field(default_factory=dict)
 
 
 class ListRun:
@@ -177,6 +182,11 @@ class ListRun:
                 frozenset(str(row.key[-1]) for row in changes[resource.table].written),
                 _counts(resource, read),
             ),
+            {
+                table.table: {record.id: record.rows(table) for record in read.records.values()}
+                for table in resource.nested
+                if table.has_history
+            },
         )
 
     def _noted(

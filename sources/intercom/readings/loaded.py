@@ -15,6 +15,7 @@ from ..api import Activity
 from ..memberships import LastSweep, RememberedSegment, Removal, SegmentVersion, reported_removals
 
 IDS_A_QUERY = 1_000
+SCANS = ("segment_scans", "company_segment_scans")
 
 Connect = Callable[[], SqlClientBase[Any]]
 
@@ -177,7 +178,9 @@ class LoadedTables:
 
     def newest_observation(self) -> datetime | None:
         """The latest time in the log: the clock must be past it."""
-        return self._value("select max(observed_at) from {segment_scans} where workspace_id = %s", self._workspace_id)
+        query = "select max(observed_at) from {{{table}}} where workspace_id = %s"
+        times = [self._value(query.format(table=table), self._workspace_id) for table in SCANS]
+        return max((time for time in times if time is not None), default=None)
 
     def runs(self, pipeline_name: str) -> set[str]:
         """The loaded runs of a pipeline."""

@@ -53,9 +53,9 @@ class Reading:
         self.contacts_read = self.contacts_missing = 0
         self.remarks: list[str] = []
         self.lists: tuple[ListRead, ...] = ()
+        self.company_scans: tuple[Scan, ...] = ()
         self._progress = progress
-        self._prepare = prepare
-        self._is_prepared = False
+        self._prepare, self._is_prepared = prepare, False
         self._shared = SharedClient(connect)
         self._turn = asyncio.Lock()
         self._removals_reported: dict[str, Removal] = {}
@@ -82,7 +82,7 @@ class Reading:
             leaves=sum(len(scan.leaves) for scan in scans),
             contacts_gone=len(self.scanning.removed) if self.scanning else 0,
             contacts_missing=self.contacts_missing,
-            incomplete={scan.segment_id: str(scan.problem) for scan in scans if scan.status == "incomplete"},
+            incomplete={one.segment_id: str(one.problem) for one in [*scans, *self.company_scans] if one.problem},
             drift=tuple(self.inputs.fields.changes()),
             notes=tuple(self._notes),
             lists=self.lists,

@@ -7,6 +7,10 @@ from .embedded import MORE_OF
 from .lists import BESIDE_CONTACTS, LIST_KEYS, LIST_TABLES, NOTED, ListRead, PlannedList, key_of
 from .privacy import Privacy, Rule, problems
 from .schemas import (
+    COMPANY_MEMBERSHIP_CHANGES,
+    COMPANY_MEMBERSHIP_CHANGES_KEY,
+    COMPANY_SEGMENT_SCANS,
+    COMPANY_SEGMENT_SCANS_KEY,
     CONTACT_ACTIVITIES,
     CONTACT_ACTIVITIES_KEY,
     CONTACT_ATTRIBUTE_CHANGES_KEY,
@@ -33,6 +37,10 @@ from .workspaces import attribute_rows, workspace_row
 
 __all__ = [
     "BESIDE_CONTACTS",
+    "COMPANY_MEMBERSHIP_CHANGES",
+    "COMPANY_MEMBERSHIP_CHANGES_KEY",
+    "COMPANY_SEGMENT_SCANS",
+    "COMPANY_SEGMENT_SCANS_KEY",
     "CONTACTS",
     "CONTACTS_KEY",
     "CONTACT_ACTIVITIES",

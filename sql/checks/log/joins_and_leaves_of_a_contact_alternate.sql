@@ -4,9 +4,46 @@
 
 with
 
-loaded as (
+contact_changes as (
 
     select * from stg_membership_changes
+
+),
+
+company_changes as (
+
+    select * from stg_company_membership_changes
+
+),
+
+scans as (
+
+    select * from int_segment_scans
+
+),
+
+loaded as (
+
+    select
+        workspace_id,
+        segment_id
+
+    from contact_changes
+
+    union all
+
+    select
+        company_changes.workspace_id,
+        company_changes.segment_id
+
+    from company_changes
+    -- inner: the models use no others
+    inner join scans
+        on
+            company_changes.workspace_id = scans.workspace_id
+            and company_changes.run_id = scans.run_id
+            and company_changes.segment_id = scans.segment_id
+    where scans.is_of_companies
 
 ),
 

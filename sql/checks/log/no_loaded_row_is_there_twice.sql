@@ -34,6 +34,12 @@ segment_scans as (
 
 ),
 
+company_segment_scans as (
+
+    select * from raw.company_segment_scans
+
+),
+
 contact_attribute_changes as (
 
     select * from raw.contact_attribute_changes
@@ -124,6 +130,18 @@ doubled_segment_scans as (
 
 ),
 
+doubled_company_segment_scans as (
+
+    select
+        workspace_id,
+        segment_id
+
+    from company_segment_scans
+    group by workspace_id, run_id, segment_id
+    having count(*) > 1
+
+),
+
 doubled_contact_removals as (
 
     select
@@ -201,6 +219,15 @@ final as (
         segment_id as id
 
     from doubled_segment_scans
+
+    union all
+
+    select
+        workspace_id,
+        'company_segment_scans' as loaded_table,
+        segment_id as id
+
+    from doubled_company_segment_scans
 
     union all
 

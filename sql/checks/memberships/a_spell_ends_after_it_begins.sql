@@ -5,7 +5,7 @@ with
 
 memberships as (
 
-    select * from segment_memberships
+    select * from int_memberships
 
 ),
 
@@ -14,7 +14,7 @@ final as (
     select
         workspace_id,
         segment_id,
-        contact_id,
+        member_id,
         spell_number,
         entered_at,
         left_at

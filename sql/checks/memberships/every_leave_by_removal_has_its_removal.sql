@@ -1,5 +1,5 @@
 -- severity: error
--- One row per leave with seen_by removal that has no earlier row in the log of removals.
+-- One row per leave of a contact with seen_by removal that has no earlier row in the log of removals.
 -- A removal that the same run records later counts too: it is the same finding.
 
 with
@@ -27,7 +27,7 @@ leaves as (
     select
         changes.workspace_id,
         changes.segment_id,
-        changes.contact_id,
+        changes.member_id,
         changes.observed_at,
         scans.run_id
 
@@ -40,6 +40,7 @@ leaves as (
     where
         not changes.is_member
         and changes.seen_by = 'removal'
+        and not coalesce(scans.is_of_companies, false)
 
 ),
 
@@ -48,7 +49,7 @@ final as (
     select
         leaves.workspace_id,
         leaves.segment_id,
-        leaves.contact_id,
+        leaves.member_id,
         leaves.observed_at,
         leaves.run_id
 
@@ -56,10 +57,10 @@ final as (
     left join removals
         on
             leaves.workspace_id = removals.workspace_id
-            and leaves.contact_id = removals.contact_id
+            and leaves.member_id = removals.contact_id
             and removals.status <> 'active'
             and (leaves.observed_at >= removals.observed_at or leaves.run_id = removals.run_id)
-    group by leaves.workspace_id, leaves.segment_id, leaves.contact_id, leaves.observed_at, leaves.run_id
+    group by leaves.workspace_id, leaves.segment_id, leaves.member_id, leaves.observed_at, leaves.run_id
     having count(removals.contact_id) = 0
 
 )

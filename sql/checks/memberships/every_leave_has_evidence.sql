@@ -21,7 +21,7 @@ final as (
     select
         changes.workspace_id,
         changes.segment_id,
-        changes.contact_id,
+        changes.member_id,
         changes.observed_at,
         changes.seen_by,
         scans.run_id,

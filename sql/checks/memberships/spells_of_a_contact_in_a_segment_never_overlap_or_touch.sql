@@ -6,7 +6,7 @@ with
 
 memberships as (
 
-    select * from segment_memberships
+    select * from int_memberships
 
 ),
 
@@ -15,13 +15,13 @@ followed as (
     select
         workspace_id,
         segment_id,
-        contact_id,
+        member_id,
         spell_number,
         entered_at,
         left_at,
 
         lead(entered_at) over (
-            partition by workspace_id, segment_id, contact_id
+            partition by workspace_id, segment_id, member_id
             order by entered_at, spell_number
         ) as next_entered_at
 
@@ -34,7 +34,7 @@ final as (
     select
         workspace_id,
         segment_id,
-        contact_id,
+        member_id,
         spell_number,
         left_at,
         next_entered_at

@@ -1,5 +1,5 @@
 -- severity: error
--- One row per day and segment whose member_count is not the number of contacts in its snapshot.
+-- One row per day and segment whose member_count is not the number of contacts, or companies, in its snapshot.
 -- The 30 days end with the last observed day, because no model reads the clock.
 
 with
@@ -10,9 +10,35 @@ segment_days as (
 
 ),
 
-snapshots as (
+contact_snapshots as (
 
     select * from segment_membership_snapshots
+
+),
+
+company_snapshots as (
+
+    select * from company_segment_membership_snapshots
+
+),
+
+snapshots as (
+
+    select
+        workspace_id,
+        segment_id,
+        observed_on
+
+    from contact_snapshots
+
+    union all
+
+    select
+        workspace_id,
+        segment_id,
+        observed_on
+
+    from company_snapshots
 
 ),
 

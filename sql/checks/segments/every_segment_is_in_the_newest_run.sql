@@ -1,13 +1,30 @@
 -- severity: warn
 -- One row per segment without a scan in the newest run: a run writes a scan for every segment, read or not.
 -- A run that scans a segment for the first time may be the rest of an interrupted first load, so it is not checked. A
--- scan with status excluded is not such a first scan.
+-- scan with status excluded is not such a first scan. Segments of companies are scanned only where companies are read.
 
 with
 
-scans as (
+all_scans as (
 
     select * from int_scans
+
+),
+
+scans as (
+
+    select
+        workspace_id,
+        segment_id,
+        run_id,
+        how,
+        status,
+        observed_at,
+        complete_after,
+        is_newest
+
+    from all_scans
+    where not is_of_companies
 
 ),
 

@@ -2,15 +2,33 @@
 
 with
 
-members as (
+memberships as (
 
-    select * from current_segment_members
+    select * from int_memberships
 
 ),
 
 versions as (
 
     select * from segment_versions
+
+),
+
+members as (
+
+    select
+        memberships.workspace_id,
+        memberships.segment_id,
+        memberships.member_id,
+        coalesce(versions.person_type = 'company', false) as is_company
+
+    from memberships
+    left join versions
+        on
+            memberships.workspace_id = versions.workspace_id
+            and memberships.segment_id = versions.segment_id
+            and versions.is_current
+    where memberships.is_current
 
 ),
 
@@ -39,7 +57,8 @@ halves as (
     inner join members as others
         on
             members.workspace_id = others.workspace_id
-            and members.contact_id = others.contact_id
+            and members.member_id = others.member_id
+            and members.is_company = others.is_company
             and members.segment_id < others.segment_id
     group by members.workspace_id, members.segment_id, others.segment_id
 

@@ -77,7 +77,7 @@ leaves as (
     select
         memberships.workspace_id,
         memberships.segment_id,
-        memberships.contact_id,
+        memberships.member_id,
         memberships.spell_number,
         memberships.left_at,
         memberships.left_on,
@@ -105,7 +105,7 @@ entries as (
     select
         workspace_id,
         segment_id,
-        contact_id,
+        member_id,
         entered_at,
         entered_after,
         entered_on
@@ -121,7 +121,7 @@ moves as (
     select
         leaves.workspace_id,
         leaves.segment_id,
-        leaves.contact_id,
+        leaves.member_id,
         leaves.spell_number,
         leaves.watched_days,
         entries.segment_id as to_segment_id,
@@ -138,12 +138,12 @@ moves as (
     inner join entries
         on
             leaves.workspace_id = entries.workspace_id
-            and leaves.contact_id = entries.contact_id
+            and leaves.member_id = entries.member_id
             and leaves.seen_until < entries.entered_at
     group by
         leaves.workspace_id,
         leaves.segment_id,
-        leaves.contact_id,
+        leaves.member_id,
         leaves.spell_number,
         leaves.watched_days,
         entries.segment_id

@@ -21,7 +21,7 @@ final as (
         memberships.workspace_id,
         memberships.segment_id,
         versions.name as segment_name,
-        memberships.contact_id,
+        memberships.member_id as contact_id,
         memberships.spell_number,
         memberships.entered_at,
         memberships.left_at,
@@ -44,6 +44,7 @@ final as (
             memberships.workspace_id = versions.workspace_id
             and memberships.segment_id = versions.segment_id
             and versions.is_current
+    where coalesce(versions.person_type <> 'company', true)
 
 )
 

@@ -14,9 +14,9 @@ scans as (
 
 ),
 
-members as (
+memberships as (
 
-    select * from current_segment_members
+    select * from int_memberships
 
 ),
 
@@ -39,7 +39,8 @@ members_by_segment as (
         segment_id,
         count(*) as member_count
 
-    from members
+    from memberships
+    where is_current
     group by workspace_id, segment_id
 
 ),

@@ -1448,7 +1448,7 @@ def test_checks_of_what_was_not_built_are_not_run(warehouse: Warehouse) -> None:
 
 
 def test_a_model_that_is_not_there_cannot_be_selected(warehouse: Warehouse) -> None:
-    with pytest.raises(Misconfigured, match=r"No model is called members\. There are: calendar, contact_attribute_"):
+    with pytest.raises(Misconfigured, match=r"No model is called members\. There are: calendar, company_segment_"):
         warehouse.build(select=["members", "segments"])
 
 
@@ -1892,6 +1892,9 @@ def test_the_marts_are_those_that_were_promised() -> None:
 
     assert sorted(MARTS) == [
         "calendar",
+        "company_segment_membership_events",
+        "company_segment_membership_snapshots",
+        "company_segment_memberships",
         "contact_attribute_history",
         "contact_attributes",
         "contact_companies",

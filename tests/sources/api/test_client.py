@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from sources.intercom.api import Intercom, IntercomError, Pacer, Refused, Retries, Unavailable
+from sources.intercom.api import Intercom, IntercomError, Pacer, Refused, Retries, Unavailable, absence_codes
 from sources.intercom.api.client import LANES
 
 from ...support.odd_answers import ODD
@@ -147,6 +147,24 @@ def test_only_intercoms_own_not_found_proves_that_a_segment_is_deleted(
             return await client.segment_exists("s1")
 
     assert asyncio.run(ask()) is exists
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "is_proof"),
+    [
+        ("/admins/{id}", "admin_not_found", True),
+        ("/companies/{id}", "company_not_found", True),
+        ("/conversations/attributes/{id}", "conversation_attribute_not_found", True),
+        ("/teams/{id}", "team_not_found", True),
+        ("/companies/{id}/notes", "company_not_found", True),
+        ("/teams/{id}", "admin_not_found", False),
+        ("/tags/{id}", "token_not_found", False),
+        ("/tags/{id}", "app_not_found", False),
+    ],
+)
+def test_each_kind_of_record_has_its_code_of_absence(path: str, code: str, is_proof: bool) -> None:
+    assert (code in absence_codes(path)) is is_proof
+    assert "not_found" in absence_codes(path)
 
 
 @pytest.mark.parametrize(

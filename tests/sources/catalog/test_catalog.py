@@ -13,7 +13,7 @@ import yaml
 
 from sandbox.api import create_app
 from sandbox.world import VERSIONS, Workspace
-from sources.intercom.api import has
+from sources.intercom.api import absence_codes, has
 from sources.intercom.catalog import (
     ALL,
     DEFAULT,
@@ -72,6 +72,27 @@ def names_in(version: str, value: Any, followed: frozenset[str] = frozenset()) -
 
 def cases() -> Iterator[tuple[str, Resource]]:
     return ((version, one) for version in DESCRIBED for one in RESOURCES if has(version, one.since))
+
+
+def codes_of_absence(version: str, path: str) -> set[str]:
+    """The codes of the errors with which Intercom's examples say that the record of a path is not there."""
+    paths = description(version)["paths"]
+    operations = [paths[one].get("get") or {} for one in paths if re.sub(r"{\w+}", "{id}", one) == path]
+    answers = [one["responses"].get("404", {}).get("content", {}) for one in operations]
+    examples = [
+        example for answer in answers for kind in answer.values() for example in kind.get("examples", {}).values()
+    ]
+    return {fault["code"] for example in examples for fault in example["value"].get("errors", ())}
+
+
+@described
+@pytest.mark.parametrize("version", DESCRIBED)
+def test_every_code_of_absence_counts_as_proof(version: str) -> None:
+    paths = {one.lookup for one in RESOURCES if one.lookup} | {one.path for one in RESOURCES if one.parent}
+    codes = {path: codes_of_absence(version, path) for path in (*paths, "/segments/{id}", "/companies/{id}/segments")}
+
+    assert {path: found - absence_codes(path) for path, found in codes.items() if found - absence_codes(path)} == {}
+    assert sum(map(len, codes.values())) > 10
 
 
 def sent_names(resource: Resource) -> set[str]:
