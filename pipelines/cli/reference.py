@@ -17,6 +17,8 @@ from sources.intercom.tables import (
     CONTACT_ACTIVITIES_KEY,
     CONTACT_ATTRIBUTE_CHANGES_KEY,
     CONTACT_REMOVALS_KEY,
+    CONTACT_TAG_CHANGES_KEY,
+    CONTACT_TAG_SCANS_KEY,
     CONTACTS_KEY,
     DATA_ATTRIBUTES_KEY,
     LIST_KEYS,
@@ -55,6 +57,8 @@ RAW_TABLES = {
         "The log of all observed joins and leaves of companies.",
     ),
     "company_segment_scans": (COMPANY_SEGMENT_SCANS_KEY, "All scans of the segments of companies."),
+    "contact_tag_changes": (CONTACT_TAG_CHANGES_KEY, "The log of all observed changes of contacts' tags."),
+    "contact_tag_scans": (CONTACT_TAG_SCANS_KEY, "All sweeps of tags."),
     "contact_removals": (CONTACT_REMOVALS_KEY, "Contacts that were found deleted, merged, archived or blocked."),
     "contact_activities": (CONTACT_ACTIVITIES_KEY, "Intercom's feed of created, merged and deleted contacts."),
     "contact_attribute_changes": (

@@ -144,8 +144,9 @@ class Sync(IntercomJob):
                 if found and not chosen(self._lists):
                     return found
                 if found:
-                    listed = self._load_lists(pipeline, inputs_after_first_load(inputs, first))
-                    return replace(found, lists=listed.lists, notes=(*found.notes, *listed.notes))
+                    options = replace(inputs_after_first_load(inputs, first).options, limits=inputs.options.limits)
+                    listed = self._load_lists(pipeline, replace(inputs, saved=first.saved, options=options))
+                    return with_lists(found, listed)
                 inputs = inputs_after_first_load(inputs, first)
         return self._load_changes(pipeline, inputs).result
 
@@ -264,6 +265,17 @@ class Sync(IntercomJob):
             reading_seconds=round(self._reading_seconds, 3),
             seconds=self._seconds,
         )
+
+
+def with_lists(found: ReadingResult, listed: ReadingResult) -> ReadingResult:
+    """A first load, and the lists that were read after it."""
+    return replace(
+        found,
+        lists=listed.lists,
+        are_tags_whole=listed.are_tags_whole,
+        incomplete={**found.incomplete, **listed.incomplete},
+        notes=(*found.notes, *listed.notes),
+    )
 
 
 def inputs_after_first_load(inputs: RunInputs, first: FirstLoad) -> RunInputs:

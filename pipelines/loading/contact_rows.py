@@ -21,6 +21,7 @@ IDS = {
     "contacts": ("id",),
     "membership_changes": ("contact_id",),
     "contact_attribute_changes": ("contact_id",),
+    "contact_tag_changes": ("contact_id",),
     "contact_removals": ("contact_id", "merged_into_contact_id"),
     "contact_activities": ("contact_id", "merge_source_id", "merge_target_id"),
     **{one.table: ("contact_id",) for one in RESOURCES if one.parent and one.parent.table == CONTACTS},

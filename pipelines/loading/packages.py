@@ -19,7 +19,14 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from ..errors import WarehouseError, cause_of_text
 from ..settings import DEFAULT_WORKSPACE
 
-LOGS = ("membership_changes", "segment_scans", "company_membership_changes", "company_segment_scans")
+LOGS = (
+    "membership_changes",
+    "segment_scans",
+    "company_membership_changes",
+    "company_segment_scans",
+    "contact_tag_changes",
+    "contact_tag_scans",
+)
 """Tables with a `run_id`."""
 UNFINISHED = (
     PackageStorage.NEW_JOBS_FOLDER,

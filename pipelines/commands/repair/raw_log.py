@@ -17,6 +17,7 @@ from sources.intercom.tables import (
     CONTACT_ACTIVITIES_KEY,
     CONTACT_ATTRIBUTE_CHANGES_KEY,
     CONTACT_REMOVALS_KEY,
+    CONTACT_TAG_SCANS_KEY,
     CONTACTS_KEY,
     DATA_ATTRIBUTES_KEY,
     LIST_KEYS,
@@ -43,6 +44,7 @@ FIRST_OF_KEY: Mapping[str, tuple[Sequence[str], str]] = {
     "segment_scans": (SEGMENT_SCANS_KEY, "observed_at"),
     "segments": (SEGMENTS_KEY, "observed_at"),
     "company_segment_scans": (COMPANY_SEGMENT_SCANS_KEY, "observed_at"),
+    "contact_tag_scans": (CONTACT_TAG_SCANS_KEY, "observed_at"),
 }
 """Of each raw table the key, and the order in which the first row of a key is the one that the models use."""
 DEVELOPMENT = re.compile(rf"{RAW}_\d{{14}}(_staging)?")
@@ -56,6 +58,8 @@ TIMED = (
     "list_reads",
     "company_membership_changes",
     "company_segment_scans",
+    "contact_tag_changes",
+    "contact_tag_scans",
 )
 """The tables whose rows say in which run, and when, they were observed."""
 
@@ -64,47 +68,47 @@ select
     changes.*,
     coalesce(scans.observed_at, changes.observed_at) as scanned_at,
     coalesce(lag(changes.is_member) over (
-        partition by changes.workspace_id, changes.segment_id, changes.{member}
+        partition by changes.workspace_id, changes.{group}, changes.{member}
         order by coalesce(scans.observed_at, changes.observed_at), changes.is_member desc
     ), false) as was_member
 from {raw}.{changes} as changes
 left join {raw}.{scans} as scans
     on changes.workspace_id = scans.workspace_id
-    and changes.segment_id = scans.segment_id
+    and changes.{group} = scans.{group}
     and changes.run_id = scans.run_id
 """
 """Each change with the one before it, as `sql/intermediate/int_membership_changes.sql` follows them."""
 CONFIRMED = """
 with touched as (
-    select distinct segment_id, {{member}} from {{raw}}.{{changes}} where workspace_id = ? and run_id in ({runs})
+    select distinct {{group}}, {{member}} from {{raw}}.{{changes}} where workspace_id = ? and run_id in ({runs})
 ), removed as (
-    select segment_id, max(observed_at) as observed_at
+    select {{group}}, max(observed_at) as observed_at
     from {{raw}}.{{scans}}
     where workspace_id = ? and run_id in ({runs})
-    group by segment_id
+    group by {{group}}
 ), confirming as (
-    select scans.segment_id, min(scans.observed_at) as observed_at
+    select scans.{{group}}, min(scans.observed_at) as observed_at
     from {{raw}}.{{scans}} as scans
-    join removed on scans.segment_id = removed.segment_id and scans.observed_at > removed.observed_at
+    join removed on scans.{{group}} = removed.{{group}} and scans.observed_at > removed.observed_at
     where scans.workspace_id = ? and scans.status = 'complete' and scans.run_id not in ({runs})
-    group by scans.segment_id
+    group by scans.{{group}}
 ), ranked as (
     select
-        changes.segment_id, changes.{{member}}, changes.is_member, confirming.observed_at,
+        changes.{{group}}, changes.{{member}}, changes.is_member, confirming.observed_at,
         row_number() over (
-            partition by changes.segment_id, changes.{{member}} order by changes.observed_at desc, changes.is_member
+            partition by changes.{{group}}, changes.{{member}} order by changes.observed_at desc, changes.is_member
         ) as recency
     from {{raw}}.{{changes}} as changes
-    join touched on changes.segment_id = touched.segment_id and changes.{{member}} = touched.{{member}}
-    join confirming on changes.segment_id = confirming.segment_id and changes.observed_at <= confirming.observed_at
+    join touched on changes.{{group}} = touched.{{group}} and changes.{{member}} = touched.{{member}}
+    join confirming on changes.{{group}} = confirming.{{group}} and changes.observed_at <= confirming.observed_at
     where changes.workspace_id = ?
 )
 select
-    scans.workspace_id, scans.segment_id, ranked.{{member}}, ranked.is_member, scans.observed_at,
+    scans.workspace_id, scans.{{group}}, ranked.{{member}}, ranked.is_member, scans.observed_at,
     scans.how as seen_by, scans.run_id, scans._dlt_load_id
 from ranked
 join {{raw}}.{{scans}} as scans
-    on ranked.segment_id = scans.segment_id and ranked.observed_at = scans.observed_at
+    on ranked.{{group}} = scans.{{group}} and ranked.observed_at = scans.observed_at
 where ranked.recency = 1 and scans.workspace_id = ?
 """
 """Whether each touched contact was a member after the first complete scan behind the removed runs, as new changes."""
@@ -129,16 +133,16 @@ where versions.workspace_id = ? and versions.run_id in ({runs})
 """
 """Definitions that the removed runs were the first to load, and that later runs have found unchanged."""
 RECOUNTED = """
-select scans.workspace_id, scans.segment_id, scans.run_id, cast(sum(coalesce(steps.step, 0)) over (
-    partition by scans.workspace_id, scans.segment_id order by scans.observed_at
+select scans.workspace_id, scans.{group}, scans.run_id, cast(sum(coalesce(steps.step, 0)) over (
+    partition by scans.workspace_id, scans.{group} order by scans.observed_at
 ) as bigint) as members
 from {raw}.{scans} as scans
 left join (
-    select workspace_id, segment_id, run_id, sum(case when is_member then 1 else -1 end) as step
+    select workspace_id, {group}, run_id, sum(case when is_member then 1 else -1 end) as step
     from {raw}.{changes}
-    group by workspace_id, segment_id, run_id
+    group by workspace_id, {group}, run_id
 ) as steps
-    on scans.workspace_id = steps.workspace_id and scans.segment_id = steps.segment_id and scans.run_id = steps.run_id
+    on scans.workspace_id = steps.workspace_id and scans.{group} = steps.{group} and scans.run_id = steps.run_id
 """
 RECOUNT = """
 update {raw}.{scans}
@@ -147,7 +151,7 @@ set members = (
     from recounted
     where
         recounted.workspace_id = {scans}.workspace_id
-        and recounted.segment_id = {scans}.segment_id
+        and recounted.{group} = {scans}.{group}
         and recounted.run_id = {scans}.run_id
 )
 where exists (
@@ -155,7 +159,7 @@ where exists (
     from recounted
     where
         recounted.workspace_id = {scans}.workspace_id
-        and recounted.segment_id = {scans}.segment_id
+        and recounted.{group} = {scans}.{group}
         and recounted.run_id = {scans}.run_id
         and recounted.members <> {scans}.members
 )
@@ -169,16 +173,17 @@ where pipeline_name = ? and version >= (
 
 
 VERSION = "workspace_id, segment_id, name, person_type, created_at, updated_at, observed_at, run_id, _dlt_load_id"
-CHANGE = "workspace_id, segment_id, {member}, is_member, observed_at, seen_by, run_id, _dlt_load_id"
+CHANGE = "workspace_id, {group}, {member}, is_member, observed_at, seen_by, run_id, _dlt_load_id"
 
 
 @dataclass(frozen=True)
 class ChangeLog:
-    """A log of changes, the scans that found them, and the column of who joined or left."""
+    """A log of changes, the scans that found them, and the columns of who joined or left what."""
 
     changes: str
     scans: str
     member: str
+    group: str = "segment_id"
 
     @property
     def names(self) -> dict[str, str]:
@@ -188,12 +193,13 @@ class ChangeLog:
     @property
     def membership(self) -> tuple[str, ...]:
         """The columns that changes of one membership share."""
-        return ("workspace_id", "segment_id", self.member)
+        return ("workspace_id", self.group, self.member)
 
 
 CHANGE_LOGS = (
     ChangeLog("membership_changes", "segment_scans", "contact_id"),
     ChangeLog("company_membership_changes", "company_segment_scans", "company_id"),
+    ChangeLog("contact_tag_changes", "contact_tag_scans", "contact_id", "tag_id"),
 )
 
 
@@ -245,13 +251,15 @@ class RawLog:
         for log in self._logs.values():
             confirmed, relisted = CONFIRMED.format(runs=marks), RELISTED.format(runs=marks)
             self._note(f"confirmed_{log.changes}", confirmed, *ids, *ids, *ids, workspace_id, workspace_id, **log.names)
-            self._note(f"relisted_{log.scans}", relisted, *ids, *run_ids, *ids, **log.names)
+            if log.group in VERSION:
+                self._note(f"relisted_{log.scans}", relisted, *ids, *run_ids, *ids, **log.names)
         later_states = LATER_STATES.format(loads=parameters(len(load_ids)))
         self._execute(later_states, pipeline_name, pipeline_name, *load_ids)
         delete_rows(self._client, self._dialect, load_ids, kept=KEPT | {"runs"})
         for log in self._logs.values():
-            self._restore(log.changes, CHANGE.format(member=log.member), f"confirmed_{log.changes}")
-            self._restore("segments", VERSION, f"relisted_{log.scans}")
+            self._restore(log.changes, CHANGE.format(**log.names), f"confirmed_{log.changes}")
+            if log.group in VERSION:
+                self._restore("segments", VERSION, f"relisted_{log.scans}")
 
     def _note(self, name: str, query: str, *values: str, **names: str) -> None:
         self._execute(f"create temporary table {name} as {query}", *values, **names)
@@ -283,8 +291,9 @@ class RawLog:
         for table in tables:
             log = self._logs.get(table)
             if log:
-                followed = FOLLOWED.replace("{member}", log.member)
-                followed = followed.replace("{changes}", log.changes).replace("{scans}", log.scans)
+                followed = FOLLOWED
+                for name, value in log.names.items():
+                    followed = followed.replace(f"{{{name}}}", value)
                 self._keep(table, log.membership, followed, "is_member <> was_member", "is_member = was_member")
             else:
                 key, order = FIRST_OF_KEY[table]

@@ -144,7 +144,7 @@ class DifferenceExplainer:
     async def _confirmed(self, segment_id: str, contact_ids: Collection[str]) -> set[str]:
         """Contacts for which search and warehouse agree about the segment."""
         control = min(members_in(self.agreeing, segment_id), default=None)
-        answer = await look_up(self.client, contact_ids, control=control, segment_id=segment_id)
+        answer = await look_up(self.client, contact_ids, control=control, group_id=segment_id)
         members = members_in(self.known.pairs, segment_id)
         absent = set(contact_ids) - members - answer.found if answer.is_evidence else set()
         if absent and control is None:  # absence from the segment counts only for contacts that search finds without it

@@ -123,7 +123,7 @@ class Verify(IntercomJob):
         async with self._connect() as client:
             with self.track(len(known.contacts)) as advance:
                 answers = await each(known.contacts, client.segments_of, advance)
-            read = {key: answer.segment_ids if answer else None for key, answer in answers.items()}
+            read = {key: answer.group_ids if answer else None for key, answer in answers.items()}
             pairs = known.comparable(pairs_of(read))
             explainer = DifferenceExplainer(client, known, agreeing=known.pairs & pairs)
             return read, await explainer.explain(known.pairs ^ pairs)

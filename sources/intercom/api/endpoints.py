@@ -62,14 +62,14 @@ class ContactStatus:
 
 @dataclass
 class ContactMemberships:
-    """The segments that a contact is in. `is_whole`: nothing says that there are more."""
+    """The segments that a contact is in, or its tags. `is_whole`: nothing says that there are more."""
 
-    segment_ids: set[str] = field(default_factory=set)
+    group_ids: set[str] = field(default_factory=set)
     is_whole: bool = True
 
     def add(self, page: ContactSegments) -> None:
         """Adds a page. A total that disagrees with the pages so far is left to `close`."""
-        self.segment_ids |= {segment.id for segment in page.data}
+        self.group_ids |= {segment.id for segment in page.data}
         self._totals.add(page.total_count)
         self.is_whole &= not is_unfollowed(page.pages)
 
@@ -79,7 +79,7 @@ class ContactMemberships:
 
     def close(self) -> None:
         """Compares the totals with what came, after the last page."""
-        self.is_whole &= self._totals <= {None, len(self.segment_ids)}
+        self.is_whole &= self._totals <= {None, len(self.group_ids)}
 
     _totals: set[int | None] = field(default_factory=set, init=False, repr=False, compare=False)
 
@@ -135,10 +135,17 @@ class Intercom(Client):
 
     async def segments_of(self, contact_id: str) -> ContactMemberships | None:
         """The segments a contact is in; null where Intercom says that there is no such contact."""
+        return await self._groups_of(contact_id, "segments")
+
+    async def tags_of(self, contact_id: str) -> ContactMemberships | None:
+        """The tags that a contact has; null likewise."""
+        return await self._groups_of(contact_id, "tags")
+
+    async def _groups_of(self, contact_id: str, kind: str) -> ContactMemberships | None:
         found = ContactMemberships()
-        path = f"/contacts/{quote(contact_id, safe='')}/segments"
+        path = f"/contacts/{quote(contact_id, safe='')}/{kind}"
         try:
-            async for page in self._pages(path, "/contacts/{id}/segments", ContactSegments, {}, found.doubt):
+            async for page in self._pages(path, f"/contacts/{{id}}/{kind}", ContactSegments, {}, found.doubt):
                 found.add(page)
         except _NotThere as absent:
             if absent.is_certain:

@@ -1,7 +1,8 @@
 """The catalogue: a record for each list of Intercom's that is loaded beside contacts and segments."""
 
 from .choice import ALL, BY_NAME, DEFAULT, EMBEDDED, RESOURCES, TABLES, choice_problems, chosen, grain
-from .companies import COMPANIES, COMPANIES_OF_A_SEGMENT, SEGMENTS_OF_A_COMPANY
+from .companies import COMPANIES, COMPANIES_OF_A_SEGMENT, SEGMENTS_OF_A_COMPANY, TAGS
+from .contacts import CONTACT_TAGS
 from .form import CONTACTS, OBJECT_TYPES, Column, Nested, Parent, Resource, Search, Table
 from .groups import ELSEWHERE, NOT_LISTED
 
@@ -11,6 +12,7 @@ __all__ = [
     "COMPANIES",
     "COMPANIES_OF_A_SEGMENT",
     "CONTACTS",
+    "CONTACT_TAGS",
     "DEFAULT",
     "ELSEWHERE",
     "EMBEDDED",
@@ -19,6 +21,7 @@ __all__ = [
     "RESOURCES",
     "SEGMENTS_OF_A_COMPANY",
     "TABLES",
+    "TAGS",
     "Column",
     "Nested",
     "Parent",

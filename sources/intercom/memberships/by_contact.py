@@ -87,10 +87,10 @@ async def _read_twice(context: RunContext, contacts: Collection[str], known: Set
     """
     observed = {one.id for one in context.segments}
     first = await each(contacts, context.client.segments_of)
-    present = {(key, contact_id) for contact_id, answer in first.items() if answer for key in answer.segment_ids}
+    present = {(key, contact_id) for contact_id, answer in first.items() if answer for key in answer.group_ids}
     losing = {contact_id for key, contact_id in known - present if key in observed}
     second = await each(losing, context.client.segments_of)
-    present |= {(key, contact_id) for contact_id, answer in second.items() if answer for key in answer.segment_ids}
+    present |= {(key, contact_id) for contact_id, answer in second.items() if answer for key in answer.group_ids}
     partial = {one for answers in (first, second) for one, answer in answers.items() if answer and not answer.is_whole}
     return ReadMemberships(members_by_segment(present), partial)
 

@@ -101,6 +101,7 @@ class ReadingResult:
         flaws: records and values that could not be read.
         unmatched: entries of include_segments and exclude_segments that match no segment.
         lists: how the lists of the catalogue were read.
+        are_tags_whole: whether each tag that was swept can have lost contacts.
     """
 
     contacts_read: int
@@ -117,11 +118,12 @@ class ReadingResult:
     flaws: int = 0
     unmatched: int = 0
     lists: tuple[ListRead, ...] = ()
+    are_tags_whole: bool = True
 
     @property
     def is_complete(self) -> bool:
         """Whether everything was read that Intercom has, and that it does not refuse."""
-        is_whole = all(one.status != "incomplete" for one in self.lists)
+        is_whole = self.are_tags_whole and all(one.status != "incomplete" for one in self.lists)
         return is_whole and not (self.incomplete or self.contacts_missing or self.flaws or self.unmatched)
 
 

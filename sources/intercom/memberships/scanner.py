@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from ..api import JSON, Intercom, QueryRefused, Segment
-from ..search import Lookup, MemberRead, Sighting, count, look_up, members_of
+from ..search import SEGMENT, Lookup, MemberRead, Sighting, count, look_up, members_of
 from .evidence import Clock, Guard, Scan
 from .plan import RememberedSegment, is_suspect
 
@@ -39,6 +39,7 @@ class Scanner:
     Args:
         witness: a contact known to exist. Where a segment shows no member that could serve as control, it proves that
             lookups by id work at all.
+        field: what search finds members by. With another one than that of segments, they are those of another group.
     """
 
     client: Intercom
@@ -46,6 +47,7 @@ class Scanner:
     guard: Guard
     witness: str | None
     counts: Counts
+    field: str = SEGMENT
 
     async def sweep(
         self, segment: Segment, before: RememberedSegment | None, known: set[str], read: MemberRead
@@ -57,7 +59,7 @@ class Scanner:
         """
         scan = self.begin(segment, len(known))
         try:
-            present, adds_up = await self._read(scan, members_of(segment.id), known, read)
+            present, adds_up = await self._read(scan, members_of(segment.id, field=self.field), known, read)
         except (QueryRefused, BaseExceptionGroup) as error:
             return self._refused(scan, error)
         scan.joins = present - known if known else present  # of a large segment a copy would take some 60 MB
@@ -181,7 +183,7 @@ class Scanner:
         if not candidates:
             return Lookup()
         control = min(seen.ids, default=None)
-        lookup = await look_up(self.client, candidates, control=control, segment_id=segment_id)
+        lookup = await look_up(self.client, candidates, control=control, group_id=segment_id, field=self.field)
         if control is None:
             everywhere = await look_up(self.client, candidates, control=self.witness)
             lookup.is_evidence &= everywhere.is_evidence and bool(everywhere.found or self.witness or self.guard.accept)

@@ -15,7 +15,7 @@ from ..api import Activity
 from ..memberships import LastSweep, RememberedSegment, Removal, SegmentVersion, reported_removals
 
 IDS_A_QUERY = 1_000
-SCANS = ("segment_scans", "company_segment_scans")
+SCANS = ("segment_scans", "company_segment_scans", "contact_tag_scans")
 
 Connect = Callable[[], SqlClientBase[Any]]
 

@@ -53,7 +53,7 @@ class Reading:
         self.contacts_read = self.contacts_missing = 0
         self.remarks: list[str] = []
         self.lists: tuple[ListRead, ...] = ()
-        self.company_scans: tuple[Scan, ...] = ()
+        self.company_scans, self.are_tags_whole = tuple[Scan, ...](), True
         self._progress = progress
         self._prepare, self._is_prepared = prepare, False
         self._shared = SharedClient(connect)
@@ -61,8 +61,7 @@ class Reading:
         self._removals_reported: dict[str, Removal] = {}
         self.read_contacts: dict[str, Times] = {}
         self.contacts_finished = asyncio.Event()
-        self._feed_finished = asyncio.Event()
-        self._scans_finished = asyncio.Event()
+        self._feed_finished, self._scans_finished = asyncio.Event(), asyncio.Event()
 
     @property
     def options(self) -> RunOptions:
@@ -71,8 +70,8 @@ class Reading:
     @property
     def result(self) -> ReadingResult:
         """What the run found, the first load that it follows included, once all is read."""
-        saved, done = self.inputs.saved, self.scanning.done if self.scanning else []
-        scans = [scan for scan in done if scan.status != "excluded"]
+        saved = self.inputs.saved
+        scans = [one for one in (self.scanning.done if self.scanning else ()) if one.status != "excluded"]
         return ReadingResult(
             contacts_read=saved.contacts_read + self.contacts_read,
             segments=len(scans),
@@ -86,6 +85,7 @@ class Reading:
             drift=tuple(self.inputs.fields.changes()),
             notes=tuple(self._notes),
             lists=self.lists,
+            are_tags_whole=self.are_tags_whole,
             flaws=self._progress.usage.flaws.total(),
             unmatched=self.scanning.unmatched if self.scanning else 0,
         )

@@ -9,7 +9,7 @@ from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.extract import DltResource
 from dlt.extract.decorators import get_source
 
-from ..catalog import COMPANIES, EMBEDDED, RESOURCES, TABLES, Resource, Table, chosen
+from ..catalog import COMPANIES, CONTACT_TAGS, EMBEDDED, RESOURCES, TABLES, TAGS, Resource, Table, chosen
 from ..companies import CompanyScans, company_changes_of, company_scans_of
 from ..companies import company_scans as scans_of_companies
 from ..lists import ListReading
@@ -18,6 +18,8 @@ from ..tables import (
     BESIDE_CONTACTS,
     COMPANY_MEMBERSHIP_CHANGES_KEY,
     COMPANY_SEGMENT_SCANS_KEY,
+    CONTACT_TAG_CHANGES_KEY,
+    CONTACT_TAG_SCANS_KEY,
     LIST_READS,
     LIST_READS_KEY,
     SEGMENTS,
@@ -25,6 +27,8 @@ from ..tables import (
     key_of,
     rows_table,
 )
+from ..tags import TagScans, tag_changes_of, tag_scans_of
+from ..tags import tag_scans as scans_of_tags
 from .dispositions import INSERT_ONLY, UPSERT, is_needed
 from .extraction import Readings
 
@@ -62,7 +66,7 @@ def list_resources(readings: Readings, names: Collection[str]) -> Iterator[DltRe
             continue
         for table in resource.tables:
             yield _table(lists, table, resource, is_selected=resource in wanted)
-    yield from _company_segments(lists, readings, is_read=COMPANIES in wanted)
+    yield from _logs(lists, readings, wanted)
     yield list_reads(lists, readings)
 
 
@@ -70,18 +74,22 @@ def resources_of(names: Collection[str]) -> tuple[str, ...]:
     """The dlt resources that have to be selected to read the named lists, and nothing else."""
     wanted = chosen(names)
     tables = [table.table for one in wanted for table in one.tables]
-    logs = (company_membership_changes, company_segment_scans, company_segment_versions)
-    return (*tables, *(log.name for log in logs if COMPANIES in wanted), list_reads.name)
+    logs = [*(COMPANY_LOGS if COMPANIES in wanted else ()), *(TAG_LOGS if CONTACT_TAGS in wanted else ())]
+    return (*tables, *(log.name for log in logs), list_reads.name)
 
 
-def _company_segments(lists: Lists, readings: Readings, *, is_read: bool) -> Iterator[DltResource]:
-    if not is_read:
-        yield from map(_created, (company_membership_changes.name, company_segment_scans.name))
-        return
-    scanned = company_scans(lists, readings)
-    yield scanned | company_membership_changes(readings=readings)
-    yield scanned | company_segment_scans(readings=readings)
-    yield scanned | company_segment_versions(readings=readings)
+def _logs(lists: Lists, readings: Readings, wanted: Collection[Resource]) -> Iterator[DltResource]:
+    """The resources of the histories of company segments and of tags; only their tables, where no list is read."""
+    histories = (
+        (COMPANIES, company_scans(lists, readings), COMPANY_LOGS),
+        (CONTACT_TAGS, tag_scans(lists, readings), TAG_LOGS),
+    )
+    for resource, scanned, logs in histories:
+        for log in logs:
+            if resource in wanted:
+                yield scanned | log(readings=readings)
+            elif log.name in BESIDE_CONTACTS:
+                yield _created(log.name)
 
 
 def _created(name: str) -> DltResource:
@@ -145,6 +153,37 @@ def company_segment_versions(found: CompanyScans, readings: Readings) -> pa.Tabl
     stamp = readings.current().options.stamp
     rows = rows_table(SEGMENTS, [version | stamp for version in found.versions])
     return rows if is_needed("segments", rows) else None
+
+
+COMPANY_LOGS = (company_membership_changes, company_segment_scans, company_segment_versions)
+
+
+@dlt.resource(selected=False)
+async def tag_scans(lists: Lists, readings: Readings) -> AsyncIterator[TagScans]:
+    """What the next two tables are made of."""
+    reading, done = readings.current(), await lists.current().done(TAGS.table)
+    async with reading as (client, inputs):
+        found = await scans_of_tags(client, inputs, done)
+    reading.are_tags_whole = found.are_whole
+    reading.remarks += found.notes
+    yield found
+
+
+@dlt.transformer(primary_key=CONTACT_TAG_CHANGES_KEY, write_disposition=INSERT_ONLY)
+def contact_tag_changes(found: TagScans, readings: Readings) -> pa.Table | None:
+    """One row per contact found to have got a tag, or to have lost it: a log, never rewritten."""
+    rows = tag_changes_of(found.scans, readings.current().options)
+    return rows if is_needed("contact_tag_changes", rows) else None
+
+
+@dlt.transformer(primary_key=CONTACT_TAG_SCANS_KEY, write_disposition=UPSERT)
+def contact_tag_scans(found: TagScans, readings: Readings) -> pa.Table | None:
+    """One row per sweep of a tag: when, and whether it counts as an observation."""
+    rows = tag_scans_of(found.scans, readings.current().options)
+    return rows if is_needed("contact_tag_scans", rows) else None
+
+
+TAG_LOGS = (contact_tag_changes, contact_tag_scans)
 
 
 @dlt.resource(primary_key=LIST_READS_KEY, write_disposition=UPSERT)

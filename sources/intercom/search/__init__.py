@@ -5,13 +5,15 @@ from .contacts import ROWS_A_TABLE, ContactSearch, Times, read_contacts
 from .members import Interrupted, MemberRead, ReadSlots, Sighting
 from .pages import count, knows_segments, newest, next_cursor
 from .progress import Progress, Tally
-from .queries import Dates, Window, all_of, everyone, members_of, updated_after
+from .queries import SEGMENT, TAG, Dates, Window, all_of, everyone, members_of, updated_after
 from .windows import EVERYTHING, SMALLEST_WINDOW, Span, Windows, window_pages
 
 __all__ = [
     "EVERYTHING",
     "ROWS_A_TABLE",
+    "SEGMENT",
     "SMALLEST_WINDOW",
+    "TAG",
     "ContactSearch",
     "Dates",
     "Interrupted",

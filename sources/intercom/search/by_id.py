@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ..api import PAGE_SIZE, ContactId, Intercom, Page, QueryRefused, each
 from .pages import BY_CREATION
-from .queries import with_ids
+from .queries import SEGMENT, with_ids
 
 IDS_A_LOOKUP = PAGE_SIZE - 1
 """With the control the answer still fits on one page."""
@@ -25,9 +25,9 @@ class Lookup:
 
 
 async def look_up(
-    client: Intercom, ids: Collection[str], *, control: str | None, segment_id: str | None = None
+    client: Intercom, ids: Collection[str], *, control: str | None, group_id: str | None = None, field: str = SEGMENT
 ) -> Lookup:
-    """Which of the contacts are in the segment or, without one, in the workspace.
+    """Which of the contacts are in the segment, or have the tag; without either, which are in the workspace.
 
     It is evidence only if in every answer the distinct rows equal the total and the `control` came back: a contact
     known to be there, looked up along with the others. Where search refuses `id IN`, contacts are looked up one by one.
@@ -35,18 +35,18 @@ async def look_up(
     lookup = Lookup()
     for part in _parts(sorted(ids), IDS_A_LOOKUP):
         try:
-            lookup.add(await _look_up_together(client, part, control=control, segment_id=segment_id))
+            lookup.add(await _look_up_together(client, part, control=control, group_id=group_id, field=field))
         except QueryRefused:
-            lookup.add(await _look_up_one_by_one(client, part, segment_id))
+            lookup.add(await _look_up_one_by_one(client, part, group_id, field))
     return lookup
 
 
 async def _look_up_together(
-    client: Intercom, ids: Sequence[str], *, control: str | None, segment_id: str | None
+    client: Intercom, ids: Sequence[str], *, control: str | None, group_id: str | None, field: str
 ) -> Lookup:
     wanted = {*ids, control} if control else set(ids)
     page = await client.search(
-        with_ids(wanted, segment_id=segment_id),
+        with_ids(wanted, group_id=group_id, field=field),
         sort=BY_CREATION,
         page=Page[ContactId],
         pagination={"per_page": PAGE_SIZE},
@@ -56,13 +56,13 @@ async def _look_up_together(
     return Lookup(found & set(ids), is_whole and (control is None or control in found))
 
 
-async def _look_up_one_by_one(client: Intercom, ids: Sequence[str], segment_id: str | None) -> Lookup:
+async def _look_up_one_by_one(client: Intercom, ids: Sequence[str], group_id: str | None, field: str) -> Lookup:
     async def is_there(contact_id: str) -> bool | None:
-        if segment_id is None:
+        if group_id is None:
             status = (await client.contact_status(contact_id)).status
             return None if status == "unknown" else status == "present"
-        memberships = await client.segments_of(contact_id)
-        if memberships is None or segment_id in memberships.segment_ids:
+        memberships = await (client.segments_of(contact_id) if field == SEGMENT else client.tags_of(contact_id))
+        if memberships is None or group_id in memberships.group_ids:
             return memberships is not None
         return False if memberships.is_whole else None
 

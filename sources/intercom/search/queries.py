@@ -7,6 +7,9 @@ import pendulum
 
 from ..api import JSON, Version
 
+SEGMENT, TAG = "segment_id", "tag_id"
+"""Fields that find the members of a group of contacts."""
+
 
 def everyone() -> JSON:
     """All contacts; unlike `created_at > 0` it also finds those without a date and those before 1970."""
@@ -18,16 +21,16 @@ def updated_after(second: int, version: Version, timezone: str) -> JSON:
     return _filter("updated_at", ">", Dates(version, timezone).bound_after(second))
 
 
-def members_of(segment_id: str, *, among: JSON | None = None) -> JSON:
-    """Contacts in a segment, or only those of them that match another query, too."""
-    members = _filter("segment_id", "=", segment_id)
+def members_of(group_id: str, *, among: JSON | None = None, field: str = SEGMENT) -> JSON:
+    """Contacts in a segment, or with a tag, or only those of them that match another query, too."""
+    members = _filter(field, "=", group_id)
     return members if among is None else combined(members, among)
 
 
-def with_ids(ids: Collection[str], *, segment_id: str | None = None) -> JSON:
-    """Contacts with one of the ids, or only those of them in a segment."""
+def with_ids(ids: Collection[str], *, group_id: str | None = None, field: str = SEGMENT) -> JSON:
+    """Contacts with one of the ids, or only those of them in a segment, or with a tag."""
     one_of = _filter("id", "IN", sorted(ids))
-    return one_of if segment_id is None else members_of(segment_id, among=one_of)
+    return one_of if group_id is None else members_of(group_id, among=one_of, field=field)
 
 
 def combined(query: JSON, *filters: JSON) -> JSON:

@@ -131,6 +131,39 @@ COMPANY_SEGMENT_SCANS = table_schema(
     key=COMPANY_SEGMENT_SCANS_KEY,
 )
 
+CONTACT_TAG_CHANGES_KEY = ("workspace_id", "tag_id", "contact_id", "observed_at")
+CONTACT_TAG_CHANGES = table_schema(
+    {
+        "workspace_id": TEXT,
+        "tag_id": TEXT,
+        "contact_id": TEXT,
+        "is_member": BOOLEAN,
+        "observed_at": TIMESTAMP,
+        "seen_by": TEXT,
+        "run_id": TEXT,
+    },
+    key=CONTACT_TAG_CHANGES_KEY,
+)
+
+CONTACT_TAG_SCANS_KEY = ("workspace_id", "run_id", "tag_id")
+CONTACT_TAG_SCANS = table_schema(
+    {
+        "workspace_id": TEXT,
+        "tag_id": TEXT,
+        "run_id": TEXT,
+        "tag_name": TEXT,
+        "how": TEXT,
+        "status": TEXT,
+        "problem": TEXT,
+        "started_at": TIMESTAMP,
+        "observed_at": TIMESTAMP,
+        "total_count": INTEGER,
+        "fetched": INTEGER,
+        "members": INTEGER,
+    },
+    key=CONTACT_TAG_SCANS_KEY,
+)
+
 CONTACT_REMOVALS_KEY = ("workspace_id", "contact_id", "status", "observed_at")
 CONTACT_REMOVALS = table_schema(
     {
@@ -221,6 +254,8 @@ OWN_TABLES: Mapping[str, pa.Schema] = {
     "segments": SEGMENTS,
     "membership_changes": MEMBERSHIP_CHANGES,
     "segment_scans": SEGMENT_SCANS,
+    "contact_tag_changes": CONTACT_TAG_CHANGES,
+    "contact_tag_scans": CONTACT_TAG_SCANS,
     "company_membership_changes": COMPANY_MEMBERSHIP_CHANGES,
     "company_segment_scans": COMPANY_SEGMENT_SCANS,
     "contact_attribute_changes": CONTACT_ATTRIBUTE_CHANGES,

@@ -1508,7 +1508,7 @@ OF_SCANS = {"int_scans", *OF_LAST_DAYS}
 OF_MEMBERSHIPS = {"int_memberships", "int_joiners", "segment_overlap", *OF_LAST_DAYS}
 OF_SPELLS = {"int_spells", *OF_MEMBERSHIPS}
 OF_CHANGES = {"int_membership_changes", *OF_SPELLS}
-OF_REMOVALS = {"int_contact_removals", "int_survivors", *OF_MEMBERSHIPS}
+OF_REMOVALS = {"int_contact_removals", "int_survivors", "contact_tag_history", *OF_MEMBERSHIPS}
 
 
 def _rescan(warehouse: Warehouse, *, joins: str = "", leaves: str = "") -> None:
@@ -1900,6 +1900,7 @@ def test_the_marts_are_those_that_were_promised() -> None:
         "contact_companies",
         "contact_segment_summary",
         "contact_subscriptions",
+        "contact_tag_history",
         "contact_tags",
         "contact_timeline",
         "contacts",

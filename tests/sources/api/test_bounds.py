@@ -167,4 +167,4 @@ def test_a_search_that_pages_without_end_is_given_up(rows: int) -> None:
 def test_the_segments_of_a_contact_are_whole_only_by_evidence(answer: dict[str, Any], is_whole: bool) -> None:
     found, _ = called(lambda _: httpx.Response(200, json=answer), lambda client: client.segments_of("c1"))
 
-    assert (found.segment_ids, found.is_whole) == ({"s1"}, is_whole)
+    assert (found.group_ids, found.is_whole) == ({"s1"}, is_whole)
