@@ -1506,8 +1506,7 @@ MODELS = tuple(model.name for model in load_models())
 OF_LAST_DAYS = {"int_segment_days", "segment_daily", "segment_transitions", "segments"}
 OF_SCANS = {"int_scans", *OF_LAST_DAYS}
 OF_MEMBERSHIPS = {"int_memberships", "int_joiners", "segment_overlap", *OF_LAST_DAYS}
-OF_SPELLS = {"int_spells", *OF_MEMBERSHIPS}
-OF_CHANGES = {"int_membership_changes", *OF_SPELLS}
+OF_CHANGES = {"int_membership_changes", "int_spells", *OF_MEMBERSHIPS}
 OF_REMOVALS = {"int_contact_removals", "int_survivors", "contact_tag_history", *OF_MEMBERSHIPS}
 
 
@@ -1549,9 +1548,9 @@ RUNS: dict[str, tuple[Callable[[Warehouse], None], set[str]]] = {
     "sees a leave": (lambda warehouse: _rescan(warehouse, leaves="bob"), OF_SCANS | OF_CHANGES),
     "meets a new contact": (lambda warehouse: warehouse.meet("fay"), {"contact_attributes"}),
     "reads a contact again": (_reload_contact, {"contact_attributes"}),
-    "hears of an edit": (_edit, OF_SCANS | OF_SPELLS | {"segment_versions"}),
+    "hears of an edit": (_edit, OF_SCANS | OF_CHANGES | {"segment_versions"}),
     "lists a new segment": (lambda warehouse: warehouse.list_segment("s3"),
-        OF_SCANS | OF_SPELLS | {"segment_versions"}),
+        OF_SCANS | OF_CHANGES | {"segment_versions"}),
     "finds a member deleted": (_delete, OF_SCANS | OF_CHANGES | OF_REMOVALS),
     "learns that a contact that left was archived": (
         lambda warehouse: warehouse.remove("bob", "archived", "03-04 09:00", happened="03-02 09:55"), OF_REMOVALS),
