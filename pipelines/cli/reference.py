@@ -173,7 +173,8 @@ def _calls(one: Resource) -> str:
     if one.parent:
         asked = {"all": "one", "changed": "one, if it changed,"}[one.parent.asks]
         return f"{asked} for each of `{one.parent.table}`"
-    return f"one for {one.per_page} records" if one.per_page else "one, and one for each further page"
+    calls = f"one for {one.per_page} records" if one.per_page else "one, and one for each further page"
+    return f"{calls}; more often than once a day, only the pages with changes" if one.is_newest_first else calls
 
 
 def _mart(model: Model) -> Iterator[str]:

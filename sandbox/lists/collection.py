@@ -26,6 +26,7 @@ class Collection:
         lookup: the path of a single record, with `{id}`; empty where there is none.
         absent: the code of the error that says that there is no such record.
         parents: the list whose records the list is asked for; of custom objects themselves, which have types.
+        is_newest_first: sorted by `updated_at`.
         is_refused: the token may not read it.
         short: how many records the next answers hold at most, one number an answer.
     """
@@ -40,6 +41,7 @@ class Collection:
     lookup: str = ""
     absent: str = "not_found"
     parents: str = ""
+    is_newest_first: bool = False
     is_refused: bool = False
     short: list[int] = field(default_factory=list)
     records: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -63,6 +65,8 @@ class Collection:
     def listed(self, parent: str = "") -> list[Json]:
         """The records as the next answer lists them."""
         listed = list(self.of(parent).values())
+        if self.is_newest_first:
+            listed.sort(key=lambda record: record["updated_at"], reverse=True)
         return listed[: self.short.pop(0)] if self.short else listed
 
 

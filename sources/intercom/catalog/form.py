@@ -106,6 +106,7 @@ class Resource(Table):
         per_page: records a page, where Intercom allows more than by default.
         scrolls: the list is read by a scroll, of which a workspace has one at a time.
         search: finds changes, so that the list is read whole once in `sweep_every` hours only.
+        is_newest_first: sorted by `updated_at` as documented, so that changes are at its beginning; whole likewise.
         is_default: whether it is read unless the configuration says otherwise.
         personal: columns that may hold personal data.
     """
@@ -122,6 +123,7 @@ class Resource(Table):
     scrolls: bool = False
     parent: Parent | None = None
     search: Search | None = None
+    is_newest_first: bool = False
     nested: tuple[Nested, ...] = ()
     is_default: bool = True
     personal: tuple[str, ...] = ()
@@ -130,6 +132,11 @@ class Resource(Table):
     def id_column(self) -> str:
         """The column of the mart, and of nested tables, that holds a record's id."""
         return f"{self.noun.replace(' ', '_')}_id"
+
+    @property
+    def changes_since(self) -> str | None:
+        """The first version in which changes can be read alone; null where they never can."""
+        return self.search.since if self.search else self.since if self.is_newest_first else None
 
     @property
     def tables(self) -> tuple[Table, ...]:

@@ -78,6 +78,7 @@ DATA_CONNECTORS = Resource(
     group="Data Connectors",
     path="/data_connectors",
     lookup="/data_connectors/{id}",
+    is_newest_first=True,
     since="2.16",
     scope="Read data connectors",
     per_page=50,

@@ -3,7 +3,7 @@
 Paging follows the answer, never a description: a cursor, a URL, or the number of a page.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -92,7 +92,7 @@ def search_call(resource: Resource, cursor: int) -> Call:
     return Call(search.path, search.path, body=body)
 
 
-async def pages(client: Intercom, resource: Resource, call: Call) -> AsyncIterator[ListPage]:
+async def pages(client: Intercom, resource: Resource, call: Call) -> AsyncGenerator[ListPage, None]:
     """All pages of a list, in order.
 
     Raises:

@@ -5,8 +5,10 @@ is not is read once more; then its records count, and what it lacks proves nothi
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ..api import Intercom, Refused, Unavailable, absence_codes, each
 from ..catalog import OBJECT_TYPES, Resource
@@ -65,12 +67,14 @@ class ListReader:
         return await self._twice(first_call(self._resource))
 
     async def changes(self, cursor: int) -> ReadRecords:
-        """The records that were updated after the cursor.
+        """The records that were updated after the cursor, and maybe others.
 
         Raises:
-            Refused: Intercom refuses the search.
+            Refused: Intercom refuses the search, or the list.
         """
-        return await self._twice(search_call(self._resource, cursor))
+        if self._resource.search:
+            return await self._twice(search_call(self._resource, cursor))
+        return await self._once(first_call(self._resource), until=cursor)
 
     async def of_parents(self, parents: Iterable[str]) -> ReadRecords:
         """The records of these parents. A parent that is not there any more has none.
@@ -115,12 +119,16 @@ class ListReader:
                 break
         return found
 
-    async def _once(self, call: Call, parent: Key = (), *, calls: int = 0) -> ReadRecords:
+    async def _once(self, call: Call, parent: Key = (), *, calls: int = 0, until: int | None = None) -> ReadRecords:
+        """All pages; with `until` those before the first one on which all is older, if the newest come first."""
         found, reader = ReadRecords(calls=calls), RecordReader(self._resource, self._privacy, parent)
+        order = _Order(until)
         try:
-            async for page in pages(self._client, self._resource, call):
-                found.calls += 1
-                self._add(page, found, reader)
+            async with aclosing(pages(self._client, self._resource, call)) as following:
+                async for page in following:
+                    found.calls += 1
+                    if order.is_past(self._add(page, found, reader)):
+                        return found
         except Unavailable as error:
             found.problem = str(error)
         except Refused as refused:
@@ -131,7 +139,7 @@ class ListReader:
             found.problem = f"Intercom counts {found.total_count:,} of them and sent {len(found.records):,}"
         return found
 
-    def _add(self, page: ListPage, found: ReadRecords, reader: RecordReader) -> None:
+    def _add(self, page: ListPage, found: ReadRecords, reader: RecordReader) -> list[Record | None]:
         found.total_count = page.total_count if page.total_count is not None else found.total_count
         read = [reader.read(value) for value in page.records]
         added = sum(found.add(record) for record in read if record)
@@ -142,6 +150,7 @@ class ListReader:
             found.problem = "there may be more of them, on a page that cannot be asked for"
         if read and not added and not unreadable:
             raise Unavailable("it sends records again that it had sent before")
+        return read
 
     async def _scrolled(self) -> ReadRecords:
         found = ReadRecords(problem="it was not read")
@@ -156,3 +165,24 @@ class ListReader:
             if found.problem is None:
                 break
         return found
+
+
+class _Order:
+    """Whether records come newest first. If one is newer than the one before it, all pages have to be read.
+
+    Args:
+        until: the time, in epoch seconds, up to which all is known; null if all pages are wanted.
+    """
+
+    def __init__(self, until: int | None) -> None:
+        self._until = until
+        self._last: int | None = None
+        self._is_kept = until is not None
+
+    def is_past(self, read: Sequence[Record | None]) -> bool:
+        """Whether no page behind this one can have a change."""
+        times = [record.updated_at if record else 0 for record in read]
+        followed = pairwise(times if self._last is None else (self._last, *times))
+        self._is_kept = self._is_kept and 0 not in times and all(one >= next_one for one, next_one in followed)
+        self._last = times[-1] if times else self._last
+        return bool(self._is_kept and times and self._until is not None and times[0] <= self._until)

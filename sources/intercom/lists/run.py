@@ -118,11 +118,11 @@ class ListRun:
 
     @property
     def _is_changes_enough(self) -> bool:
-        options, search, last = self._inputs.options, self._resource.search, self._last
-        if search is None or last.cursor is None or last.whole_at is None or last.status != "complete":
+        options, since, last = self._inputs.options, self._resource.changes_since, self._last
+        if since is None or last.cursor is None or last.whole_at is None or last.status != "complete":
             return False
         is_due = options.full or self._has_new_children or options.began_at - last.whole_at > options.limits.sweep_every
-        return has(options.version.name, search.since) and not is_due
+        return has(options.version.name, since) and not is_due
 
     async def _records(self, how: How) -> tuple[How, ReadRecords]:
         if how == "changes" and self._last.cursor is not None:
@@ -208,8 +208,8 @@ class ListRun:
         )
 
     def _cursor(self) -> int | None:
-        """Where the next search begins: at Intercom's clock before the run read anything, less the overlap."""
-        if self._resource.search is None:
+        """Where the next changes begin: at Intercom's clock before the run read anything, less the overlap."""
+        if self._resource.changes_since is None:
             return None
         began = self._client.usage.answered_at or self._inputs.options.began_at.timestamp()
         return int(began) - self._inputs.options.overlap

@@ -22,26 +22,6 @@ company_snapshots as (
 
 ),
 
-snapshots as (
-
-    select
-        workspace_id,
-        segment_id,
-        observed_on
-
-    from contact_snapshots
-
-    union all
-
-    select
-        workspace_id,
-        segment_id,
-        observed_on
-
-    from company_snapshots
-
-),
-
 last_days as (
 
     select
@@ -69,20 +49,48 @@ recent_days as (
 
 ),
 
-snapshot_counts as (
+contact_counts as (
 
     select
-        snapshots.workspace_id,
-        snapshots.segment_id,
-        snapshots.observed_on,
+        contact_snapshots.workspace_id,
+        contact_snapshots.segment_id,
+        contact_snapshots.observed_on,
         count(*) as snapshot_count
 
-    from snapshots
+    from contact_snapshots
     -- inner: only recent days
     inner join last_days
-        on snapshots.workspace_id = last_days.workspace_id
-    where date_diff('day', snapshots.observed_on, last_days.last_observed_on) < 30
-    group by snapshots.workspace_id, snapshots.segment_id, snapshots.observed_on
+        on contact_snapshots.workspace_id = last_days.workspace_id
+    where date_diff('day', contact_snapshots.observed_on, last_days.last_observed_on) < 30
+    group by contact_snapshots.workspace_id, contact_snapshots.segment_id, contact_snapshots.observed_on
+
+),
+
+company_counts as (
+
+    select
+        company_snapshots.workspace_id,
+        company_snapshots.segment_id,
+        company_snapshots.observed_on,
+        count(*) as snapshot_count
+
+    from company_snapshots
+    -- inner: only recent days
+    inner join last_days
+        on company_snapshots.workspace_id = last_days.workspace_id
+    where date_diff('day', company_snapshots.observed_on, last_days.last_observed_on) < 30
+    group by company_snapshots.workspace_id, company_snapshots.segment_id, company_snapshots.observed_on
+
+),
+
+-- counted before they are put together: the snapshots of 30 days are 30 times all members
+snapshot_counts as (
+
+    select * from contact_counts
+
+    union all
+
+    select * from company_counts
 
 ),
 

@@ -34,11 +34,13 @@ where schema_name in ('intercom', 'intercom_build')
 def copies(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> tuple[Path, Path]:
     """Two copies of one warehouse after some days: with everything, and with the marts alone."""
     workspace = Workspace(contacts=300, segments=10, start=START, monotonic=standing_still)
-    deployment = Deployment(tmp_path_factory.mktemp("published") / "data", workspace, resources=("contact_companies",))
+    lists = ("contact_companies", "contact_tags", "companies")
+    deployment = Deployment(tmp_path_factory.mktemp("published") / "data", workspace, resources=lists)
     deployment.settings.track_attributes = ["role"]
     for _ in range(3):
         workspace.delete(min(workspace.contacts))
         workspace.live(days=1, churn=0.05)
+        workspace.live_lists(20)
         deployment.sync()
     whole = deployment.warehouse.published.rename(deployment.folder / "whole.duckdb")
     publish_marts_alone(deployment)

@@ -1134,17 +1134,17 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
 # Damages to the built tables, found as long as the tables are not rebuilt.
 MART_DAMAGE = {
     "daily_counts_equal_the_snapshots_of_the_last_30_days": """
-        delete from intercom_build.int_memberships where segment_id = 's1' and contact_id = 'bob' and spell_number = 1
+        delete from intercom_build.int_memberships where segment_id = 's1' and member_id = 'bob' and spell_number = 1
     """,
     "no_mart_has_duplicate_rows": "insert into intercom.segment_daily select * from intercom.segment_daily limit 1",
     "spells_of_a_contact_in_a_segment_never_overlap_or_touch": """
         insert into intercom_build.int_spells
-        select * replace (spell_number + 1 as spell_number) from intercom_build.int_spells where contact_id = 'cyd'
+        select * replace (spell_number + 1 as spell_number) from intercom_build.int_spells where member_id = 'cyd'
     """,
     "last_snapshot_equals_current_members": """
         insert into intercom_build.int_memberships
-        select * replace ('eve' as contact_id, date '2026-03-04' as entered_on)
-        from intercom_build.int_memberships where contact_id = 'cyd'
+        select * replace ('eve' as member_id, date '2026-03-04' as entered_on)
+        from intercom_build.int_memberships where member_id = 'cyd'
     """,
     "member_count_is_the_day_before_plus_baseline_plus_joins_minus_leaves": """
         update intercom_build.int_segment_days set entered_count = entered_count + 1 where observed_on = '2026-03-02'

@@ -68,8 +68,6 @@ def test_a_run_without_changes_reads_each_list_once_and_writes_nothing(tmp_path:
     ) == [(0,)]
     pages = {
         "newsfeed_items": 2,
-        "articles": 2,
-        "collections": 2,
         "external_pages": 2,
         "news_items": 2,
         "internal_articles": 2,
@@ -143,9 +141,39 @@ def test_a_collapse_that_is_proved_by_id_counts_at_once(tmp_path: Path) -> None:
     deployment.sync()
     for number in range(1, 31):
         deployment.workspace.lists["articles"].remove(str(number))
+    deployment.workspace.advance(days=1)
 
     assert deployment.sync().exit_code == ExitCode.DONE
     assert equal_tables(deployment) == {"articles", "article_collections", "article_tags", "article_translations"}
+
+
+def test_a_list_that_comes_newest_first_is_read_up_to_what_is_known(tmp_path: Path) -> None:
+    deployment = deployed(tmp_path, "articles", articles=300)
+    deployment.sync()
+    place = deployment.workspace.lists
+    deployment.workspace.advance(hours=1)
+    place["articles"].of()["200"] |= {"title": "New", "updated_at": int(deployment.workspace.now().timestamp())}
+    before = deployment.workspace.calls.copy()
+
+    assert deployment.sync().exit_code == ExitCode.DONE
+
+    assert (deployment.workspace.calls - before)["articles"] == 2  # the page with the change, and one that is older
+    assert different_tables(deployment) == []
+
+
+def test_a_list_that_is_not_in_order_is_read_to_its_end(tmp_path: Path) -> None:
+    deployment = deployed(tmp_path, "articles", articles=60)
+    deployment.sync()
+    articles = deployment.workspace.lists["articles"]
+    articles.is_newest_first = False
+    deployment.workspace.advance(hours=1)
+    changed = list(articles.of())[-1]
+    articles.of()[changed] |= {"title": "New", "updated_at": int(deployment.workspace.now().timestamp())}
+    articles.of()[next(iter(articles.of()))]["updated_at"] -= 10_000_000  # older than the one behind it
+
+    assert deployment.sync().exit_code == ExitCode.DONE
+
+    assert ("New",) in deployment.query("select title from intercom_raw.articles")
 
 
 def test_a_record_that_returns_is_no_longer_marked(tmp_path: Path) -> None:

@@ -258,9 +258,10 @@ def run_script(folder: Path, destination: str, environment: dict[str, str]) -> d
 
 
 def truth(workspace: Workspace) -> dict[str, Any]:
+    of_companies = [key for key in workspace.lists.company_segments if workspace.lists.companies_in(key)]
     return {
         "contacts": sorted(workspace.contacts),
-        "segments": sorted(workspace.segments),
+        "segments": sorted([*workspace.segments, *of_companies]),
         "members": sorted(map(list, workspace.pairs())),
         "imports_pipelines": False,
     }
