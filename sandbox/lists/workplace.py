@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from random import Random
 
-from ..people import DAY_SECONDS, TAGS, Json, tag_id
+from ..people import CAMPAIGNS, DAY_SECONDS, TAGS, Json, tag_id
 from .collection import Collection
 from .made_up import collections
 
@@ -32,7 +32,7 @@ class Workplace:
         self._workspace_id = workspace_id
         for number in range(1, 9):
             self.add_admin(number)
-        for name in TAGS:
+        for name in (*TAGS, *CAMPAIGNS):
             self["tags"].put({"type": "tag", "id": tag_id(name), "name": name})
         for number in range(1, articles + 1):
             self.add_article(number, now - number * 3_600)

@@ -4,10 +4,11 @@ from .activities import Activity, EventType, Feed
 from .contacts import DAY_SECONDS, Contact, Json, all_ids, references, tag_id
 from .data_attributes import DataAttributes
 from .encoding import ContactEncoder, ContactEncoding
-from .population import COUNTRIES, PLANS, TAGS, generated_contact, population
+from .population import CAMPAIGNS, COUNTRIES, PLANS, TAGS, generated_contact, population
 from .removals import Removal, RemovalKind
 
 __all__ = [
+    "CAMPAIGNS",
     "COUNTRIES",
     "DAY_SECONDS",
     "PLANS",

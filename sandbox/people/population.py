@@ -7,6 +7,8 @@ from typing import Any
 from .contacts import DAY_SECONDS, Contact, Json, references, tag_list
 
 HISTORY_DAYS = 730
+CAMPAIGNS = tuple(f"campaign {number}" for number in range(14))
+"""Tags of the few contacts that have many."""
 TAGS = ("beta", "vip", "newsletter", "webinar 2026", "needs follow-up", "résumé ✅")
 PLANS = ("trial", "free", "pro", "team", "enterprise")
 COUNTRIES = {
@@ -67,7 +69,7 @@ def _attributes(random: Random, contact_id: str, workspace_id: str, role: str, c
 
 def _tags(random: Random) -> frozenset[str]:
     if random.random() < 0.005:
-        return frozenset(f"campaign {number}" for number in range(14))
+        return frozenset(CAMPAIGNS)
     return frozenset(tag for rarity, tag in enumerate(TAGS, start=2) if random.random() < 0.4 / rarity)
 
 

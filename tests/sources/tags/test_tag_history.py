@@ -189,7 +189,9 @@ def test_tags_are_swept_again_when_they_are_due_and_within_the_budget(deployment
 
     there = len(deployment.workspace.lists["tags"].of())
     deployment.settings.sweep_budget = 2
-    assert [swept(), swept(), swept()] == [2, 2, there - 4]
+    assert [swept(), swept()] == [2, 2]
+    deployment.settings.sweep_budget = there
+    assert swept() == there - 4
     deployment.workspace.advance(hours=1)
     assert swept() == 0
 
