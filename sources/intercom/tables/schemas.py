@@ -67,19 +67,23 @@ SEGMENTS = table_schema(
     key=SEGMENTS_KEY,
 )
 
-MEMBERSHIP_CHANGES_KEY = ("workspace_id", "segment_id", "contact_id", "observed_at")
-MEMBERSHIP_CHANGES = table_schema(
-    {
-        "workspace_id": TEXT,
-        "segment_id": TEXT,
-        "contact_id": TEXT,
-        "is_member": BOOLEAN,
-        "observed_at": TIMESTAMP,
-        "seen_by": TEXT,
-        "run_id": TEXT,
-    },
-    key=MEMBERSHIP_CHANGES_KEY,
-)
+
+def _changes_key(group: str, member: str) -> tuple[str, ...]:
+    return ("workspace_id", group, member, "observed_at")
+
+
+def _changes(group: str, member: str) -> pa.Schema:
+    """A log of who joined or left what: the columns of its group, and of its member."""
+    columns = {"workspace_id": TEXT, group: TEXT, member: TEXT, "is_member": BOOLEAN, "observed_at": TIMESTAMP}
+    return table_schema({**columns, "seen_by": TEXT, "run_id": TEXT}, key=_changes_key(group, member))
+
+
+MEMBERSHIP_CHANGES_KEY = _changes_key("segment_id", "contact_id")
+MEMBERSHIP_CHANGES = _changes("segment_id", "contact_id")
+COMPANY_MEMBERSHIP_CHANGES_KEY = _changes_key("segment_id", "company_id")
+COMPANY_MEMBERSHIP_CHANGES = _changes("segment_id", "company_id")
+CONTACT_TAG_CHANGES_KEY = _changes_key("tag_id", "contact_id")
+CONTACT_TAG_CHANGES = _changes("tag_id", "contact_id")
 
 SEGMENT_SCANS_KEY = ("workspace_id", "run_id", "segment_id")
 SEGMENT_SCANS = table_schema(
@@ -100,20 +104,6 @@ SEGMENT_SCANS = table_schema(
     key=SEGMENT_SCANS_KEY,
 )
 
-COMPANY_MEMBERSHIP_CHANGES_KEY = ("workspace_id", "segment_id", "company_id", "observed_at")
-COMPANY_MEMBERSHIP_CHANGES = table_schema(
-    {
-        "workspace_id": TEXT,
-        "segment_id": TEXT,
-        "company_id": TEXT,
-        "is_member": BOOLEAN,
-        "observed_at": TIMESTAMP,
-        "seen_by": TEXT,
-        "run_id": TEXT,
-    },
-    key=COMPANY_MEMBERSHIP_CHANGES_KEY,
-)
-
 COMPANY_SEGMENT_SCANS_KEY = SEGMENT_SCANS_KEY
 COMPANY_SEGMENT_SCANS = table_schema(
     {
@@ -129,20 +119,6 @@ COMPANY_SEGMENT_SCANS = table_schema(
         "members": INTEGER,
     },
     key=COMPANY_SEGMENT_SCANS_KEY,
-)
-
-CONTACT_TAG_CHANGES_KEY = ("workspace_id", "tag_id", "contact_id", "observed_at")
-CONTACT_TAG_CHANGES = table_schema(
-    {
-        "workspace_id": TEXT,
-        "tag_id": TEXT,
-        "contact_id": TEXT,
-        "is_member": BOOLEAN,
-        "observed_at": TIMESTAMP,
-        "seen_by": TEXT,
-        "run_id": TEXT,
-    },
-    key=CONTACT_TAG_CHANGES_KEY,
 )
 
 CONTACT_TAG_SCANS_KEY = ("workspace_id", "run_id", "tag_id")
