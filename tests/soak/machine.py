@@ -176,7 +176,8 @@ class Syncing(RuleBasedStateMachine):
             deleted = deployment.query("select contact_id from intercom.contacts where is_deleted")
             assert {contact_id for (contact_id,) in deleted}.isdisjoint(self.workspace.contacts)
             check_keys(deployment)
-            assert different_tables(deployment) == []
+            different = different_tables(deployment)
+            assert not different, different
         if hasattr(self, "folder"):
             self.folder.cleanup()
 

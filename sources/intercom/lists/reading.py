@@ -88,6 +88,8 @@ class ListReading:
             return await run.whole_or_changes()
         if resource.parent.table == CONTACTS:
             return await run.of(await self._contacts(resource.parent, inputs, last.get(resource.table, NEVER)))
+        if resource.parent.table == OBJECT_TYPES and not inputs.options.custom_objects:
+            return run.unnamed()
         if resource.parent.table == OBJECT_TYPES:
             return await run.of(Parents(frozenset(inputs.options.custom_objects), is_whole=False))
         return await run.of((await self._read(BY_NAME[resource.parent.table], client, inputs)).parents)

@@ -224,8 +224,12 @@ class ListRun:
             if rows
         )
 
-    def _not_offered(self, how: How) -> DoneList:
-        problem = f"it came with version {self._resource.since} of Intercom's API"
+    def unnamed(self) -> DoneList:
+        """Custom objects of which the configuration names no type: Intercom does not list the types."""
+        return self._not_offered("by_parent", "the setting custom_objects names no type")
+
+    def _not_offered(self, how: How, problem: str = "") -> DoneList:
+        problem = problem or f"it came with version {self._resource.since} of Intercom's API"
         now = self._inputs.options.clock()
         return DoneList(ListRead(self._resource.table, how, "not_offered", problem, self._started_at, now))
 

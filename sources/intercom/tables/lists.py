@@ -29,7 +29,7 @@ class ListRead:
     Args:
         how: `whole`, `changes` (what a search found since the cursor), or `by_parent`.
         status: `complete`; `incomplete`: rows count, but none is marked as deleted; `refused` by Intercom; or
-            `not_offered` by the configured version of its API.
+            `not_offered`: the configured version of its API does not have it, or a setting that it needs is empty.
         calls: answered calls.
         fetched: distinct records.
         total_count: as Intercom counts them, null where it does not.

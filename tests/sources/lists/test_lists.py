@@ -323,6 +323,17 @@ def test_a_failed_call_for_a_contact_is_made_again(tmp_path: Path) -> None:
 ODD: list[Any] = [None, 7, 10**400, 1.5, True, "text", [], {}, [[]], {"a": {"b": None}}]
 
 
+def test_without_a_type_custom_objects_are_not_said_to_be_complete(tmp_path: Path) -> None:
+    deployment = deployed(tmp_path, "custom_objects")
+    deployment.settings.custom_objects = []
+
+    assert deployment.sync().exit_code == ExitCode.DONE
+
+    assert deployment.query("select status, problem, calls from intercom_raw.list_reads") == [
+        ("not_offered", "the setting custom_objects names no type", 0)
+    ]
+
+
 @pytest.mark.parametrize("types", nightly(["Ordr", "", "Order Ordr"], "", "Order Ordr"))
 def test_a_misspelled_type_of_custom_objects_deletes_nothing(tmp_path: Path, types: str) -> None:
     deployment = deployed(tmp_path, "custom_objects")
