@@ -50,7 +50,7 @@ from ..commands.test_backfill import DAY, LONG_AGO, backfill
 from .postgres_deployment import PostgresDeployment, credentials
 
 MODELS = load_models()
-LISTS = ("tags", "companies", "contact_companies")
+LISTS = ("tags", "companies", "contact_companies", "contact_tags")
 MARTS = [model.name for model in MODELS if model.layer == "marts"]
 SCAN_TIMES = {
     ("segments", "last_complete_scan_at"),
@@ -120,6 +120,7 @@ def a_day(workspace: Workspace) -> None:
     workspace.merge(leads[0], users[2])
     workspace.sign_up(name='O\'Neill, "Ann";\tÅ 100% \\N', email="")
     workspace.live(days=1, churn=0.08)
+    workspace.live_lists(8)
 
 
 def test_a_whole_sync_leaves_the_database_equal_to_the_workspace(deployment: PostgresDeployment) -> None:
