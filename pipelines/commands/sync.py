@@ -14,7 +14,7 @@ import dlt
 
 from sources.intercom import intercom
 from sources.intercom.api import App, Intercom
-from sources.intercom.catalog import chosen
+from sources.intercom.catalog import CONTACT_TAGS, TAGS, chosen
 from sources.intercom.lists import planned_lists
 from sources.intercom.memberships import ReadingResult, RunOptions
 from sources.intercom.readings import (
@@ -29,6 +29,7 @@ from sources.intercom.readings import (
 )
 from sources.intercom.resources import intercom_first_load, resources_of, saved_state
 from sources.intercom.search import Progress
+from sources.intercom.tags import planned_tags
 
 from ..errors import ExitCode, Misconfigured, plain_errors
 from ..folder import Run
@@ -123,6 +124,9 @@ class Sync(IntercomJob):
                 check_clock(self.clock(), tables)
                 found = asyncio.run(preview(self._connect(), inputs.options, saved=inputs.saved, memory=tables))
                 lists = asyncio.run(planned_lists(self._connect(), inputs, chosen(self._lists)))
+                if CONTACT_TAGS in chosen(self._lists):
+                    known = {one.table_name: one.records for one in lists}
+                    lists.append(planned_tags(inputs, known.get(TAGS.table)))
                 return replace(found, lists=tuple(lists))
 
     @property

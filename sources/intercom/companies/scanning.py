@@ -19,9 +19,10 @@ from ..memberships import RunOptions, Scan, SegmentVersion
 from ..readings import RunInputs
 from ..tables import COMPANY_MEMBERSHIP_CHANGES, COMPANY_SEGMENT_SCANS, changes_table, rows_table
 from .loaded import LoadedCompanySegments
-from .witness import Testimony, ask_again
+from .witness import Testimony, ask_again, segments_of
 
 NESTED = "company_segments"
+SAMPLED = 5
 COMPANY = "company"
 """The `person_type` of a segment of companies: Intercom names none."""
 
@@ -68,8 +69,9 @@ async def company_scans(client: Intercom, inputs: RunInputs, done: DoneList) -> 
     """A scan of each company segment that is known, or seen now; none where Intercom refuses the companies."""
     if done.read.status in ("refused", "not_offered"):
         return CompanyScans()
-    scanning = await asyncio.to_thread(_Scanning, inputs, done)
-    testimony = await ask_again(client, inputs.fields.privacy, scanning.suspects, scanning.sizes())
+    scanning, privacy = await asyncio.to_thread(_Scanning, inputs, done), inputs.fields.privacy
+    scanning.add(await segments_of(client, privacy, scanning.sample()))
+    testimony = await ask_again(client, privacy, scanning.suspects(), scanning.sizes())
     gone = [key for key in scanning.emptied(testimony) if await client.segment_exists(key) is False]
     now = inputs.options.clock()
     scans = tuple(scanning.scan(key, testimony, now, is_deleted=key in gone) for key in scanning.segments)
@@ -77,11 +79,7 @@ async def company_scans(client: Intercom, inputs: RunInputs, done: DoneList) -> 
 
 
 class _Scanning:
-    """The segments of one reading of companies, beside what the log has of them.
-
-    Attributes:
-        suspects: by segment the companies that were in it, and whose segments now came completely without it.
-    """
+    """The segments of one reading of companies, beside what the log has of them."""
 
     def __init__(self, inputs: RunInputs, done: DoneList) -> None:
         loaded = LoadedCompanySegments(inputs.tables)
@@ -91,9 +89,25 @@ class _Scanning:
         self._deleted = set[str]()
         if self._members and done.parents and self._read.problem is None:
             self._deleted = loaded.companies() - done.parents.ids
+        self._is_doubtful = False
+
+    @property
+    def segments(self) -> list[str]:
+        """All that are known and not deleted, or that were seen now."""
         alive = {key for key, one in self._remembered.items() if one.how != "deleted"}
-        self.segments = sorted(alive | self._sighted.companies.keys())
-        self.suspects = {key: lost for key in self.segments if (lost := self._missing(key) & self._sighted.whole)}
+        return sorted(alive | self._sighted.companies.keys())
+
+    def sample(self) -> list[str]:
+        """Some companies to be asked, where none of all shows a segment: they may be sent without them."""
+        is_silent = self._read.how == "whole" and not self._sighted.companies
+        return sorted(self._sighted.whole)[:SAMPLED] if is_silent else []
+
+    def add(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Adds pairs (company, segment) that companies should have shown. What they do not show then proves nothing."""
+        for company_id, segment_id in pairs:
+            self._sighted.companies[segment_id].add(company_id)
+            self._sighted.definitions.setdefault(segment_id, (None, None, 0))
+            self._is_doubtful = True
 
     def _known(self, segment_id: str) -> set[str]:
         return self._members.get(segment_id, set())
@@ -107,8 +121,12 @@ class _Scanning:
     def _left(self, segment_id: str, testimony: Testimony) -> set[str]:
         return testimony.left.get(segment_id, set()) | self._removed(segment_id)
 
-    def _missing(self, segment_id: str) -> set[str]:
-        return self._known(segment_id) - self._seen(segment_id) - self._deleted
+    def suspects(self) -> dict[str, set[str]]:
+        """By segment the companies that were in it, and whose segments now came completely without it."""
+        return {key: lost for key in self.segments if (lost := self._suspects_of(key))}
+
+    def _suspects_of(self, segment_id: str) -> set[str]:
+        return (self._known(segment_id) - self._seen(segment_id) - self._deleted) & self._sighted.whole
 
     def sizes(self) -> dict[str, int]:
         """How many companies each segment shows."""
@@ -123,14 +141,14 @@ class _Scanning:
         """The scan of a segment, ended now."""
         known, seen, left = self._known(segment_id), self._seen(segment_id), self._left(segment_id, testimony)
         if segment_id not in testimony.unclear:
-            seen = seen | (self.suspects.get(segment_id, set()) - left)  # by the second witness
+            seen = seen | (self._suspects_of(segment_id) - left)  # by the second witness
         scan = Scan(segment_id, self._read.started_at, now, len(known), fetched=len(seen))
         scan.joins, scan.leaves, scan.removed = seen - known, left, self._removed(segment_id)
         if is_deleted:
             scan.how = "deleted"
         elif self._read.how != "whole":
             scan.how, scan.status = "cursor", "unconfirmed"
-        is_cut = scan.how == "sweep" and not known <= seen | left
+        is_cut = self._is_doubtful or (scan.how == "sweep" and not known <= seen | left)
         if self._read.problem or segment_id in testimony.unclear or is_cut:
             scan.mark_incomplete("does_not_add_up")
         elif self._is_collapse(scan):

@@ -44,6 +44,12 @@ async def ask_again(client: Intercom, privacy: Privacy, suspects: Suspects, size
     return Testimony({key: lost for key, lost in left.items() if key not in unclear}, unclear)
 
 
+async def segments_of(client: Intercom, privacy: Privacy, companies: Collection[str]) -> set[tuple[str, str]]:
+    """The pairs (company, segment) of these companies, as far as Intercom answers."""
+    found = await _asked(client, SEGMENTS_OF_A_COMPANY, privacy, companies)
+    return {(company, segment) for company, segment in found.records}
+
+
 async def _asked(client: Intercom, resource: Resource, privacy: Privacy, parents: Collection[str]) -> ReadRecords:
     """The records of these parents; none where Intercom refuses to list them at all."""
     try:

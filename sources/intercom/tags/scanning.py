@@ -17,7 +17,7 @@ from ..lists import DoneList
 from ..memberships import Counts, Planned, RememberedSegment, RunOptions, Scan, Scanner, plan
 from ..readings import RunInputs
 from ..search import TAG, ReadSlots, Tally, newest
-from ..tables import CONTACT_TAG_CHANGES, CONTACT_TAG_SCANS, changes_table, rows_table
+from ..tables import CONTACT_TAG_CHANGES, CONTACT_TAG_SCANS, PlannedList, changes_table, rows_table
 from ..wire import visible
 from .loaded import LoadedTags
 
@@ -117,6 +117,21 @@ class _TagReader:
         known, now = self._loaded.contacts(before.segment_id), self._options.clock()
         scan = Scan(before.segment_id, now, now, len(known), how="deleted", fetched=0, leaves=known)
         return TagScan(scan, before.name)
+
+
+def planned_tags(inputs: RunInputs, tags: int | None) -> PlannedList:
+    """What the sweeps of a run would cost: one call for each tag that was never swept, whose size is unknown.
+
+    Args:
+        tags: how many there are; null if that is unknown.
+    """
+    options, scanned = inputs.options, LoadedTags(inputs.tables).scanned()
+    alive = {key: one for key, one in scanned.items() if one.how != "deleted"}
+    loaded = [Segment(id=key) for key in alive]
+    limits = replace(options.limits, sweep_budget=0)
+    due = plan(loaded, alive, now=options.clock(), limits=limits, full=options.full)
+    new = max((tags or 0) - len(alive), 0)
+    return PlannedList("contact_tag_changes", min(due.sweep_calls + new, options.limits.sweep_budget))
 
 
 def _swept_at(planned: Planned) -> float:

@@ -86,11 +86,23 @@ company_counts as (
 -- counted before they are put together: the snapshots of 30 days are 30 times all members
 snapshot_counts as (
 
-    select * from contact_counts
+    select
+        workspace_id,
+        segment_id,
+        observed_on,
+        snapshot_count
+
+    from contact_counts
 
     union all
 
-    select * from company_counts
+    select
+        workspace_id,
+        segment_id,
+        observed_on,
+        snapshot_count
+
+    from company_counts
 
 ),
 

@@ -79,7 +79,7 @@ def test_nothing_loaded_is_in_the_copy_of_the_marts(copies: tuple[Path, Path]) -
     views = "select schema_name, view_name from duckdb_views() where not internal"
 
     relations = [
-        *(("intercom", name) for name in MARTS),
+        *(("intercom", name) for name in (*MARTS, "companies", "company_segments", "company_tags")),
         *(("intercom_build", name) for name in BESIDE),
     ]
     assert rows(copies[1], names + views) == sorted(relations)

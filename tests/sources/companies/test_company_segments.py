@@ -166,7 +166,7 @@ FREQUENT_MOVES = st.tuples(st.just("move"), st.integers(0, 999))
 
 
 @pytest.mark.nightly
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(days=st.lists(st.lists(ONE_CHANGE | FREQUENT_MOVES, max_size=8), min_size=1, max_size=4))
 def test_the_history_of_random_lives_is_that_of_the_workspace(
     tmp_path_factory: pytest.TempPathFactory, days: list[list[tuple[str, int]]]
@@ -229,17 +229,53 @@ def test_the_analysts_marts_have_segments_of_companies(deployment: Deployment) -
 
 
 def test_companies_that_come_without_their_segments_leave_none(deployment: Deployment) -> None:
-    place = place_of(deployment)
-    place.is_silent_of_segments = True
-    before = deployment.workspace.calls.copy()
+    place_of(deployment).is_silent_of_segments = True
 
     outcome = deployment.sync()
 
-    assert outcome.exit_code == ExitCode.DONE
+    assert outcome.exit_code == ExitCode.INCOMPLETE
     assert members_of(deployment) == pairs_of(deployment)
-    assert scans_of(deployment) == dict.fromkeys((FIRST, SECOND, THIRD), ("sweep", "complete", None, 10, 10))
+    assert {scan[:2] for scan in scans_of(deployment).values()} == {("sweep", "incomplete")}
+
+
+def test_a_segment_that_lost_many_companies_is_asked_for_the_others(deployment: Deployment) -> None:
+    place = place_of(deployment)
+    for company in place.companies_in(FIRST)[:8]:
+        place.move_company(company, SECOND)
+    before = deployment.workspace.calls.copy()
+
+    assert deployment.sync().exit_code == ExitCode.DONE
+
+    assert members_of(deployment) == pairs_of(deployment)
     asked = deployment.workspace.calls - before
-    assert (asked["companies of a segment"], asked["segments of a company"]) == (3, 0)
+    assert (asked["companies of a segment"], asked["segments of a company"]) == (1, 0)
+
+
+def test_a_first_reading_without_any_segment_is_compared_with_a_sample(tmp_path: Path) -> None:
+    deployment = deployed(tmp_path)
+    place_of(deployment).is_silent_of_segments = True
+
+    outcome = deployment.sync()
+
+    assert outcome.exit_code == ExitCode.INCOMPLETE
+    assert set(outcome.incomplete.values()) == {"does_not_add_up"}
+    assert members_of(deployment) < pairs_of(deployment)
+    place_of(deployment).is_silent_of_segments = False
+    deployment.workspace.advance(days=1)
+    assert deployment.sync().exit_code == ExitCode.DONE
+    assert members_of(deployment) == pairs_of(deployment)
+
+
+def test_a_workspace_without_segments_of_companies_costs_some_calls_a_day(tmp_path: Path) -> None:
+    deployment = deployed(tmp_path)
+    for segment_id in list(place_of(deployment).company_segments):
+        place_of(deployment).delete_company_segment(segment_id)
+
+    assert deployment.sync().exit_code == ExitCode.DONE
+
+    assert deployment.workspace.calls["segments of a company"] == 5
+    deployment.sync()
+    assert deployment.workspace.calls["segments of a company"] == 5
 
 
 def test_one_company_is_asked_for_its_segments(deployment: Deployment) -> None:
