@@ -161,11 +161,13 @@ class Postgres(Destination):
         """Holds an advisory lock of the database: a run on another host has another data folder, with its own lock."""
         with self._connected() as cursor:
             request.retry_while_busy(lambda: self._lock(cursor))
-            refuse_newer(_asking(cursor), self.dialect, self.place)
-            yield
-            # explicitly, since the server notices a closed connection later; a lost one has lost the lock too
-            with suppress(psycopg2.Error):
-                cursor.execute("select pg_advisory_unlock(hashtext(%s))", [RAW])
+            try:
+                refuse_newer(_asking(cursor), self.dialect, self.place)
+                yield
+            finally:
+                # explicitly, since the server notices a closed connection later; a lost one has lost the lock too
+                with suppress(psycopg2.Error):
+                    cursor.execute("select pg_advisory_unlock(hashtext(%s))", [RAW])
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:
