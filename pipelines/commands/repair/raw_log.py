@@ -191,6 +191,11 @@ class ChangeLog:
         return vars(self)
 
     @property
+    def has_versions(self) -> bool:
+        """Whether the definitions of its groups are loaded, too: in `segments`."""
+        return self.group == "segment_id"
+
+    @property
     def membership(self) -> tuple[str, ...]:
         """The columns that changes of one membership share."""
         return ("workspace_id", self.group, self.member)
@@ -251,14 +256,14 @@ class RawLog:
         for log in self._logs.values():
             confirmed, relisted = CONFIRMED.format(runs=marks), RELISTED.format(runs=marks)
             self._note(f"confirmed_{log.changes}", confirmed, *ids, *ids, *ids, workspace_id, workspace_id, **log.names)
-            if log.group in VERSION:
+            if log.has_versions:
                 self._note(f"relisted_{log.scans}", relisted, *ids, *run_ids, *ids, **log.names)
         later_states = LATER_STATES.format(loads=parameters(len(load_ids)))
         self._execute(later_states, pipeline_name, pipeline_name, *load_ids)
         delete_rows(self._client, self._dialect, load_ids, kept=KEPT | {"runs"})
         for log in self._logs.values():
             self._restore(log.changes, CHANGE.format(**log.names), f"confirmed_{log.changes}")
-            if log.group in VERSION:
+            if log.has_versions:
                 self._restore("segments", VERSION, f"relisted_{log.scans}")
 
     def _note(self, name: str, query: str, *values: str, **names: str) -> None:

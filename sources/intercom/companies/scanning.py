@@ -58,8 +58,11 @@ def sighted_in(nested: Mapping[str, NestedRows]) -> Sighted:
 
 @dataclass(frozen=True)
 class CompanyScans:
-    """The scans of one run, whose contacts are companies, and the rows of `segments` that are new, without workspace
-    and run."""
+    """The scans of one run, with companies in the place of contacts.
+
+    Args:
+        versions: new rows of `segments`, without workspace and run.
+    """
 
     scans: tuple[Scan, ...] = ()
     versions: tuple[dict[str, Any], ...] = ()
@@ -144,21 +147,20 @@ class _Scanning:
             seen = seen | (self._suspects_of(segment_id) - left)  # by the second witness
         scan = Scan(segment_id, self._read.started_at, now, len(known), fetched=len(seen))
         scan.joins, scan.leaves, scan.removed = seen - known, left, self._removed(segment_id)
-        if is_deleted:
-            scan.how = "deleted"
-        elif self._read.how != "whole":
+        is_whole = self._read.how == "whole"
+        if not is_whole:
             scan.how, scan.status = "cursor", "unconfirmed"
-        is_cut = self._is_doubtful or (scan.how == "sweep" and not known <= seen | left)
+        is_cut = self._is_doubtful or (is_whole and not known <= seen | left)
         if self._read.problem or segment_id in testimony.unclear or is_cut:
             scan.mark_incomplete("does_not_add_up")
+        elif is_deleted:
+            scan.how, scan.status = "deleted", "complete"
         elif self._is_collapse(scan):
             scan.mark_incomplete("shrunk")
         return scan
 
     def _is_collapse(self, scan: Scan) -> bool:
         before, lost = self._remembered.get(scan.segment_id), len(scan.leaves - scan.removed)
-        if scan.how == "deleted":
-            return False
         return self._guard.rejects_leaves(scan.known, lost, edited=self._is_edited(scan.segment_id), before=before)
 
     def _is_edited(self, segment_id: str) -> bool:

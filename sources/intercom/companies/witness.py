@@ -1,6 +1,6 @@
 """The second witness: a company that a reading does not show in a segment is asked for again, before it has left.
 
-Asked is what takes fewer calls: each company for its segments, or a segment for its companies.
+A run asks what takes fewer calls: each company for its segments, or a segment for its companies.
 """
 
 from collections.abc import Collection, Mapping

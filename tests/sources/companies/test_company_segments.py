@@ -292,6 +292,22 @@ def test_one_company_is_asked_for_its_segments(deployment: Deployment) -> None:
     assert (asked["companies of a segment"], asked["segments of a company"]) == (0, 1)
 
 
+def test_a_deleted_segment_ends_only_with_a_reading_that_is_complete(deployment: Deployment) -> None:
+    place, before = place_of(deployment), members_of(deployment)
+    place.delete_company_segment(FIRST)
+    place["companies"].short += [38] * 9  # of 40; those that were in the segment are among them
+
+    assert deployment.sync().exit_code == ExitCode.INCOMPLETE
+
+    assert members_of(deployment) == before
+    assert scans_of(deployment)[FIRST][:2] == ("sweep", "incomplete")
+    place["companies"].short.clear()
+    deployment.workspace.advance(days=1)
+    assert deployment.sync().exit_code == ExitCode.DONE
+    assert {(key, reason) for key, _, reason in left(deployment)} == {(FIRST, "segment_deleted")}
+    assert members_of(deployment) == pairs_of(deployment)
+
+
 class Failing(httpx.AsyncBaseTransport):
     """Answers to some paths with a failure of Intercom's."""
 
