@@ -72,8 +72,8 @@ RAW_TABLES = {
 }
 RESOURCES_INTRODUCTION = (
     "What is loaded beside segments, contacts and memberships, by the groups of Intercom's API reference. The setting "
-    "`resources` chooses: `default`, `all`, or names. Each list is a table in `intercom_raw`, and a view in `intercom` "
-    "([tables](tables.md)). `intercom-warehouse resources` shows how each was last read."
+    "`resources` chooses: `default`, `all`, or names. Each list that was read is a table in `intercom_raw`, and a view "
+    "in `intercom` ([tables](tables.md)). `intercom-warehouse resources` shows how each was last read."
 )
 COMPLETE = (
     "Calls are those of a run. A list is complete if all its pages came, and as many records as Intercom counts. A "
