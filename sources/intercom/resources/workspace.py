@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import dlt
 import pyarrow as pa
 
-from ..readings import NO_ATTRIBUTES, RunInputs
+from ..readings import NO_ATTRIBUTES, Reading, RunInputs
 from ..tables import (
     BESIDE_CONTACTS,
     DATA_ATTRIBUTES_KEY,
@@ -18,6 +19,9 @@ from ..tables import (
 )
 from .dispositions import UPSERT, is_needed
 from .extraction import Readings
+
+ATTRIBUTES_READ_AT = "attributes_read_at"
+"""In the state: when the last run that read the list of attributes began."""
 
 
 @dlt.resource(primary_key=WORKSPACES_KEY, write_disposition=UPSERT)
@@ -33,16 +37,31 @@ async def workspaces(readings: Readings) -> AsyncIterator[pa.Table]:
 
 @dlt.resource(primary_key=DATA_ATTRIBUTES_KEY, write_disposition=UPSERT)
 async def data_attributes(readings: Readings) -> AsyncIterator[pa.Table]:
-    """One row per attribute of contacts, built-in and archived ones included. A row is never deleted."""
-    reading = readings.current()
+    """One row per attribute of contacts, built-in and archived ones included. A row is never deleted.
+
+    The list is read with contacts that changed, and else once in `sweep_every`.
+    """
+    reading, state = readings.current(), dlt.current.source_state()
     async with reading as (client, inputs):
+        if not await _is_due(reading, state.get(ATTRIBUTES_READ_AT)):
+            return
         listed, app = await client.data_attributes("contact"), inputs.options.app
     if listed is None:
         reading.remarks.append(NO_ATTRIBUTES)
-    dlt.current.source_state()["workspace_id"] = app.id_code
+    state["workspace_id"], state[ATTRIBUTES_READ_AT] = app.id_code, inputs.options.began_at.isoformat()
     rows = await _changed(inputs, "data_attributes", attribute_rows(app, listed or ()))
     if is_needed("data_attributes", rows):
         yield rows
+
+
+async def _is_due(reading: Reading, read_at: str | None) -> bool:
+    """Whether the list can have changed in a way that matters: new attributes come with the contacts that have them."""
+    options, is_selected = reading.options, "contacts" in reading.inputs.selected
+    age = None if read_at is None else options.began_at - datetime.fromisoformat(read_at)
+    if options.full or not is_selected or age is None or not timedelta() <= age <= options.limits.sweep_every:
+        return True
+    await reading.contacts_finished.wait()
+    return reading.contacts_read > 0
 
 
 async def _changed(inputs: RunInputs, table: str, listed: list[dict[str, Any]]) -> pa.Table:
