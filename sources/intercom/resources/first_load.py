@@ -23,6 +23,7 @@ from ..tables import (
 )
 from .contacts import JSON_COLUMNS
 from .dispositions import INSERT_ONLY, UPSERT, empty_tables
+from .state import ATTRIBUTES_READ_AT
 
 PART_TABLES: Mapping[str, tuple[tuple[str, ...], Any]] = {
     "workspaces": (WORKSPACES_KEY, UPSERT),
@@ -65,6 +66,7 @@ def part_contacts(parts: Iterable[ReadPart]) -> Iterator[pa.Table]:
             state["workspace_id"] = part.stage.workspace_id
             state["first_load"] = asdict(replace(part.stage, sweeps={}, fields=None))
             state["contact_fields"] = part.stage.fields
+            state[ATTRIBUTES_READ_AT] = part.stage.began_at
             table = part.table("contacts")
             yield table and _unseen(table, seen, "id")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dlt
@@ -19,9 +19,7 @@ from ..tables import (
 )
 from .dispositions import UPSERT, is_needed
 from .extraction import Readings
-
-ATTRIBUTES_READ_AT = "attributes_read_at"
-"""In the state: when the last run that read the list of attributes began."""
+from .state import ATTRIBUTES_READ_AT
 
 
 @dlt.resource(primary_key=WORKSPACES_KEY, write_disposition=UPSERT)
@@ -48,16 +46,17 @@ async def data_attributes(readings: Readings) -> AsyncIterator[pa.Table]:
         listed, app = await client.data_attributes("contact"), inputs.options.app
     if listed is None:
         reading.remarks.append(NO_ATTRIBUTES)
-    state["workspace_id"], state[ATTRIBUTES_READ_AT] = app.id_code, inputs.options.began_at.isoformat()
+    state["workspace_id"] = app.id_code
+    state[ATTRIBUTES_READ_AT] = int(inputs.options.began_at.timestamp())
     rows = await _changed(inputs, "data_attributes", attribute_rows(app, listed or ()))
     if is_needed("data_attributes", rows):
         yield rows
 
 
-async def _is_due(reading: Reading, read_at: str | None) -> bool:
+async def _is_due(reading: Reading, read_at: int | None) -> bool:
     """Whether the list can have changed in a way that matters: new attributes come with the contacts that have them."""
     options, is_selected = reading.options, "contacts" in reading.inputs.selected
-    age = None if read_at is None else options.began_at - datetime.fromisoformat(read_at)
+    age = None if read_at is None else options.began_at - datetime.fromtimestamp(read_at, UTC)
     if options.full or not is_selected or age is None or not timedelta() <= age <= options.limits.sweep_every:
         return True
     await reading.contacts_finished.wait()

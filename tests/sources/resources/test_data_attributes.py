@@ -1,6 +1,12 @@
 """When a run reads the list of attributes."""
 
-from ...support.deployments import Settled
+from pathlib import Path
+
+import pytest
+
+from sandbox.world import Workspace
+
+from ...support.deployments import START, Deployment, Settled, standing_still
 
 
 def _defines(settled: Settled, name: str) -> None:
@@ -38,3 +44,16 @@ def test_a_full_run_reads_the_list_although_no_contact_changed(settled: Settled)
     settled.sync(full=True)
 
     assert _loaded(settled, "team_size")
+
+
+@pytest.mark.parametrize("contacts", [100, 6_000], ids=["in one package", "in parts"])
+def test_the_run_after_a_first_load_does_not_read_the_list_again(tmp_path: Path, contacts: int) -> None:
+    workspace = Workspace(contacts=contacts, segments=3, start=START, monotonic=standing_still)
+    deployment = Deployment(tmp_path / "data", workspace)
+    deployment.sync()
+    workspace.advance(hours=2)
+    workspace.calls.clear()
+
+    deployment.sync()
+
+    assert "data_attributes" not in workspace.calls
