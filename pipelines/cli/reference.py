@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import typer
 import yaml
 
-from sources.intercom.catalog import ELSEWHERE, NOT_LISTED, RESOURCES, Resource, grain
+from sources.intercom.catalog import ELSEWHERE, NOT_LISTED, RESOURCES, TABLES, Resource, grain
 from sources.intercom.tables import (
     COMPANY_MEMBERSHIP_CHANGES_KEY,
     COMPANY_SEGMENT_SCANS_KEY,
@@ -263,7 +263,7 @@ def _first_sentence(text: str) -> str:
 def _grain(model: Model) -> str:
     """The first line of a model's file, as a sentence."""
     if not model.path.exists():
-        return f"One row per {grain(model.name)}."
+        return f"One row per {grain(model.name)}." if model.name in TABLES else _first_sentence(model.description)
     line = model.path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("-- ")
     return f"{line[0].upper()}{line[1:].rstrip('.')}."
 

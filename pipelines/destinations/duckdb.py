@@ -51,7 +51,7 @@ ATTRIBUTES = AttributeSql(
             else 'text'
         end
         from
-            ({contacts}) as contacts,
+            ({records}) as records,
             json_each(case when json_type(custom_attributes) = 'OBJECT' then custom_attributes end) as one
         where one.type <> 'NULL' and _dlt_load_id not in (select load_id from ({loads}) as loads)
     """,

@@ -48,16 +48,16 @@ Opened = TypeVar("Opened")
 
 @dataclass(frozen=True)
 class AttributeSql:
-    """How the column `custom_attributes` of contacts is read: JSON, and mostly an object."""
+    """How a column `custom_attributes` is read: JSON, and mostly an object."""
 
     key: Callable[[str], str]
     """How an attribute is named in `columns`, before it is written as a text."""
     columns: Mapping[str, str] = field(hash=False)
     """For each type of a column the expression, in which `{key}` is that text. A value of another type is null."""
     observed: str
-    """A query for the names and types of the values, but null, of contacts whose load is not known yet. The types are
+    """A query for the names and types of the values, but null, of records whose load is not known yet. The types are
     those of columns, without timestamp, and `second` for whole numbers of up to 11 digits; whole numbers of more than
-    18 digits are text. `{contacts}` stands for a query for all contacts, `{loads}` for one for the known loads."""
+    18 digits are text. `{records}` stands for a query for all records, `{loads}` for one for the known loads."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Dialect:
     """An expression for the ids in Intercom's lists within contacts, a row each, where `{column}` is a list. The models
     write `list_ids(...)`."""
     attributes: AttributeSql | None = None
-    """Null where contact_attributes has no columns for custom attributes."""
+    """Null where no mart has columns for custom attributes."""
 
 
 @dataclass(frozen=True)

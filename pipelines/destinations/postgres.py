@@ -74,7 +74,7 @@ ATTRIBUTES = AttributeSql(
             else 'text'
         end
         from
-            ({contacts}) as contacts,
+            ({records}) as records,
             jsonb_each(
                 case when jsonb_typeof(custom_attributes) = 'object' then custom_attributes else '{{}}'::jsonb end
             )

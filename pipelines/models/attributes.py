@@ -1,7 +1,8 @@
-"""The columns of `contact_attributes`: one for each custom attribute that contacts were ever sent with, or can have.
+"""The columns of `contact_attributes` and `company_attributes`: one for each custom attribute that was ever sent.
 
-A column never goes and is never renamed, and its type only widens. So the columns are noted beside the raw tables.
-Their types are those of the values in contacts; a build reads only contacts of new loads for that.
+Attributes that Intercom lists have columns, too. A column never goes and is never renamed, and its type only widens. So
+the columns are noted beside the raw tables. Their types are those of the values; for that a build reads only records of
+new loads.
 """
 
 import re
@@ -16,23 +17,50 @@ from sqlglot import exp
 from ..destinations import AttributeSql, Dialect, NotedTable
 from .place import Place
 
-COLUMNS = NotedTable(
-    "_contact_attributes",
-    "The columns of contact_attributes. A column stays, with its name, and its type only widens.",
-    {"name": "text", "column_name": "text", "type": "text"},
-    {
-        "name": "The custom attribute, as Intercom names it.",
-        "column_name": "Its column.",
-        "type": "boolean, bigint, double, timestamp, text or json.",
-    },
-)
-LOADS = NotedTable(
-    "_contact_attribute_loads",
-    "The loads in whose contacts a build has searched for custom attributes.",
-    {"load_id": "text"},
-    {"load_id": "dlt's id of the load."},
-)
-FIXED_COLUMNS = ("workspace_id", "contact_id")
+
+@dataclass(frozen=True)
+class Owner:
+    """Records with custom attributes: `model` is Intercom's word for them, `table` the raw table."""
+
+    model: str
+    table: str
+
+    @property
+    def mart(self) -> str:
+        """The mart with a column for each attribute."""
+        return f"{self.model}_attributes"
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """The columns of the mart that are no attributes."""
+        return "workspace_id", f"{self.model}_id"
+
+    @property
+    def columns(self) -> NotedTable:
+        """Notes the columns."""
+        return NotedTable(
+            f"_{self.mart}",
+            f"The columns of {self.mart}. A column stays, with its name, and its type only widens.",
+            {"name": "text", "column_name": "text", "type": "text"},
+            {
+                "name": "The custom attribute, as Intercom names it.",
+                "column_name": "Its column.",
+                "type": "boolean, bigint, double, timestamp, text or json.",
+            },
+        )
+
+    @property
+    def loads(self) -> NotedTable:
+        """Notes what was searched for attributes."""
+        return NotedTable(
+            f"_{self.model}_attribute_loads",
+            f"The loads in whose {self.table} a build has searched for custom attributes.",
+            {"load_id": "text"},
+            {"load_id": "dlt's id of the load."},
+        )
+
+
+CONTACTS, COMPANIES = Owner("contact", "contacts"), Owner("company", "companies")
 PREFIX = "custom_attributes."
 DECLARED = {
     "string": "text",
@@ -69,30 +97,32 @@ class Attribute:
         return f"The custom attribute {self.name}."
 
 
-def noted_attributes(client: SqlClientBase[Any], place: Place) -> tuple[Attribute, ...]:
+def noted_attributes(client: SqlClientBase[Any], place: Place, owner: Owner) -> tuple[Attribute, ...]:
     """The attributes as they were noted, by column."""
-    noted = COLUMNS.rows(client.execute_sql, place.dialect, place.raw)
+    noted = owner.columns.rows(client.execute_sql, place.dialect, place.raw)
     return _by_column(Attribute(*row) for row in noted)
 
 
-def current_attributes(client: SqlClientBase[Any], place: Place) -> tuple[Attribute, ...]:
+def current_attributes(client: SqlClientBase[Any], place: Place, owner: Owner) -> tuple[Attribute, ...]:
     """The attributes as they are now. Notes what is new; to be called in the transaction of a build."""
     sql = place.dialect.attributes
     if sql is None:
         return ()
-    noted = noted_attributes(client, place)
-    LOADS.create(client, place.dialect, place.raw)
+    noted = noted_attributes(client, place, owner)
+    owner.loads.create(client, place.dialect, place.raw)
     known = {one.name for one in noted}
-    declared = [(name, kind) for name, kind in _declared(client, place) if name not in known]
-    current = widened(noted, [*declared, *_observed(client, place, sql)])
+    declared = [(name, kind) for name, kind in _declared(client, place, owner) if name not in known]
+    current = widened(noted, [*declared, *_observed(client, place, owner, sql)], owner)
     if current != noted:
-        COLUMNS.create(client, place.dialect, place.raw)
-        COLUMNS.clear(client, place.dialect, place.raw)
-        COLUMNS.add(client, place.dialect, place.raw, [(one.name, one.column, one.type) for one in current])
+        owner.columns.create(client, place.dialect, place.raw)
+        owner.columns.clear(client, place.dialect, place.raw)
+        owner.columns.add(client, place.dialect, place.raw, [(one.name, one.column, one.type) for one in current])
     return current
 
 
-def widened(noted: Iterable[Attribute], found: Iterable[tuple[str, str]]) -> tuple[Attribute, ...]:
+def widened(
+    noted: Iterable[Attribute], found: Iterable[tuple[str, str]], owner: Owner = CONTACTS
+) -> tuple[Attribute, ...]:
     """The noted attributes, with types that hold what was found too, and new ones; by column.
 
     `found`: names and types; a type may come several times, or be `second`.
@@ -107,7 +137,7 @@ def widened(noted: Iterable[Attribute], found: Iterable[tuple[str, str]]) -> tup
         types[name] = reduce(_wider, [*known, *new[name]])
         if types[name] == SECOND:
             types[name] = "timestamp" if name.endswith("_at") else "bigint"
-        columns.setdefault(name, _free_name(name, columns.values()))
+        columns.setdefault(name, _free_name(name, (*owner.fixed, *columns.values())))
     return _by_column(Attribute(name, columns[name], kind) for name, kind in types.items())
 
 
@@ -121,26 +151,25 @@ def attribute_columns(attributes: Iterable[Attribute], dialect: Dialect) -> Iter
         yield exp.alias_(exp.Var(this=sql.columns[one.type].format(key=key)), one.column, quoted=True)
 
 
-def _declared(client: SqlClientBase[Any], place: Place) -> Iterator[tuple[str, str]]:
+def _declared(client: SqlClientBase[Any], place: Place, owner: Owner) -> Iterator[tuple[str, str]]:
     """Names and types of custom attributes in Intercom's own list."""
-    query = place.statement(
-        "select full_name, data_type from {raw}.{table} where model = 'contact'", table="data_attributes"
-    )
-    for full_name, data_type in client.execute_sql(query) or ():
+    query = place.statement("select full_name, data_type from {raw}.{table} where model = ?", table="data_attributes")
+    for full_name, data_type in client.execute_sql(query, owner.model) or ():
         if full_name.startswith(PREFIX) and data_type in DECLARED:
             yield full_name.removeprefix(PREFIX), DECLARED[data_type]
 
 
-def _observed(client: SqlClientBase[Any], place: Place, sql: AttributeSql) -> list[tuple[str, str]]:
-    """Names and types of the values in contacts of new loads. Notes these loads."""
-    contacts, loads = (place.statement("select * from {raw}.{table}", table=name) for name in ("contacts", LOADS.name))
-    rows = client.execute_sql(sql.observed.format(contacts=contacts, loads=loads)) or ()
+def _observed(client: SqlClientBase[Any], place: Place, owner: Owner, sql: AttributeSql) -> list[tuple[str, str]]:
+    """Names and types of the values in records of new loads. Notes these loads."""
+    names = owner.table, owner.loads.name
+    records, loads = (place.statement("select * from {raw}.{table}", table=name) for name in names)
+    rows = client.execute_sql(sql.observed.format(records=records, loads=loads)) or ()
     added = place.statement(
         "insert into {raw}.{loads} select distinct {load_id} from {raw}.{table} "
         "where {load_id} not in (select load_id from {raw}.{loads})",
-        loads=LOADS.name,
+        loads=owner.loads.name,
         load_id="_dlt_load_id",
-        table="contacts",
+        table=owner.table,
     )
     client.execute_sql(added)
     return [(name, kind) for name, kind in rows]
@@ -159,7 +188,7 @@ def _wider(one: str, other: str) -> str:
 
 def _free_name(name: str, taken: Iterable[str]) -> str:
     """A column's name. A number distinguishes it from another column's."""
-    words, used, number = _words(name), {*FIXED_COLUMNS, *taken}, 1
+    words, used, number = _words(name), set(taken), 1
     column = _cut(words, "")
     while column in used:
         number += 1

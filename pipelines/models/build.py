@@ -18,7 +18,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from ..destinations import Dialect, Kind, columns, relations
 from ..errors import ModelsFailed
-from .attributes import current_attributes
+from .attributes import COMPANIES, current_attributes
 from .changes import BUILT_FROM, FILES, Mark, current_mark, read_mark, write_mark
 from .checks import Fault, message_of, run_checks
 from .files import (
@@ -32,7 +32,7 @@ from .files import (
     select_of,
     with_attributes,
 )
-from .lists import NAMES, built_marts
+from .lists import built_marts
 from .model import SQL, Check, Model
 from .place import UTC, Place
 
@@ -98,12 +98,13 @@ def refresh(
         return whole()
     before, mark = read_mark(client, place), _current_mark(client, place, folder)
     changed = {source for source, state in mark.items() if before.get(source) != state}
-    if not before or FILES in changed or not _is_complete(client, place, folder):
+    models = _all_models(client, place, folder)
+    if not before or FILES in changed or not _are_built(client, place, models):
         return whole()
-    due = _due(load_models(folder), changed)
+    due = _due(models, changed)
     checks = {check for check in load_checks(folder) if check.severity == "warn"}.union(_checks_of(due, folder))
     # views show changes without a build, unless they get new columns
-    tables = tuple(model for model in due if model.materialized == "table" or model.has_attributes)
+    tables = tuple(model for model in due if model.materialized == "table" or model.owner)
     return _run(client, place, tables, sorted(checks, key=errors_first), mark)
 
 
@@ -122,24 +123,21 @@ def _checks_of(models: Iterable[Model], folder: Path) -> list[Check]:
 
 
 def _current_mark(client: SqlClientBase[Any], place: Place, folder: Path) -> Mark:
-    tables = sorted({table for model in load_models(folder) for table in model.loaded})
-    return current_mark(client, place, tables=tables, folder=folder)
+    tables = {table for model in load_models(folder) for table in model.loaded}
+    return current_mark(client, place, tables=sorted({*tables, COMPANIES.table}), folder=folder)
 
 
 def _all_models(client: SqlClientBase[Any], place: Place, folder: Path) -> tuple[Model, ...]:
-    """Those of the files, and a view for each list of the catalogue that is loaded."""
+    """Those of the files, and those of each list of the catalogue that is loaded."""
     loaded = defaultdict[str, set[str]](set)
     for column in columns(client.execute_sql, place.dialect, place.raw):
         loaded[column.table].add(column.name)
     return (*load_models(folder), *built_marts(loaded))
 
 
-def _is_complete(client: SqlClientBase[Any], place: Place, folder: Path) -> bool:
+def _are_built(client: SqlClientBase[Any], place: Place, models: Iterable[Model]) -> bool:
     """Whether there is a relation for each model. That of a list is missing after its first load."""
-    loaded = relations(client.execute_sql, place.dialect, place.raw)
-    expected = {model.name: model.materialized for model in load_models(folder)}
-    expected |= {name: "view" for name in NAMES if name in loaded}
-    return expected.items() <= _present(client, place).items()
+    return {model.name: model.materialized for model in models}.items() <= _present(client, place).items()
 
 
 def _present(client: SqlClientBase[Any], place: Place) -> dict[str, Kind]:
@@ -175,10 +173,11 @@ def _run(
 
 def _with_attributes(client: SqlClientBase[Any], place: Place, models: tuple[Model, ...]) -> tuple[Model, ...]:
     """The models with the columns of custom attributes as they are now."""
-    if not any(model.has_attributes for model in models):
-        return models
     try:
-        return with_attributes(models, current_attributes(client, place))
+        return tuple(
+            with_attributes(model, current_attributes(client, place, model.owner)) if model.owner else model
+            for model in models
+        )
     except DatabaseException as error:
         raise ModelsFailed(f"Custom attributes could not be found: {message_of(error)} {NEXT_STEP}") from error
 

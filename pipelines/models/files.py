@@ -15,7 +15,7 @@ from sqlglot.optimizer.scope import traverse_scope
 
 from ..destinations import WRITTEN_IN, descriptions
 from ..errors import Misconfigured, ModelsFailed
-from .attributes import Attribute, attribute_columns
+from .attributes import CONTACTS, Attribute, attribute_columns
 from .lists import list_marts
 from .model import LAYERS, MART, RAW, SQL, Check, Model, Severity, SqlFile
 from .place import BUILT_BEFORE, UTC, Place
@@ -83,9 +83,9 @@ def load_models(folder: Path = SQL) -> tuple[Model, ...]:
 
 
 @cache
-def with_attributes(models: tuple[Model, ...], attributes: tuple[Attribute, ...]) -> tuple[Model, ...]:
-    """The models, those of contacts' custom attributes with a column for each of these."""
-    return tuple(replace(model, attributes=attributes) if model.has_attributes else model for model in models)
+def with_attributes(model: Model, attributes: tuple[Attribute, ...]) -> Model:
+    """The model with a column for each of these. The same object for the same arguments: its texts are kept."""
+    return replace(model, attributes=attributes)
 
 
 def load_marts() -> list[Model]:
@@ -120,8 +120,8 @@ def _model(layer: str, path: Path, entry: Mapping[str, Any] | None) -> Model:
         raise ModelsFailed(f"{path} has no entry in the schema.yml beside it. {NEXT_STEP}")
     config, columns = entry["config"], {column["name"]: column["description"] for column in entry["columns"]}
     unmoved_by, parsed = frozenset(config.get("unmoved_by", ())), _parse(path)
-    kind, has_attributes = config["materialized"], config.get("has_attributes", False)
-    return Model(path.stem, path, *parsed, layer, kind, unmoved_by, entry["description"], columns, has_attributes)
+    kind, owner = config["materialized"], CONTACTS if config.get("has_attributes") else None
+    return Model(path.stem, path, *parsed, layer, kind, unmoved_by, entry["description"], columns, owner)
 
 
 def _check(path: Path) -> Check:

@@ -1,6 +1,7 @@
 """The marts of the catalogue: a view on each raw table of a list, with the names and types of all marts."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import cast
 
@@ -11,6 +12,7 @@ from sources.intercom.catalog import BY_NAME, EMBEDDED, TABLES, Column, Resource
 from sources.intercom.tables import key_of
 
 from ..destinations import WRITTEN_IN
+from .attributes import COMPANIES
 from .model import MART, RAW, SQL, Model
 
 NAMES = tuple(name for name in TABLES if name not in EMBEDDED)
@@ -34,7 +36,7 @@ NOTED = {
 @cache
 def list_marts() -> tuple[Model, ...]:
     """The marts of all tables, with all their columns."""
-    return tuple(_model(name, None) for name in NAMES)
+    return (*(_model(name, None) for name in NAMES), company_attributes())
 
 
 def built_marts(loaded: Mapping[str, Collection[str]]) -> tuple[Model, ...]:
@@ -43,7 +45,28 @@ def built_marts(loaded: Mapping[str, Collection[str]]) -> tuple[Model, ...]:
     Args:
         loaded: the columns of the raw tables, by table.
     """
-    return tuple(_model(name, loaded[name]) for name in NAMES if name in loaded)
+    lists = tuple(_model(name, loaded[name]) for name in NAMES if name in loaded)
+    return (*lists, company_attributes()) if COMPANIES.table in loaded else lists
+
+
+@cache
+def company_attributes() -> Model:
+    """The mart to which a build adds a column for each custom attribute of companies."""
+    query = f"""
+        with companies as (select * from {RAW}.companies),
+        final as (select workspace_id, id as company_id from companies)
+        select * from final
+    """  # noqa: S608 (our own names)
+    return replace(
+        _model(COMPANIES.table, None),
+        name=COMPANIES.mart,
+        path=SQL / MART / SUBJECT / f"{COMPANIES.mart}.sql",
+        select=cast("exp.Query", sqlglot.parse_one(query, dialect=WRITTEN_IN)),
+        description="One row per company, deleted ones included, with a typed column for each custom attribute that "
+        "companies have or ever had. A column stays, with its name, and its type only widens.",
+        columns={"workspace_id": "The workspace.", "company_id": "The company."},
+        owner=COMPANIES,
+    )
 
 
 @cache

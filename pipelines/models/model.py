@@ -8,7 +8,7 @@ from typing import Literal
 from sqlglot import exp
 
 from ..destinations import Kind
-from .attributes import Attribute
+from .attributes import Attribute, Owner
 
 SQL = Path(__file__).parents[2] / "sql"
 LAYERS = ("staging", "intermediate", "marts")
@@ -33,8 +33,8 @@ class SqlFile:
 class Model(SqlFile):
     """A file below `sql/staging`, `sql/intermediate` or `sql/marts`, with its entry in the `schema.yml` beside it.
 
-    `unmoved_by` names raw tables that it reads, directly or not, and whose later rows cannot change it. With
-    `has_attributes` builds add a column for each custom attribute of contacts, `attributes`, to its query.
+    `unmoved_by` names raw tables that it reads, directly or not, and whose later rows cannot change it. Builds
+    add a column for each custom attribute of the `owner`, `attributes`, to its query.
     """
 
     layer: str
@@ -42,7 +42,7 @@ class Model(SqlFile):
     unmoved_by: frozenset[str]
     description: str
     columns: Mapping[str, str]
-    has_attributes: bool = False
+    owner: Owner | None = None
     attributes: tuple[Attribute, ...] = ()
 
 

@@ -54,7 +54,7 @@ class WorkspaceEndpoints:
         return json_response({**admin, "email_verified": True, "has_inbox_seat": True, "avatar": avatar, "app": app})
 
     async def data_attributes(self, request: Request) -> Response:
-        """The attributes of contacts; those of companies and conversations are not simulated."""
+        """The attributes of contacts or companies; those of conversations are not simulated."""
         self._workspace.calls["data_attributes"] += 1
         if self._workspace.attributes.is_refused:
             raise ApiError(403, "forbidden", "The token lacks the scope of this list")
@@ -62,7 +62,7 @@ class WorkspaceEndpoints:
         if model not in ("contact", "company", "conversation"):
             raise ApiError(422, "parameter_invalid", f"{model} is not a valid model")
         archived = request.query_params.get("include_archived") == "true"
-        listed = self._workspace.attributes.listed(include_archived=archived) if model == "contact" else []
+        listed = self._workspace.attributes.listed(model, include_archived=archived)
         return json_response({"type": "list", "data": listed})
 
     async def segments(self, request: Request) -> Response:

@@ -6,6 +6,7 @@ from typing import Any
 import dlt
 from dlt.common.typing import TSecretStrValue
 
+from .catalog import COMPANIES, chosen
 from .readings import Reading
 from .resources import (
     HighWaterMark,
@@ -95,7 +96,7 @@ def _resources(readings: Readings, lists: Collection[str], *, full: bool) -> Ite
         scanned | segment_scans(readings=readings),
         contact_removals(readings),
         contact_attribute_changes(readings),
-        data_attributes(readings),
+        data_attributes(readings, ("contact", "company") if COMPANIES in chosen(lists) else ("contact",)),
         workspaces(readings),
         *list_resources(readings, lists),
     )

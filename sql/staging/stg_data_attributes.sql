@@ -1,4 +1,4 @@
--- one row per attribute of contacts, as Intercom last listed it
+-- one row per attribute of contacts or companies, as Intercom last listed it
 
 with
 

@@ -66,7 +66,7 @@ def part_contacts(parts: Iterable[ReadPart]) -> Iterator[pa.Table]:
             state["workspace_id"] = part.stage.workspace_id
             state["first_load"] = asdict(replace(part.stage, sweeps={}, fields=None))
             state["contact_fields"] = part.stage.fields
-            state[ATTRIBUTES_READ_AT] = part.stage.began_at
+            state[ATTRIBUTES_READ_AT] = {"contact": part.stage.began_at}
             table = part.table("contacts")
             yield table and _unseen(table, seen, "id")
 

@@ -8,7 +8,7 @@ from ..readings import FirstLoadState, state_after_first_load
 MEMBERSHIPS_READ_TO = "memberships_read_to"
 """The cursor of the last run that read memberships, where later runs loaded contacts alone."""
 ATTRIBUTES_READ_AT = "attributes_read_at"
-"""When the last run that read the list of attributes began, in epoch seconds."""
+"""When the last run that read the list of attributes began, in epoch seconds; for contacts and for companies."""
 
 
 def saved_state(state: dict[str, Any], *, reads_memberships: bool = True) -> SavedState:

@@ -1,13 +1,14 @@
 """The dlt resources about the workspace itself: its name and place, and the attributes that it has defined."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dlt
 import pyarrow as pa
 
+from ..api import DataAttribute, Intercom
 from ..readings import NO_ATTRIBUTES, Reading, RunInputs
 from ..tables import (
     BESIDE_CONTACTS,
@@ -34,23 +35,35 @@ async def workspaces(readings: Readings) -> AsyncIterator[pa.Table]:
 
 
 @dlt.resource(primary_key=DATA_ATTRIBUTES_KEY, write_disposition=UPSERT)
-async def data_attributes(readings: Readings) -> AsyncIterator[pa.Table]:
+async def data_attributes(readings: Readings, models: Sequence[str]) -> AsyncIterator[pa.Table]:
     """One row per attribute of contacts, built-in and archived ones included. A row is never deleted.
 
-    The list is read with contacts that changed, and else once in `sweep_every`.
+    The list is read with contacts that changed, and else once in `sweep_every`. With companies theirs is read, too.
+
+    Args:
+        models: `contact`, and `company` where companies are read.
     """
     reading, state = readings.current(), dlt.current.source_state()
+    listed = list[DataAttribute]()
     async with reading as (client, inputs):
-        if not await _is_due(reading, state.get(ATTRIBUTES_READ_AT)):
-            return
-        listed, app = await client.data_attributes("contact"), inputs.options.app
-    if listed is None:
-        reading.remarks.append(NO_ATTRIBUTES)
-    state["workspace_id"] = app.id_code
-    state[ATTRIBUTES_READ_AT] = int(inputs.options.began_at.timestamp())
-    rows = await _changed(inputs, "data_attributes", attribute_rows(app, listed or ()))
+        due = [model for model in models if await _is_due(reading, state.get(ATTRIBUTES_READ_AT, {}).get(model))]
+        for model in due:
+            listed += await _listed(client, reading, model)
+    if not due:
+        return
+    now = int(inputs.options.began_at.timestamp())
+    state["workspace_id"] = inputs.options.workspace_id
+    state[ATTRIBUTES_READ_AT] = state.get(ATTRIBUTES_READ_AT, {}) | dict.fromkeys(due, now)
+    rows = await _changed(inputs, "data_attributes", attribute_rows(inputs.options.app, listed))
     if is_needed("data_attributes", rows):
         yield rows
+
+
+async def _listed(client: Intercom, reading: Reading, model: str) -> list[DataAttribute]:
+    listed = await client.data_attributes(model)
+    if listed is None:
+        reading.remarks.append(NO_ATTRIBUTES)
+    return listed or []
 
 
 async def _is_due(reading: Reading, read_at: int | None) -> bool:

@@ -1,4 +1,4 @@
--- one row per attribute of contacts that Intercom lists, archived ones included
+-- one row per attribute of contacts or companies that Intercom lists, archived ones included
 
 with
 
@@ -12,6 +12,7 @@ final as (
 
     select
         workspace_id,
+        model,
         full_name,
         attribute_id,
         admin_id,
@@ -29,7 +30,6 @@ final as (
         updated_at
 
     from attributes
-    where model = 'contact'
 
 )
 

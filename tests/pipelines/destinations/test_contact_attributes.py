@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.models.attributes import Attribute, noted_attributes
+from pipelines.models.attributes import CONTACTS, Attribute, noted_attributes
 from pipelines.models.place import Place
 from sandbox.world import Workspace
 
@@ -54,7 +54,7 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
 def noted(deployment: Deployment) -> dict[str, Attribute]:
     with deployment.warehouse.pipeline(deployment.name).sql_client() as client:
         place = Place("intercom_raw", "intercom", deployment.warehouse.dialect)
-        return {one.name: one for one in noted_attributes(client, place)}
+        return {one.name: one for one in noted_attributes(client, place, CONTACTS)}
 
 
 def values(deployment: Deployment, contact_id: str) -> dict[str, Any]:

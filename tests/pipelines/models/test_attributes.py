@@ -6,7 +6,7 @@ from itertools import permutations, product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.models.attributes import FIXED_COLUMNS, LONGEST_NAME, SECOND, Attribute, widened
+from pipelines.models.attributes import CONTACTS, LONGEST_NAME, SECOND, Attribute, widened
 
 TYPES = ("boolean", SECOND, "bigint", "double", "timestamp", "text", "json")
 FOUND = st.lists(st.tuples(st.text(max_size=80), st.sampled_from(TYPES)), max_size=12)
@@ -40,5 +40,5 @@ def test_columns_stay_whatever_is_found_later(runs: list[list[tuple[str, str]]])
         assert now.keys() == {one.name for one in before} | {name for name, _ in found}
 
     columns = [one.column.casefold() for one in known]
-    assert len({*columns, *FIXED_COLUMNS}) == len(columns) + len(FIXED_COLUMNS)
+    assert len({*columns, *CONTACTS.fixed}) == len(columns) + len(CONTACTS.fixed)
     assert all(0 < len(one.column.encode()) <= LONGEST_NAME for one in known)
