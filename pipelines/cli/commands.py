@@ -189,7 +189,7 @@ def resources(workspace: WorkspaceName = DEFAULT_WORKSPACE, as_json: AsJson = Fa
 
     Needs no token, makes no call to Intercom, and does not wait for a sync that is running.
     """
-    found = known_resources(configured_warehouse(), chosen_resources(workspace))
+    found = known_resources(configured_warehouse(), chosen_resources(workspace), workspace)
     return Result(found, lambda: results.show_resources(found))
 
 

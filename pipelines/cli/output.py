@@ -75,7 +75,10 @@ class ListPlan(msgspec.Struct, frozen=True):
 
 
 class PlannedSync(msgspec.Struct, frozen=True):
-    """What a sync would read, and its cost. If segments have drifted, `calls_if_drifted` are added to `calls`."""
+    """What a sync would read, and its cost. If segments have drifted, `calls_if_drifted` are added to `calls`.
+
+    `seconds`: the least time that the calls take, by Intercom's quota; null where that is unknown.
+    """
 
     contacts: int
     sweeps: tuple[PlannedSweep, ...]
@@ -85,6 +88,7 @@ class PlannedSync(msgspec.Struct, frozen=True):
     contacts_asked_one_by_one: int
     calls_if_drifted: int
     megabytes: float
+    seconds: int | None
     segments_excluded: int
     notes: tuple[str, ...]
 

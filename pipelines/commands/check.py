@@ -1,11 +1,13 @@
 """`check`: whether a sync would work, one line for each requirement."""
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sources.intercom.api import App, Pacer, Retries, Segment, Usage
+from sources.intercom.api import App, Pacer, Retries, Segment, Usage, has
+from sources.intercom.catalog import Resource, chosen
+from sources.intercom.lists import refused_lists
 from sources.intercom.memberships import Selection
 from sources.intercom.readings import LoadedTables, check_clock, check_host_clock
 from sources.intercom.search import count, everyone
@@ -40,13 +42,15 @@ def run_checks(warehouse: Warehouse, settings: IntercomSettings, workspace: str,
     check_database_is_there(warehouse, workspace)
     yield Finding("settings", f"version {settings.api_version} at {settings.url}")
     pacer, usage = Pacer(settings.rate_limit_share), Usage()
-    app, segments, contacts = asyncio.run(_access(settings, pacer, usage))
+    lists = [one for one in chosen(settings.resources or ()) if has(settings.api_version, one.since)]
+    app, segments, contacts, refused = asyncio.run(_access(settings, pacer, usage, lists))
     name = f" ({named(app.name)})" if app.name else ""
     yield Finding("token", f"belongs to workspace {app.id_code}{name}")
     check_host_clock(now, usage)
     yield Finding("clock", f"{utc_text(now)} UTC, as Intercom's")
     yield Finding("scopes", f"{len(segments):,} segments and {contacts:,} contacts can be read")
     yield _followed(Selection(settings.include_segments or (), settings.exclude_segments or ()), segments)
+    yield Finding("lists", _lists(lists, refused))
     yield Finding("quota", f"{pacer.quota}; a sync uses at most {settings.rate_limit_share:.0%} of it")
     with warehouse.held(LockRequest("check", workspace)):
         yield from _of_warehouse(warehouse, settings, workspace, app, now)
@@ -71,7 +75,17 @@ def _followed(selection: Selection, listed: Collection[Segment]) -> Finding:
     )
 
 
-async def _access(settings: IntercomSettings, pacer: Pacer, usage: Usage) -> tuple[App, list[Segment], int]:
+def _lists(lists: Collection[Resource], refused: Collection[Resource]) -> str:
+    if not lists:
+        return "none chosen beside contacts and segments"
+    named = ", ".join(f"{one.table} (scope {one.scope})" for one in refused)
+    return f"{len(lists)} chosen" + (f"; a sync leaves out what Intercom refuses: {named}" if refused else "")
+
+
+async def _access(
+    settings: IntercomSettings, pacer: Pacer, usage: Usage, lists: Sequence[Resource]
+) -> tuple[App, list[Segment], int, list[Resource]]:
     async with settings.client(pacer, usage, retries=FEW_RETRIES) as client:
         app = (await client.me()).app
-        return app, await client.segments(), await count(client, everyone())
+        segments, contacts = await client.segments(), await count(client, everyone())
+        return app, segments, contacts, await refused_lists(client, lists)

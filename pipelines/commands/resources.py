@@ -1,8 +1,6 @@
 """`resources`: the lists that can be loaded, whether they are chosen, and how they were last read."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime
 
 import msgspec
 
@@ -10,26 +8,8 @@ from sources.intercom.catalog import RESOURCES, Resource, chosen
 
 from ..destinations import Warehouse
 from ..errors import NothingToRead
-
-NEWEST = """
-select table_name, status, problem, calls, fetched_count, observed_at
-from (
-    select *, row_number() over (partition by table_name order by observed_at desc) as recency
-    from intercom.list_reads
-) as ranked
-where recency = 1
-"""
-
-
-@dataclass(frozen=True)
-class LastReading:
-    """The newest reading of a list."""
-
-    status: str
-    problem: str | None
-    calls: int
-    records: int
-    observed_at: datetime
+from ..folder import read_journal
+from .status import ListStatus, newest_readings
 
 
 class KnownResource(msgspec.Struct, frozen=True):
@@ -45,7 +25,7 @@ class KnownResource(msgspec.Struct, frozen=True):
     is_default: bool
     needs: str
     since: str
-    last: LastReading | None
+    last: ListStatus | None
 
 
 class KnownResources(msgspec.Struct, frozen=True):
@@ -54,13 +34,13 @@ class KnownResources(msgspec.Struct, frozen=True):
     resources: tuple[KnownResource, ...]
 
 
-def known_resources(warehouse: Warehouse, names: Collection[str]) -> KnownResources:
+def known_resources(warehouse: Warehouse, names: Collection[str], workspace: str) -> KnownResources:
     """All lists. `names`: those that the configuration chooses."""
-    last, wanted = _last_readings(warehouse), chosen(names)
+    last, wanted = _last_readings(warehouse, workspace), chosen(names)
     return KnownResources(tuple(_known(one, last.get(one.table), is_chosen=one in wanted) for one in RESOURCES))
 
 
-def _known(resource: Resource, last: LastReading | None, *, is_chosen: bool) -> KnownResource:
+def _known(resource: Resource, last: ListStatus | None, *, is_chosen: bool) -> KnownResource:
     return KnownResource(
         resource=resource.table,
         group=resource.group,
@@ -73,10 +53,12 @@ def _known(resource: Resource, last: LastReading | None, *, is_chosen: bool) -> 
     )
 
 
-def _last_readings(warehouse: Warehouse) -> dict[str, LastReading]:
-    """By table; empty before the first sync."""
+def _last_readings(warehouse: Warehouse, workspace: str) -> dict[str, ListStatus]:
+    """By table; empty before the workspace's first sync."""
+    runs = [run for run in read_journal(warehouse.journal) if run.pipeline_name == workspace and run.workspace_id]
     try:
         with warehouse.reading() as reader:
-            return {name: LastReading(*rest) for name, *rest in reader(NEWEST)}
+            found = newest_readings(reader).get(str(runs[-1].workspace_id), []) if runs else []
+            return {one.table_name: one for one in found}
     except NothingToRead:
         return {}

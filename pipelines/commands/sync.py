@@ -16,7 +16,7 @@ from sources.intercom import intercom
 from sources.intercom.api import App, Intercom
 from sources.intercom.catalog import CONTACT_TAGS, TAGS, chosen
 from sources.intercom.lists import planned_lists
-from sources.intercom.memberships import ReadingResult, RunOptions
+from sources.intercom.memberships import Plan, ReadingResult, RunOptions
 from sources.intercom.readings import (
     FirstLoad,
     FirstLoadState,
@@ -45,6 +45,8 @@ from ..loading import (
 from ..messages import Step
 from ..models import Build, load_checks
 from ..runs import IntercomJob, check_purpose, refresh_models
+
+LISTS_ALONE = Preview(0, Plan((), ()), is_of_lists=True)
 
 
 @dataclass(frozen=True)
@@ -122,12 +124,16 @@ class Sync(IntercomJob):
             inputs = self._inputs(pipeline, app, "preview")
             with inputs.tables as tables:
                 check_clock(self.clock(), tables)
-                found = asyncio.run(preview(self._connect(), inputs.options, saved=inputs.saved, memory=tables))
+                if self.only is None:
+                    found = asyncio.run(preview(self._connect(), inputs.options, saved=inputs.saved, memory=tables))
+                else:
+                    self._check_synced(pipeline)
+                    found = LISTS_ALONE
                 lists = asyncio.run(planned_lists(self._connect(), inputs, chosen(self._lists)))
                 if CONTACT_TAGS in chosen(self._lists):
                     known = {one.table_name: one.records for one in lists}
                     lists.append(planned_tags(inputs, known.get(TAGS.table)))
-                return replace(found, lists=tuple(lists))
+                return replace(found, lists=tuple(lists), calls_per_second=self._pacer.rate)
 
     @property
     def _lists(self) -> Sequence[str]:

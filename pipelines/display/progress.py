@@ -15,6 +15,9 @@ SHORTEST_SPEED_SECONDS = 3
 SAMPLE_SECONDS = 1
 """Speeds change this often, no matter how often they are shown: people cannot read digits that flicker."""
 
+LIST_RECORDS = "records"
+"""Of lists: shown once one of them is read."""
+
 
 @dataclass(frozen=True)
 class ResourceMetrics:
@@ -91,7 +94,12 @@ class ProgressMeter:
 
     def _tallies(self) -> dict[str, Tally]:
         progress = self._progress
-        return {"contacts": progress.contacts, "memberships": progress.memberships, "segments": progress.segments}
+        return {
+            "contacts": progress.contacts,
+            "memberships": progress.memberships,
+            "segments": progress.segments,
+            LIST_RECORDS: progress.records,
+        }
 
     def _update_samples(self) -> None:
         """Adds a sample if the last one is old, and drops those that are older than speeds need."""
@@ -112,6 +120,8 @@ class ProgressMeter:
     def _resources(self) -> Iterator[ResourceMetrics]:
         for name, tally in self._tallies().items():
             rows = tally.rows
+            if name == LIST_RECORDS and not tally.calls:
+                continue
             expected = None if tally.expected is None else max(tally.expected, rows)
             yield ResourceMetrics(name, rows, tally.calls, expected, self._per_second(_rows_of(name)))
 

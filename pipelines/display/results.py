@@ -23,6 +23,7 @@ from ..commands import (
 )
 from ..commands.repair import Repaired
 from ..destinations import Warehouse
+from ..messages import duration_text
 from ..models import Build
 from .terminal import SCAN_PROBLEMS, as_text, print_notes, print_row, print_rows, shortest, stdout
 
@@ -97,26 +98,44 @@ def show_plan(preview: Preview) -> None:
 
 def _planned_lists(preview: Preview) -> Table:
     """The lists; the most expensive ones come first."""
-    table = _table("list", numbers=("records", "calls", "MB"))
+    table = _table("list", numbers=("records", "calls", "MB", "at least"))
     for one in sorted(preview.lists, key=lambda one: (one.calls is not None, -(one.calls or 0))):
         records = "" if one.records is None else f"{one.records:,}"
         calls = "one a parent" if one.calls is None else f"{one.calls:,}"
-        table.add_row(one.table_name, records, calls, f"{one.megabytes:,.1f}")
+        table.add_row(one.table_name, records, calls, f"{one.megabytes:,.1f}", _took(preview.seconds_of(one.calls)))
     return table
 
 
 def _plan_rows(preview: Preview) -> Iterator[tuple[str, str]]:
+    if preview.is_of_lists:
+        yield "lists", f"{len(preview.lists)} to read, and neither contacts nor segments"
+    else:
+        yield from _planned_memberships(preview)
+    yield "cost", ", ".join(filter(None, _plan_costs(preview)))
+    if preview.excluded:
+        yield "excluded", f"{preview.excluded} segments: not read"
+    if preview.plan.rest:
+        calls = f"up to {preview.plan.drift_calls:,} more calls"
+        yield "drift", f"{calls}, for segments whose counts turn out to have drifted"
+
+
+def _plan_costs(preview: Preview) -> Iterator[str]:
+    yield f"about {preview.calls:,} calls and {preview.megabytes:,.1f} MB"
+    yield f"at least {took}" if (took := _took(preview.seconds)) else ""
+
+
+def _took(seconds: int | None) -> str:
+    """Empty where it is unknown."""
+    return "" if seconds is None else duration_text(seconds)
+
+
+def _planned_memberships(preview: Preview) -> Iterator[tuple[str, str]]:
     plan = preview.plan
     yield "contacts", f"{preview.contacts:,} to read"
     if preview.asked:
         yield "segments", f"read from {preview.asked:,} contacts, one call each: search refuses to find by segment"
     else:
         yield "segments", f"{len(plan.sweeps)} swept, {len(plan.rest)} read only for contacts that changed"
-    yield "cost", f"about {preview.calls:,} calls and {preview.megabytes:,.1f} MB"
-    if preview.excluded:
-        yield "excluded", f"{preview.excluded} segments: not read"
-    if plan.rest:
-        yield "drift", f"up to {plan.drift_calls:,} more calls, for segments whose counts turn out to have drifted"
 
 
 def show_backfill(outcome: Backfilled, warehouse: Warehouse) -> None:

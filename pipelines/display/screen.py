@@ -24,7 +24,7 @@ NARROW = 64
 
 
 def live_display(metrics: ProgressMetrics, *, width: int) -> RenderableType:
-    """Four lines for a terminal of `width` columns."""
+    """A line for each resource and one for the cost, for a terminal of `width` columns."""
     cells = _narrow_cells if width < NARROW else _cells
     block = Group(_table(map(cells, metrics.resources)), _footer(metrics))
     return Constrain(Padding(block, (0, 1, 0, 2)), WIDEST)

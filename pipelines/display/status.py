@@ -10,7 +10,7 @@ from rich.table import Table
 
 from sources.intercom.wire import named
 
-from ..commands.status import Days, RunSummary, SegmentStatus, Status, WorkspaceStatus
+from ..commands.status import Days, ListStatus, RunSummary, SegmentStatus, Status, WorkspaceStatus
 from ..errors import ExitCode
 from ..folder import Holder
 from ..messages import duration_text, utc_text
@@ -42,7 +42,8 @@ def _title(workspace: WorkspaceStatus) -> str:
     name = f"workspace {workspace.workspace_id}"
     if not workspace.segments:
         return name
-    return f"{name}: {workspace.segments:,} segments, {workspace.members:,} memberships"
+    lists = f", {workspace.lists:,} lists" if workspace.lists else ""
+    return f"{name}: {workspace.segments:,} segments, {workspace.members:,} memberships{lists}"
 
 
 def _table(runs: Iterable[RunSummary]) -> Table:
@@ -79,6 +80,7 @@ def _workspace_lines(workspace: WorkspaceStatus, status: Status) -> Iterator[Lin
     segments = workspace.segments_worth_a_look
     yield from _few("incomplete", [_incomplete(segment) for segment in segments if segment.problem])
     yield from _few("drift", [_drift(segment) for segment in segments if segment.has_drifted])
+    yield from _few("lists", [_list(one) for one in workspace.lists_worth_a_look])
     yield from _few("unobserved", [f"{days}: no segment" for days in workspace.days_missing])
     missing = [f"{_name(segment)}: {_days(segment.days_missing)}" for segment in segments if segment.days_missing]
     yield from _few("" if workspace.days_missing else "unobserved", missing)
@@ -121,6 +123,10 @@ def _drift(segment: SegmentStatus) -> str:
     swept_at = segment.last_complete_scan_at
     swept = f"swept {swept_at.astimezone(UTC):%Y-%m-%d}" if swept_at else "never swept"
     return f"{_name(segment)}: {segment.member_count:,} members, Intercom counts {segment.reported_count:,}; {swept}"
+
+
+def _list(one: ListStatus) -> str:
+    return f"{one.table_name}: {one.status}" + (f", {_shortened(one.problem)}" if one.problem else "")
 
 
 def _waiting(workspace: WorkspaceStatus, holder: Holder | None) -> Iterator[Line]:

@@ -1,6 +1,16 @@
-"""`status`: the last runs, freshness, and gaps."""
+"""`status`: the last runs, freshness, gaps, and lists that were not read."""
 
+from .lists import ListStatus, newest_readings
 from .segments import Days, SegmentStatus
 from .status import RunSummary, Status, StatusQuery, WorkspaceStatus
 
-__all__ = ["Days", "RunSummary", "SegmentStatus", "Status", "StatusQuery", "WorkspaceStatus"]
+__all__ = [
+    "Days",
+    "ListStatus",
+    "RunSummary",
+    "SegmentStatus",
+    "Status",
+    "StatusQuery",
+    "WorkspaceStatus",
+    "newest_readings",
+]

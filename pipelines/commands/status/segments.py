@@ -1,4 +1,4 @@
-"""The published state of the segments: their counts, and the days without a complete observation."""
+"""The published state of the segments and lists: counts, and the days without a complete observation."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from ...destinations import MARTS, Ask
+from .lists import ListStatus, newest_readings
 
 DAY = timedelta(days=1)
 
@@ -82,13 +83,14 @@ class SegmentStatus:
 
 @dataclass(frozen=True)
 class Published:
-    """By workspace id: all segments, and the days on which at least one was observed."""
+    """By workspace id: all segments, the days on which at least one was observed, and all lists that were read."""
 
     segments: Mapping[str, list[SegmentStatus]]
     days: Mapping[str, list[date]]
+    lists: Mapping[str, list[ListStatus]]
 
 
-NOTHING = Published({}, {})
+NOTHING = Published({}, {}, {})
 
 
 def published(ask: Ask) -> Published:
@@ -102,7 +104,7 @@ def published(ask: Ask) -> Published:
     days = defaultdict[str, list[date]](list)
     for workspace_id, day in ask(OBSERVED_DAYS):
         days[workspace_id].append(day)
-    return Published(segments, days)
+    return Published(segments, days, newest_readings(ask))
 
 
 def ranges(days: Iterable[date]) -> tuple[Days, ...]:

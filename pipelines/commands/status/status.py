@@ -17,6 +17,7 @@ from ...destinations import Warehouse
 from ...errors import ExitCode, Misconfigured, NothingToRead, Unreadable
 from ...folder import Holder, Lock, Run, read_journal
 from ...loading import pending_folders, state_in
+from .lists import ListStatus
 from .segments import NOTHING, Days, Published, SegmentStatus, gaps, published
 
 LAST_RUNS = 5
@@ -75,7 +76,8 @@ class WorkspaceStatus:
 
     `runs`: the last ones, newest first. `last_good_sync_at`: the end of the last sync that published. `is_stale`: null
     without a maximum age. `segments_worth_a_look`: segments that have drifted, or were not observed completely in the
-    last run or on some day. `days_missing`: days from the first observation until yesterday (UTC) without any.
+    last run or on some day. `lists`: how many were ever read; `lists_worth_a_look`: those that Intercom refused, or
+    that were not read completely. `days_missing`: days from the first observation until yesterday (UTC) without any.
     `observed_in_future_at`: the newest observation, if it is later than now: a run had a wrong clock.
     """
 
@@ -88,6 +90,8 @@ class WorkspaceStatus:
     segments: int
     members: int
     segments_worth_a_look: tuple[SegmentStatus, ...]
+    lists: int
+    lists_worth_a_look: tuple[ListStatus, ...]
     days_missing: tuple[Days, ...]
     observed_in_future_at: datetime | None
     unloaded: Unloaded
@@ -171,7 +175,7 @@ class StatusQuery:
     def _workspace(self, name: str, workspace_id: str | None, tables: Published) -> WorkspaceStatus:
         runs = [run for run in self._runs if run.pipeline_name == name]
         segments, days = tables.segments.get(workspace_id or "", []), tables.days.get(workspace_id or "", [])
-        synced_at = last_good_sync(runs)
+        synced_at, lists = last_good_sync(runs), tables.lists.get(workspace_id or "", [])
         age = None if synced_at is None else self.now - synced_at
         observed_at = max(
             (one.last_complete_scan_at for one in segments if one.last_complete_scan_at), default=self.now
@@ -187,6 +191,8 @@ class StatusQuery:
             segments=sum(not segment.is_deleted for segment in segments),
             members=sum(segment.member_count for segment in segments),
             segments_worth_a_look=tuple(segment for segment in segments if segment.needs_attention),
+            lists=len(lists),
+            lists_worth_a_look=tuple(one for one in lists if one.needs_attention),
             days_missing=gaps([day for day in days if day <= today], today),
             observed_in_future_at=observed_at if observed_at > self.now else None,
             unloaded=unloaded(self.warehouse.working_folder(name)),

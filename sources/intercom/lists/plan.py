@@ -27,6 +27,23 @@ async def planned_lists(client: Intercom, inputs: RunInputs, resources: Sequence
     return [*parents, *children]
 
 
+async def refused_lists(client: Intercom, resources: Sequence[Resource]) -> list[Resource]:
+    """The lists whose first page Intercom refuses. Those that are asked for parent by parent are not tried."""
+    tried = [one for one in resources if not one.parent]
+    refused = await gathered(_is_refused(client, one) for one in tried)
+    return [one for one, is_refused in zip(tried, refused, strict=True) if is_refused]
+
+
+async def _is_refused(client: Intercom, resource: Resource) -> bool:
+    try:
+        await _estimated(client, resource)
+    except Refused:
+        return True
+    except Unavailable:  # for now: a sync tries longer
+        return False
+    return False
+
+
 def _child(resource: Resource, last: LastRead | None, records: Mapping[str, int | None]) -> PlannedList:
     """One call for each parent; where Intercom counts the children, only a reading shows for how many."""
     parent = resource.parent

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from ..api import Intercom, Refused, Unavailable, absence_codes, each
 from ..catalog import OBJECT_TYPES, Resource
+from ..search import Tally
 from ..tables import Privacy
 from ..wire import plainly
 from .paging import Call, ListPage, first_call, pages, search_call
@@ -49,12 +50,13 @@ class ReadRecords:
 
 
 class ListReader:
-    """Reads one list with a client."""
+    """Reads one list with a client. `tally` counts its records and calls, if they are to be shown."""
 
-    def __init__(self, client: Intercom, resource: Resource, privacy: Privacy) -> None:
+    def __init__(self, client: Intercom, resource: Resource, privacy: Privacy, tally: Tally | None = None) -> None:
         self._client = client
         self._resource = resource
         self._privacy = privacy
+        self._tally = tally or Tally()
 
     async def whole(self) -> ReadRecords:
         """All records.
@@ -122,11 +124,12 @@ class ListReader:
     async def _once(self, call: Call, parent: Key = (), *, calls: int = 0, until: int | None = None) -> ReadRecords:
         """All pages; with `until` those before the first one on which all is older, if the newest come first."""
         found, reader = ReadRecords(calls=calls), RecordReader(self._resource, self._privacy, parent)
-        order = _Order(until)
+        order, counted = _Order(until), _Counted(self._tally)
         try:
             async with aclosing(pages(self._client, self._resource, call)) as following:
                 async for page in following:
                     found.calls += 1
+                    counted.add(page)
                     if order.is_past(self._add(page, found, reader)):
                         return found
         except Unavailable as error:
@@ -165,6 +168,21 @@ class ListReader:
             if found.problem is None:
                 break
         return found
+
+
+class _Counted:
+    """Counts the pages of one answer, and expects as many records as Intercom says, or as came so far."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._expected = self._read = 0
+
+    def add(self, page: ListPage) -> None:
+        self._read += len(page.records)
+        more = max(page.total_count or 0, self._read) - self._expected
+        self._expected += max(more, 0)
+        self._tally.expect(max(more, 0))
+        self._tally.add(len(page.records))
 
 
 class _Order:

@@ -82,6 +82,7 @@ class ListReading:
             inputs,
             resource,
             last.get(resource.table, NEVER),
+            self._reading.progress.records,
             has_new_children=any(self._counts(resource, one, last) for one in RESOURCES),
         )
         if resource.parent is None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from ..api import Intercom, QueryRefused, Refused, has
 from ..catalog import RESOURCES, Resource
 from ..readings import RunInputs
+from ..search import Tally
 from ..tables import ListRead
 from .changes import COLLAPSED, TableChanges, changes_of, collapse, looked_up, missing
 from .loaded import LastRead, LoadedLists, LoadedRow
@@ -59,18 +60,26 @@ class ListRun:
 
     Args:
         last: its newest reading.
+        tally: counts its records and calls.
         has_new_children: a list is selected whose records it counts, and that was never read whole.
     """
 
     def __init__(
-        self, client: Intercom, inputs: RunInputs, resource: Resource, last: LastRead, *, has_new_children: bool = False
+        self,
+        client: Intercom,
+        inputs: RunInputs,
+        resource: Resource,
+        last: LastRead,
+        tally: Tally,
+        *,
+        has_new_children: bool = False,
     ) -> None:
         self._client = client
         self._inputs = inputs
         self._resource = resource
         self._last = last
         self._has_new_children = has_new_children
-        self._reader = ListReader(client, resource, inputs.fields.privacy)
+        self._reader = ListReader(client, resource, inputs.fields.privacy, tally)
         self._loaded = LoadedLists(inputs.tables)
         self._started_at = inputs.options.clock()
 

@@ -1,6 +1,7 @@
 """What a run would read and what that would cost, by a few calls. Nothing is written."""
 
 from dataclasses import dataclass
+from math import ceil
 
 from ..api import Intercom, page_calls
 from ..memberships import BYTES_A_CONTACT, Memory, Plan, RunOptions, SavedState, plan, take_snapshot
@@ -23,6 +24,8 @@ class Preview:
         excluded: how many segments are excluded.
         notes: what is wrong with the configuration, in sentences.
         lists: the lists of the catalogue that it would read.
+        is_of_lists: it reads those alone.
+        calls_per_second: at best, by the quota; null where that is unknown.
     """
 
     contacts: int
@@ -31,6 +34,8 @@ class Preview:
     excluded: int = 0
     notes: tuple[str, ...] = ()
     lists: tuple[PlannedList, ...] = ()
+    is_of_lists: bool = False
+    calls_per_second: float | None = None
 
     @property
     def calls(self) -> int:
@@ -39,7 +44,17 @@ class Preview:
         edited = sum(planned.sweep_calls for planned in self.plan.sweeps if planned.why == "edited")
         lookups = edited + self.asked  # all members of an edited segment may have to be looked up by id
         listed = sum(one.calls or 0 for one in self.lists)
-        return CALLS_BESIDE + page_calls(self.contacts) + self.plan.sweep_calls + reads + lookups + listed
+        beside = 1 if self.is_of_lists else CALLS_BESIDE
+        return beside + page_calls(self.contacts) + self.plan.sweep_calls + reads + lookups + listed
+
+    @property
+    def seconds(self) -> int | None:
+        """The least time that the calls take."""
+        return self.seconds_of(self.calls)
+
+    def seconds_of(self, calls: int | None) -> int | None:
+        """The least time that these calls take; null where they or the quota are unknown."""
+        return None if calls is None or self.calls_per_second is None else ceil(calls / self.calls_per_second)
 
     @property
     def megabytes(self) -> float:

@@ -54,7 +54,7 @@ class Reading:
         self.remarks: list[str] = []
         self.lists: tuple[ListRead, ...] = ()
         self.company_scans, self.are_tags_whole = tuple[Scan, ...](), True
-        self._progress = progress
+        self.progress = progress
         self._prepare, self._is_prepared = prepare, False
         self._shared = SharedClient(connect)
         self._turn = asyncio.Lock()
@@ -86,7 +86,7 @@ class Reading:
             notes=tuple(self._notes),
             lists=self.lists,
             are_tags_whole=self.are_tags_whole,
-            flaws=self._progress.usage.flaws.total(),
+            flaws=self.progress.usage.flaws.total(),
             unmatched=self.scanning.unmatched if self.scanning else 0,
         )
 
@@ -98,7 +98,7 @@ class Reading:
                 f"Intercom counts {self.contacts_missing:,} contacts more than could be read, twice. The next run "
                 "reads them again."
             )
-        return [*notes, *flaw_notes(self._progress.usage.flaws)]
+        return [*notes, *flaw_notes(self.progress.usage.flaws)]
 
     @property
     def mark(self) -> int | None:
@@ -168,7 +168,7 @@ class Reading:
         async def put(batch: list[SentContact]) -> None:
             await queue.put(self._table(batch))
 
-        search = ContactSearch(client, query, dates=self.options.dates, tally=self._progress.contacts, put=put)
+        search = ContactSearch(client, query, dates=self.options.dates, tally=self.progress.contacts, put=put)
         await search.read_all(window_pages(page_calls(snapshot.contacts), client.breadth))
         self.read_contacts, self.contacts_missing = search.read, search.missing
 
@@ -201,7 +201,7 @@ class Reading:
         async def produce(queue: "asyncio.Queue[Scan | None]") -> None:
             async with self as (client, inputs):
                 snapshot = await self._taken(client)
-                self._progress.segments.expect(len(snapshot.segments))
+                self.progress.segments.expect(len(snapshot.segments))
                 self.scanning = Scanning(
                     client,
                     snapshot,
@@ -210,7 +210,7 @@ class Reading:
                     memory=inputs.tables,
                     changes_read=self._contact_changes,
                     put=queue.put,
-                    progress=self._progress,
+                    progress=self.progress,
                 )
                 await self.scanning.run()
             self._scans_finished.set()

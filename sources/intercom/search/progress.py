@@ -25,10 +25,11 @@ class Tally:
 
 @dataclass
 class Progress:
-    """Contacts read, segments scanned, members read; calls and bytes used, and the quota."""
+    """Contacts read, segments scanned, members read, records of lists; calls and bytes used, and the quota."""
 
     usage: Usage = field(default_factory=Usage)
     pacer: Pacer = field(default_factory=Pacer)
     contacts: Tally = field(default_factory=Tally)
     segments: Tally = field(default_factory=Tally)
     memberships: Tally = field(default_factory=Tally)
+    records: Tally = field(default_factory=Tally)

@@ -73,6 +73,22 @@ def test_a_plan_prints_what_a_sync_would_cost_and_loads_nothing(terminal: Termin
     assert f"about {planned['calls']} calls" in shown.output
 
 
+def test_a_plan_of_lists_alone_counts_neither_contacts_nor_segments(terminal: Terminal) -> None:
+    too_early = terminal.run("--quiet", "sync", "--plan", "--only", "tags,companies")
+    terminal.run("--quiet", "sync")
+    planned = json.loads(terminal.run("--quiet", "sync", "--plan", "--only", "tags,companies", "--json").output)
+    shown = terminal.run("--quiet", "sync", "--plan", "--only", "tags,companies")
+    synced = json.loads(terminal.run("--quiet", "sync", "--only", "tags,companies", "--json").output)
+
+    assert too_early.exit_code == ExitCode.USAGE
+    assert "was never synced" in too_early.errors
+    assert (planned["contacts"], planned["sweeps"], planned["cursor_reads"]) == (0, [], [])
+    assert {one["table_name"] for one in planned["lists"]} == {"tags", "companies"} == synced["lists"].keys()
+    assert synced["api_calls"] <= planned["calls"] <= synced["api_calls"] + 2
+    assert planned["seconds"] >= 1
+    assert "2 to read, and neither contacts nor segments" in shown.output
+
+
 def test_an_error_is_one_json_object_too(terminal: Terminal) -> None:
     ended = terminal.run("sync", "--json", SOURCES__INTERCOM__ACCESS_TOKEN="wrong")
 
@@ -204,12 +220,26 @@ def test_check_prints_one_line_for_each_requirement_of_a_sync(terminal: Terminal
         "clock",
         "scopes",
         "segments",
+        "lists",
         "quota",
         "lock",
         "warehouse",
         "workspace",
         "log",
     ]
+
+
+def test_check_names_the_lists_that_a_sync_leaves_out(terminal: Terminal) -> None:
+    chosen = {"SOURCES__INTERCOM__RESOURCES": '["tags", "articles", "companies"]'}
+    offered = terminal.run("check", **chosen)
+    terminal.workspace.lists["articles"].is_refused = True
+    refused = terminal.run("check", **chosen)
+    none = terminal.run("check", SOURCES__INTERCOM__RESOURCES="[]")
+
+    assert "lists      3 chosen\n" in offered.output
+    assert "3 chosen; a sync leaves out what Intercom refuses: articles (scope" in refused.output
+    assert "none chosen beside contacts and segments" in none.output
+    assert (offered.exit_code, refused.exit_code, none.exit_code) == (0, 0, 0)
 
 
 def test_check_ends_as_the_sync_would_where_an_entry_matches_no_segment(terminal: Terminal) -> None:

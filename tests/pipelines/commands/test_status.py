@@ -23,7 +23,7 @@ from pipelines.folder import append_run, start_run
 from sandbox.segments.rules import Everyone
 from sources.intercom.api import Refused
 
-from ...support.deployments import START, Deployment, Settled
+from ...support.deployments import START, Deployment, Settled, lively_workspace
 
 A_DAY = timedelta(days=1)
 NOTHING_PENDING = Unloaded(packages=0, is_first_load_unfinished=False, backfills=())
@@ -377,3 +377,17 @@ def test_only_the_first_segments_are_shown_and_json_has_all(deployment: Deployme
 
     assert len(only(found).segments_worth_a_look) == 10
     assert "and 2 more: --json prints all" in shown(found)
+
+
+def test_lists_that_were_refused_or_incomplete_are_shown_with_the_reason(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path / "data", lively_workspace(contacts=12), resources=("tags", "articles"))
+    deployment.workspace.lists["articles"].is_refused = True
+    deployment.sync()
+    refused = only(status_of(deployment))
+    deployment.workspace.lists["articles"].is_refused = False
+    deployment.sync()
+    settled = status_of(deployment)
+
+    assert [(one.table_name, one.status) for one in refused.lists_worth_a_look] == [("articles", "refused")]
+    assert (only(settled).lists, only(settled).lists_worth_a_look) == (2, ())
+    assert ", 2 lists" in shown(settled)

@@ -244,6 +244,20 @@ def test_a_total_that_turns_out_too_small_grows_with_what_is_read() -> None:
     assert (metrics.resources[0].expected, metrics.resources[0].percent, metrics.seconds_left) == (1_500, 100, None)
 
 
+def test_lists_have_a_line_once_they_are_read() -> None:
+    run = Run()
+    run.expect(contacts=150, memberships=0)
+    before = run.read(10, contacts=15)
+    run.progress.records.expect(12_000)
+    run.progress.records.add(100)
+
+    metrics = run.read(1)
+
+    assert [one.name for one in before.resources] == ["contacts", "memberships", "segments"]
+    assert metrics.resources[-1] == ResourceMetrics("records", 100, 1, expected=12_000, per_second=100 / WINDOW_SECONDS)
+    assert "100 of 12,000 records" in log_line(metrics)
+
+
 def test_an_unknown_quota_is_not_shown() -> None:
     metrics = ProgressMeter(Progress()).metrics()
 

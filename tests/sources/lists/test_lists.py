@@ -1,5 +1,6 @@
 """The lists of the catalogue: every table equals the workspace, and nothing is deleted without proof."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from pipelines.errors import ExitCode, Misconfigured
 from sandbox.people import references
 from sources.intercom.catalog import ALL, BY_NAME, RESOURCES, TABLES
+from sources.intercom.search import Progress
 
 from ...support.deployments import Deployment, lively_workspace
 from ...support.lists import complete_tables, different_tables, loaded, related, truth
@@ -382,3 +384,19 @@ def test_an_odd_value_costs_that_value_alone(tmp_path: Path, name: str) -> None:
 
     counted = deployment.query(f"select count(*), count(_extra) from intercom_raw.{name}")
     assert counted[0][0] == counted[0][1] == len(records)
+
+
+def test_the_records_of_lists_are_counted_while_they_are_read(tmp_path: Path) -> None:
+    watched = list[Progress]()
+
+    def watch(progress: Progress) -> AbstractContextManager[object]:
+        watched.append(progress)
+        return nullcontext()
+
+    deployment = deployed(tmp_path, "companies", "tags", companies=250)
+    deployment.sync(watch=watch)
+
+    records = watched[-1].records
+    listed = len(deployment.workspace.lists["companies"].of()) + len(deployment.workspace.lists["tags"].of())
+    assert records.rows == records.expected == listed
+    assert records.calls >= 250 / 100
