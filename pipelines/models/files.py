@@ -72,9 +72,13 @@ def _of_days(description: str, place: Place) -> str:
     return named[:1].upper() + named[1:]
 
 
-@cache
 def load_models(folder: Path = SQL) -> tuple[Model, ...]:
     """All models, each after those that it reads. Read once a process: the files do not change during a run."""
+    return _load_models(folder)
+
+
+@cache
+def _load_models(folder: Path) -> tuple[Model, ...]:
     models = {model.name: model for layer in LAYERS for model in _models_in(folder / layer)}
     _refuse_unknown(models.values(), models)
     _refuse_misnamed(models.values())
@@ -94,9 +98,13 @@ def load_marts() -> list[Model]:
     return sorted((*marts, *list_marts()), key=lambda model: model.name)
 
 
-@cache
 def load_checks(folder: Path = SQL) -> tuple[Check, ...]:
     """All checks, errors first, then by name. Read once a process."""
+    return _load_checks(folder)
+
+
+@cache
+def _load_checks(folder: Path) -> tuple[Check, ...]:
     checks = [_check(path) for path in (folder / "checks").rglob("*.sql")]
     _refuse_unknown(checks, {model.name for model in load_models(folder)})
     return tuple(sorted(checks, key=errors_first))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from . import charts
@@ -42,6 +41,8 @@ class View:
 
 def render(numbers: Numbers, *, focus: Sequence[str] = (), has_people: bool = False) -> str:
     """The page. `focus` names segments that come first."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # late: no other command needs it
+
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
