@@ -2,14 +2,19 @@
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import dlt
+
 from pipelines.destinations import Warehouse
-from pipelines.runs import build_models
+from pipelines.models import Build
+from pipelines.runs import build_models, refresh_models
 from pipelines.settings import use_project_config
 
 from .builds import SIZES, BuildTimes, measure_build
+from .daily import measure_day
 from .tables import HistorySize, write
 
 
@@ -19,13 +24,18 @@ def main(arguments: list[str]) -> None:
         case ["write", folder, size]:
             write(Warehouse(Path(folder)), HistorySize(**json.loads(size)))
         case ["build", folder]:
-            build(folder)
+            build(folder, build_models)
+        case ["refresh", folder]:
+            build(folder, refresh_models)
+        case ["day", *names]:
+            for name in names or SIZES:
+                print(measure_day(SIZES[name]))  # noqa: T201 (a command)
         case _:
             for name in arguments or SIZES:
                 print(measure_build(SIZES[name]))  # noqa: T201 (a command)
 
 
-def build(folder: str) -> None:
+def build(folder: str, build_models: Callable[[dlt.Pipeline], Build]) -> None:
     """Builds without publishing, which would only copy the file."""
     use_project_config()
     built = build_models(Warehouse(Path(folder)).pipeline("benchmark"))

@@ -73,8 +73,8 @@ def measure_build(size: HistorySize) -> BuildCost:
     """Writes a history into a temporary folder, builds all marts from it, and runs two queries."""
     with TemporaryDirectory() as folder:
         warehouse = Warehouse(Path(folder))
-        _in_a_child("write", folder, json.dumps(asdict(size)))
-        output, usage = _in_a_child("build", folder)
+        in_a_child("write", folder, json.dumps(asdict(size)))
+        output, usage = in_a_child("build", folder)
         times = BuildTimes(**json.loads(output))
         checks = sum(times.seconds_by_file[check.name] for check in load_checks())
         spells, _ = _count(warehouse, f"select count(*) from {MARTS}.segment_memberships")  # noqa: S608 (a constant)
@@ -94,7 +94,7 @@ def measure_build(size: HistorySize) -> BuildCost:
         )
 
 
-def _in_a_child(*arguments: str) -> tuple[str, struct_rusage]:
+def in_a_child(*arguments: str) -> tuple[str, struct_rusage]:
     """The output of a child process, and what it used.
 
     A child writes the history, too: the peak of a child starts from the size of its parent.

@@ -19,7 +19,6 @@ from dlt.destinations.sql_client import SqlClientBase
 from ..destinations import Dialect, Kind, columns, relations
 from ..errors import ModelsFailed
 from .attributes import COMPANIES, current_attributes
-from .changes import BUILT_FROM, FILES, Mark, current_mark, read_mark, write_mark
 from .checks import Fault, message_of, run_checks
 from .files import (
     NEXT_STEP,
@@ -32,6 +31,21 @@ from .files import (
     select_of,
     with_attributes,
 )
+from .incremental import (
+    BUILT_FROM,
+    FILES,
+    KEY,
+    TOUCHED,
+    Mark,
+    can_find_touched,
+    current_mark,
+    drop_touched,
+    find_touched,
+    note_loads,
+    read_mark,
+    restricted,
+    write_mark,
+)
 from .lists import built_marts
 from .model import SQL, Check, Model
 from .place import UTC, Place
@@ -39,13 +53,17 @@ from .place import UTC, Place
 
 @dataclass(frozen=True)
 class Build:
-    """The models that were built, in order, and faults of checks that only warn: others raise an error."""
+    """The models that were built, in order, and faults of checks that only warn: others raise an error.
+
+    `touched`: of how many members the rows were derived again; null if all rows were.
+    """
 
     models: tuple[str, ...]
     faults: tuple[Fault, ...]
     seconds: float
     seconds_by_file: Mapping[str, float]
     """Of models and checks, in the order in which they ran."""
+    touched: int | None = None
 
 
 def build(
@@ -105,7 +123,8 @@ def refresh(
     checks = {check for check in load_checks(folder) if check.severity == "warn"}.union(_checks_of(due, folder))
     # views show changes without a build, unless they get new columns
     tables = tuple(model for model in due if model.materialized == "table" or model.owner)
-    return _run(client, place, tables, sorted(checks, key=errors_first), mark)
+    derives = any(map(_is_derived, tables)) and can_find_touched(client, place, before)
+    return _run(client, place, tables, sorted(checks, key=errors_first), mark, derives=derives)
 
 
 def _due(models: tuple[Model, ...], changed: Collection[str]) -> tuple[Model, ...]:
@@ -156,19 +175,32 @@ def _run(
     models: tuple[Model, ...],
     checks: Iterable[Check],
     mark: Mark | None,
+    *,
+    derives: bool = False,
 ) -> Build:
-    """Without a `mark` the last build's stays: this build leaves some of what has changed to the next."""
+    """Without a `mark` the last build's stays: this build leaves some of what has changed to the next.
+
+    `derives`: of incremental models the rows of touched members alone are built, if there are few.
+    """
     started, seconds = time.monotonic(), dict[str, float]()
     names = tuple(model.name for model in models)
     with place.swap.swapped(client, place.dialect, (place.marts, place.build), names):
         _drop_misplaced(client, place, models)
-        _create(client, _timed(_with_attributes(client, place, models), seconds), place)
+        touched = find_touched(client, place) if derives else None
+        built = _with_attributes(client, place, models)
+        if touched is not None:
+            built = tuple(restricted(one) if _is_derived(one) else one for one in built)
+            checks = [restricted(one) if one.is_incremental else one for one in checks]
+        _create(client, _timed(built, seconds), place, of_touched=touched is not None)
         faults = tuple(run_checks(client, _timed(checks, seconds), place))
         if errors := [str(fault) for fault in faults if fault.severity == "error"]:
             raise ModelsFailed(f"What was built contradicts itself: {'; '.join(errors)}. {NEXT_STEP}")
         if mark is not None:
             write_mark(client, place, mark)
-    return Build(names, faults, time.monotonic() - started, seconds)
+            note_loads(client, place)
+        if touched is not None:
+            drop_touched(client, place)
+    return Build(names, faults, time.monotonic() - started, seconds, touched)
 
 
 def _with_attributes(client: SqlClientBase[Any], place: Place, models: tuple[Model, ...]) -> tuple[Model, ...]:
@@ -198,14 +230,31 @@ def _drop_misplaced(client: SqlClientBase[Any], place: Place, models: Iterable[M
             client.execute_sql(place.statement(f"drop {kind} {{marts}}.{{name}}", name=name))
 
 
-def _create(client: SqlClientBase[Any], models: Iterable[Model], place: Place) -> None:
+def _create(client: SqlClientBase[Any], models: Iterable[Model], place: Place, *, of_touched: bool) -> None:
     present = _present(client, place)
     for model in models:
-        statements = [*_creation(model, present.get(model.name), place), *comments(model, place)]
+        if of_touched and _is_derived(model):
+            statements = list(_derivation(model, place))
+        else:
+            statements = [*_creation(model, present.get(model.name), place), *comments(model, place)]
         try:
             client.execute_many(statements)
         except DatabaseException as error:
             raise ModelsFailed(f"The model {model.name} could not be built: {message_of(error)} {NEXT_STEP}") from error
+
+
+def _is_derived(model: Model) -> bool:
+    return bool(model.incremental_on) and model.materialized == "table"
+
+
+def _derivation(model: Model, place: Place) -> Iterator[str]:
+    """Replaces the rows of touched members. `model` is restricted to them."""
+    named = {"schema": place.schema_of(model.name), "name": model.name, "touched": TOUCHED}
+    pairs = zip(model.incremental_on, KEY, strict=True)
+    equal = " and ".join(f"{{name}}.{column} = {{touched}}.{key}" for column, key in pairs)
+    deleted = f"delete from {{schema}}.{{name}} using {{build}}.{{touched}} where {equal}"  # noqa: S608 (our own names)
+    yield place.statement(deleted, **named)
+    yield f"{place.statement('insert into {schema}.{name}', **named)} {select_of(model, place)}"
 
 
 def _creation(model: Model, present: Kind | None, place: Place) -> Iterator[str]:

@@ -39,7 +39,7 @@ def select_of(file: SqlFile, place: Place) -> str:
     The files write days as those of UTC.
     """
     placed = file.select.copy()
-    for table in _sources(placed):
+    for table in sources_of(placed):
         table.set("db", exp.to_identifier(place.raw if table.db == RAW else place.schema_of(table.name), quoted=True))
     for converted in placed.find_all(exp.AtTimeZone):
         converted.set("zone", exp.Literal.string(place.day_timezone))
@@ -128,27 +128,37 @@ def _model(layer: str, path: Path, entry: Mapping[str, Any] | None) -> Model:
         raise ModelsFailed(f"{path} has no entry in the schema.yml beside it. {NEXT_STEP}")
     config, columns = entry["config"], {column["name"]: column["description"] for column in entry["columns"]}
     unmoved_by, parsed = frozenset(config.get("unmoved_by", ())), _parse(path)
-    kind, owner = config["materialized"], CONTACTS if config.get("has_attributes") else None
-    return Model(path.stem, path, *parsed, layer, kind, unmoved_by, entry["description"], columns, owner)
+    return Model(
+        path.stem,
+        path,
+        *parsed,
+        layer,
+        config["materialized"],
+        unmoved_by,
+        entry["description"],
+        columns,
+        incremental_on=tuple(config.get("incremental_on", ())),
+        owner=CONTACTS if config.get("has_attributes") else None,
+    )
 
 
 def _check(path: Path) -> Check:
-    severity = re.match(r"-- severity: (error|warn)\n", path.read_text(encoding="utf-8"))
-    if severity is None:
+    head = re.match(r"-- severity: (error|warn)\n(-- incremental\n)?", path.read_text(encoding="utf-8"))
+    if head is None:
         raise ModelsFailed(f"{path} has to begin with `-- severity: error` or `-- severity: warn`. {NEXT_STEP}")
-    return Check(path.stem, path, *_parse(path), cast("Severity", severity[1]))
+    return Check(path.stem, path, *_parse(path), cast("Severity", head[1]), bool(head[2]))
 
 
 def _parse(path: Path) -> tuple[exp.Query, frozenset[str], frozenset[str]]:
     query = sqlglot.parse_one(path.read_text(encoding="utf-8"), dialect=WRITTEN_IN)
     if not isinstance(query, exp.Query):
         raise ModelsFailed(f"{path} is not one select. {NEXT_STEP}")
-    sources = _sources(query)
+    sources = sources_of(query)
     reads = (table.sql(WRITTEN_IN) for table in sources if table.db != RAW)
     return query, frozenset(reads), frozenset(table.name for table in sources if table.db == RAW)
 
 
-def _sources(query: exp.Query) -> list[exp.Table]:
+def sources_of(query: exp.Query) -> list[exp.Table]:
     """What a query reads apart from its own CTEs. Only scopes distinguish `segments` from a CTE of that name."""
     scopes = traverse_scope(query)
     return [source for scope in scopes for source in scope.sources.values() if isinstance(source, exp.Table)]

@@ -45,7 +45,7 @@ def built_marts(loaded: Mapping[str, Collection[str]]) -> tuple[Model, ...]:
     Args:
         loaded: the columns of the raw tables, by table.
     """
-    lists = tuple(_model(name, loaded[name]) for name in NAMES if name in loaded)
+    lists = tuple(_model(name, frozenset(loaded[name])) for name in NAMES if name in loaded)
     return (*lists, company_attributes()) if COMPANIES.table in loaded else lists
 
 
@@ -75,7 +75,8 @@ def texts() -> tuple[str, ...]:
     return tuple(f"{_query(name, None)} {TABLES[name]}" for name in NAMES)
 
 
-def _model(name: str, loaded: Collection[str] | None) -> Model:
+@cache
+def _model(name: str, loaded: frozenset[str] | None) -> Model:
     return Model(
         name=name,
         path=SQL / MART / SUBJECT / f"{name}.sql",

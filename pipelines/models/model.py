@@ -33,8 +33,10 @@ class SqlFile:
 class Model(SqlFile):
     """A file below `sql/staging`, `sql/intermediate` or `sql/marts`, with its entry in the `schema.yml` beside it.
 
-    `unmoved_by` names raw tables that it reads, directly or not, and whose later rows cannot change it. Builds
-    add a column for each custom attribute of the `owner`, `attributes`, to its query.
+    `unmoved_by` names raw tables that it reads, directly or not, and whose later rows cannot change it.
+    `incremental_on` are its names for a workspace, a segment and a member: a sync derives the rows of touched members
+    alone; of a view, it is what other models are restricted by. Builds add a column for each custom attribute of the
+    `owner`, `attributes`, to its query.
     """
 
     layer: str
@@ -42,6 +44,7 @@ class Model(SqlFile):
     unmoved_by: frozenset[str]
     description: str
     columns: Mapping[str, str]
+    incremental_on: tuple[str, ...] = ()
     owner: Owner | None = None
     attributes: tuple[Attribute, ...] = ()
 
@@ -51,3 +54,5 @@ class Check(SqlFile):
     """A file of `sql/checks`, named as the sentence that should hold; every row it returns is a fault."""
 
     severity: Severity
+    is_incremental: bool = False
+    """Whether a sync looks at touched members alone: no other member can break the rule."""

@@ -1,4 +1,5 @@
 -- severity: error
+-- incremental
 -- One row per spell that ends when it begins or earlier: an observation was written twice, or has a wrong time.
 
 with

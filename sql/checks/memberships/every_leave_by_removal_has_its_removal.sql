@@ -1,4 +1,5 @@
 -- severity: error
+-- incremental
 -- One row per leave of a contact with seen_by removal that has no earlier row in the log of removals.
 -- A removal that the same run records later counts too: it is the same finding.
 

@@ -1,4 +1,5 @@
 -- severity: error
+-- incremental
 -- One row per segment that has or had members but was never listed.
 
 with

@@ -1,4 +1,5 @@
 -- severity: error
+-- incremental
 -- One row per spell that has not ended when the next one begins, or ends at that very time.
 -- Touching spells mean a duplicate row or a leave that did not happen, never a return.
 

@@ -1,12 +1,13 @@
 """The models: whole rows of marts, compared with cases worked out by hand."""
 
+import math
 import random
 import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,8 +20,8 @@ from dlt.destinations.sql_client import SqlClientBase
 from pipelines.destinations.duckdb import DuckDB
 from pipelines.errors import Misconfigured, ModelsFailed
 from pipelines.models import build, load_checks
-from pipelines.models.changes import BUILT_FROM
 from pipelines.models.files import load_models, select_of
+from pipelines.models.incremental import BUILT_FROM, BUILT_LOADS, touched
 from pipelines.models.lists import list_marts
 from pipelines.models.model import SQL, Model
 from pipelines.models.place import Place
@@ -29,10 +30,12 @@ from sources.intercom.catalog import TABLES
 
 from ...support.nightly import nightly_except
 from .raw_tables import DAY, RAW_TABLES, SCAN_LASTS, Row, Warehouse, epoch, shown, utc
+from .rebuilt import differing
 
 DIALECT = DuckDB.dialect
 MARTS = [model.name for model in load_models() if model.layer == "marts"]
 CHECKS = [check.name for check in load_checks()]
+NOTED = (BUILT_FROM, BUILT_LOADS)
 
 
 @pytest.fixture
@@ -1560,25 +1563,14 @@ RUNS: dict[str, tuple[Callable[[Warehouse], None], set[str]]] = {
 }  # fmt: skip
 
 
-def _contents(warehouse: Warehouse, marts: str) -> dict[str, list[Row]]:
-    place = Place("", marts, DIALECT)
-    return {model: warehouse.rows(f"select * from {place.schema_of(model)}.{model} order by all") for model in MODELS}
-
-
-def _differing(warehouse: Warehouse) -> set[str]:
-    """Models that a full build would leave different."""
-    whole = Warehouse(warehouse.client, marts="rebuilt")
-    whole.build()
-    due, expected = _contents(warehouse, warehouse.marts), _contents(whole, whole.marts)
-    warehouse.client.execute_many(["drop schema rebuilt cascade", "drop schema rebuilt_build cascade"])
-    return {model for model in MODELS if due[model] != expected[model]}
-
-
 @pytest.mark.parametrize(
     "run",
     nightly_except(RUNS, "finds nothing new", "sees a join"),
 )
-def test_what_is_due_is_all_that_differs_after_a_run_that(warehouse: Warehouse, run: str) -> None:
+def test_what_is_due_is_all_that_differs_after_a_run_that(
+    warehouse: Warehouse, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(touched, "LARGEST_SHARE", math.inf)
     change, due = RUNS[run]
     _healthy(warehouse)
     warehouse.refresh()
@@ -1587,49 +1579,7 @@ def test_what_is_due_is_all_that_differs_after_a_run_that(warehouse: Warehouse, 
     built = warehouse.refresh()
 
     assert set(built.models) == due
-    assert _differing(warehouse) == set()
-
-
-def _any_run(warehouse: Warehouse, moment: datetime, members: dict[str, set[str]], chance: random.Random) -> None:
-    """Moves of many kinds, or hardly any. Every segment is scanned in any case."""
-    moves, removes, edits, meets = (chance.random() < likely for likely in (0.5, 0.3, 0.2, 0.3))
-    gone = {contact for contact in "abcdef" if removes and chance.random() < 0.2}
-    for contact in sorted(gone):
-        warehouse.remove(contact, chance.choice(["archived", "blocked"]), moment - timedelta(hours=1))
-    for segment, known in members.items():
-        how, status = chance.choice(READINGS)
-        may_join = set("abcdef") - known - gone if moves and how != "none" else set()
-        may_leave = known - gone if moves and how != "none" and status != "incomplete" else set()
-        joins, leaves = ({c for c in sorted(who) if chance.random() < 0.3} for who in (may_join, may_leave))
-        if edits and chance.random() < 0.5:
-            edited = f"{moment - timedelta(hours=chance.randint(0, 40)):%m-%d %H:%M}"
-            warehouse.list_segment(segment, edited=edited, seen=f"{moment:%m-%d %H:%M}")
-        texts = [" ".join(sorted(who)) for who in (joins, leaves, gone & known)]
-        warehouse.scan(moment, segment, how=how, status=status, joins=texts[0], leaves=texts[1], removed=texts[2])
-        members[segment] = (known | joins) - leaves - gone
-    if meets:
-        warehouse.meet(f"met at {moment}")
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize("seed", [1, 2])
-def test_any_runs_leave_the_marts_as_a_full_build_would(warehouse: Warehouse, seed: int) -> None:
-    chance = random.Random(seed)
-    members: dict[str, set[str]] = {f"s{number}": set() for number in range(6)}
-    moment = utc("03-01 00:00")
-    for segment in members:
-        warehouse.list_segment(segment)
-    warehouse.refresh()
-    built: set[tuple[str, ...]] = set()
-
-    for _ in range(8):
-        moment += chance.choice([timedelta(hours=5), timedelta(hours=24)])
-        with warehouse.client.begin_transaction():
-            _any_run(warehouse, moment, members, chance)
-        built.add(warehouse.refresh().models)
-        assert _differing(warehouse) == set()
-
-    assert len(built) > 2
+    assert differing(warehouse) == set()
 
 
 @pytest.mark.nightly
@@ -1643,7 +1593,7 @@ def test_a_first_complete_scan_that_comes_late_moves_no_spell(warehouse: Warehou
     built = warehouse.refresh()
 
     assert (OF_CHANGES - OF_LAST_DAYS).isdisjoint(built.models)
-    assert _differing(warehouse) == set()
+    assert differing(warehouse) == set()
 
 
 def test_deleted_rows_disappear_from_the_marts(warehouse: Warehouse) -> None:
@@ -1674,7 +1624,7 @@ def test_what_was_due_for_a_build_that_failed_is_due_for_the_next(warehouse: War
     built = warehouse.refresh()
 
     assert set(built.models) == OF_SCANS | OF_CHANGES
-    assert _differing(warehouse) == set()
+    assert differing(warehouse) == set()
 
 
 @pytest.mark.nightly
@@ -1687,7 +1637,7 @@ def test_building_some_models_leaves_the_rest_due(warehouse: Warehouse) -> None:
     built = warehouse.refresh()
 
     assert set(built.models) == OF_SCANS | OF_CHANGES
-    assert _differing(warehouse) == set()
+    assert differing(warehouse) == set()
 
 
 def test_nothing_is_due_after_a_full_build(warehouse: Warehouse) -> None:
@@ -1716,7 +1666,7 @@ def test_everything_is_built_where_there_is_no_more(warehouse: Warehouse, loss: 
     built = warehouse.refresh()
 
     assert built.models == MODELS
-    assert _differing(warehouse) == set()
+    assert differing(warehouse) == set()
 
 
 @pytest.mark.nightly
@@ -1817,7 +1767,7 @@ def test_every_described_column_is_built_and_every_built_one_described(warehouse
     )
     described = [
         *((schema_of(model), model.name, column) for model in load_models() for column in model.columns),
-        *(("intercom_build", BUILT_FROM.name, column) for column in BUILT_FROM.columns),
+        *(("intercom_build", table.name, column) for table in NOTED for column in table.columns),
     ]
     assert built == sorted(described, key=lambda column: column[1])
 
@@ -1869,11 +1819,11 @@ def test_every_description_is_a_comment_in_the_warehouse(warehouse: Warehouse) -
         "where schema_name in ('intercom', 'intercom_build')"
     )
     assert relations == sorted(
-        [*((model.name, model.description) for model in load_models()), (BUILT_FROM.name, BUILT_FROM.description)]
+        [(one.name, one.description) for one in load_models()] + [(one.name, one.description) for one in NOTED]
     )
     described = [(model.name, column, text) for model in load_models() for column, text in model.columns.items()]
     assert sorted(columns) == sorted(
-        [*described, *((BUILT_FROM.name, *column) for column in BUILT_FROM.columns.items())]
+        [*described, *((table.name, *column) for table in NOTED for column in table.columns.items())]
     )
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
-from ..destinations import NotedTable
-from . import lists
-from .place import UTC, Place
+from ...destinations import NotedTable, Query
+from .. import lists
+from ..place import UTC, Place
 
 BUILT_FROM = NotedTable(
     "_built_from",
@@ -23,6 +23,8 @@ BUILT_FROM = NotedTable(
 )
 FILES = "sql"
 """The only source that is not a loaded table."""
+
+NOT_LOADED = "not loaded yet"
 
 Mark = Mapping[str, str]
 """The state of each source, by its name. Two states differ if the source does."""
@@ -59,10 +61,15 @@ def _state_of_table(client: SqlClientBase[Any], place: Place, table: str) -> str
     The newest load is not enough: load ids are times of the host's clock, which can be set back, and rows can be
     deleted.
     """
-    template = f"select count(*), {place.dialect.load_fingerprint} from {{raw}}.{{table}}"  # noqa: S608 (no values)
+    return state_of(client, place, place.statement("select * from {raw}.{table}", table=table))
+
+
+def state_of(client: SqlClientBase[Any], place: Place, rows: str) -> str:
+    """The state of a table of which the query `rows` gives all, or some."""
+    template = f"select count(*), {place.dialect.load_fingerprint} from {{rows}} as rows"  # noqa: S608 (no values)
     try:
-        rows = client.execute_sql(place.statement(template, table=table, load_id="_dlt_load_id")) or ()
+        found = client.execute_sql(place.statement(template, rows=Query(rows), load_id="_dlt_load_id")) or ()
     except DatabaseUndefinedRelation:
-        return "not loaded yet"
-    ((count, loads),) = rows
+        return NOT_LOADED
+    ((count, loads),) = found
     return f"{count} rows of loads {loads}"

@@ -1,0 +1,256 @@
+"""A sync derives the rows of touched members alone, and leaves the marts as a full build would."""
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+
+from pipelines.errors import ModelsFailed
+from pipelines.models.incremental import touched
+
+from ...support.nightly import nightly
+from .raw_tables import Warehouse, epoch, utc
+from .rebuilt import differing
+
+READINGS = [
+    ("sweep", "complete"),
+    ("sweep", "complete"),
+    ("per_contact", "complete"),
+    ("cursor", "confirmed"),
+    ("none", "confirmed"),
+    ("cursor", "unconfirmed"),
+    ("sweep", "incomplete"),
+]
+PEOPLE = "abcdefgh"
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def whatever_share_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(touched, "LARGEST_SHARE", math.inf)
+
+
+@dataclass
+class Life:
+    """Random runs over six segments of contacts and two of companies."""
+
+    warehouse: Warehouse
+    chance: random.Random
+    now: datetime = field(default_factory=lambda: utc("03-01 00:00"))
+    members: dict[str, set[str]] = field(default_factory=lambda: {f"s{number}": set() for number in range(6)})
+    removed: dict[str, str] = field(default_factory=dict)
+    companies: dict[str, set[str]] = field(default_factory=lambda: {"firms": set(), "late firms": set()})
+
+    def begin(self) -> None:
+        for segment in self.members:
+            self.warehouse.list_segment(segment)
+        self._define("firms")
+
+    def run(self) -> None:
+        """Moves of many kinds, or hardly any. Every segment is scanned in any case."""
+        self.now += self.chance.choice([5 * HOUR, 24 * HOUR])
+        with self.warehouse.client.begin_transaction():
+            gone = self._removals() if self._is_so(0.4) else set()
+            moves = self._is_so(0.6)
+            for segment, known in self.members.items():
+                self._scan(segment, known, gone, moves=moves)
+                if self._is_so(0.1):
+                    edited = f"{self.now - self.chance.randint(0, 40) * HOUR:%m-%d %H:%M}"
+                    self.warehouse.list_segment(segment, edited=edited, seen=f"{self.now:%m-%d %H:%M}")
+            for segment, known in self.companies.items():
+                self._scan_companies(segment, known)
+            if self._is_so(0.1):
+                self._define("late firms")
+
+    def _is_so(self, likely: float) -> bool:
+        return self.chance.random() < likely
+
+    def _removals(self) -> set[str]:
+        gone = {contact for contact in PEOPLE if contact not in self.removed and self._is_so(0.15)}
+        for contact in sorted(gone):
+            status = self.chance.choice(["archived", "deleted", "merged", "unknown"])
+            into = self.chance.choice([one for one in PEOPLE if one != contact]) if status == "merged" else None
+            self.removed[contact] = status
+            late = self.chance.choice([timedelta(), HOUR, 30 * HOUR])
+            self.warehouse.remove(
+                contact,
+                status,
+                self.now - HOUR,
+                happened=f"{self.now - late:%m-%d %H:%M}" if self._is_so(0.5) else None,
+                into=into,
+                run=f"run of {self.now:%m-%d %H}" if self._is_so(0.5) else None,
+            )
+        return gone
+
+    def _scan(self, segment: str, known: set[str], gone: set[str], *, moves: bool) -> None:
+        how, status = self.chance.choice(READINGS)
+        final = {contact for contact, reason in self.removed.items() if reason in ("deleted", "merged")}
+        may_join = set(PEOPLE) - known - gone - final if moves and how != "none" else set()
+        may_leave = known - gone if moves and how != "none" and status != "incomplete" else set()
+        joins, leaves = ({one for one in sorted(who) if self._is_so(0.3)} for who in (may_join, may_leave))
+        for contact in sorted(joins & self.removed.keys()):
+            self.warehouse.remove(contact, "active", self.now)
+            del self.removed[contact]
+        joined, left, removed = (" ".join(sorted(who)) for who in (joins, leaves, gone & known))
+        self.warehouse.scan(self.now, segment, how=how, status=status, joins=joined, leaves=left, removed=removed)
+        self.members[segment] = (known | joins) - leaves - gone
+
+    def _scan_companies(self, segment: str, known: set[str]) -> None:
+        moved = {one for one in ("acme", "initech", "umbrella") if self._is_so(0.2)}
+        run = {"workspace_id": "w", "segment_id": segment, "run_id": f"run of {self.now:%m-%d %H}"}
+        for company in sorted(moved):
+            seen_by = "sweep" if company not in known or self._is_so(0.5) else "removal"
+            self.warehouse.insert(
+                "company_membership_changes",
+                **run,
+                company_id=company,
+                is_member=company not in known,
+                seen_by=seen_by,
+                observed_at=self.now,
+            )
+        self.companies[segment] = known ^ moved
+        scanned = {"how": "sweep", "status": "complete", "fetched": len(known ^ moved), "members": len(known ^ moved)}
+        times = {"started_at": self.now - HOUR / 6, "observed_at": self.now}
+        self.warehouse.insert("company_segment_scans", **run, **scanned, **times)
+
+    def _define(self, segment: str) -> None:
+        self.warehouse.insert(
+            "segments",
+            workspace_id="w",
+            segment_id=segment,
+            name=segment,
+            person_type="company",
+            created_at=epoch("01-01 00:00"),
+            updated_at=int(self.now.timestamp()),
+            observed_at=self.now,
+        )
+
+
+@pytest.mark.parametrize("seed", nightly([1, *range(2, 13)], *range(2, 13)))
+def test_any_runs_leave_the_marts_as_a_full_build_would(warehouse: Warehouse, seed: int) -> None:
+    life = Life(warehouse, random.Random(seed))
+    life.begin()
+    warehouse.refresh()
+
+    derived = list[int | None]()
+    for _ in range(8):
+        life.run()
+        derived.append(warehouse.refresh().touched)
+        assert differing(warehouse) == set()
+
+    assert len(set(derived) - {None}) > 2
+
+
+def _begin(warehouse: Warehouse) -> None:
+    """Two members of two segments, built."""
+    for segment in ("s1", "s2"):
+        warehouse.list_segment(segment)
+        warehouse.scan("03-01 10:00", segment, joins="ann bob")
+    warehouse.refresh()
+
+
+def _join(warehouse: Warehouse) -> None:
+    warehouse.scan("03-02 10:00", joins="eve")
+    warehouse.scan("03-02 10:00", "s2")
+
+
+def _edit(warehouse: Warehouse) -> None:
+    _join(warehouse)
+    warehouse.list_segment("s2", edited="03-02 09:00", seen="03-02 10:00")
+
+
+def _delete(warehouse: Warehouse) -> None:
+    warehouse.remove("ann", "deleted", "03-02 09:00")
+    warehouse.scan("03-02 10:00", removed="ann")
+    warehouse.scan("03-02 10:00", "s2", removed="ann")
+
+
+def _merge(warehouse: Warehouse) -> None:
+    warehouse.remove("ann", "merged", "03-02 09:00", into="bob")
+    warehouse.scan("03-02 10:00", removed="ann")
+    warehouse.scan("03-02 10:00", "s2", removed="ann")
+
+
+@pytest.mark.parametrize(
+    ("change", "members"),
+    [(_join, 1), (_edit, 3), (_delete, 2), (_merge, 4)],
+    ids=["a join", "an edit", "a deletion", "a merge"],
+)
+def test_only_these_members_are_touched_by(
+    warehouse: Warehouse, change: Callable[[Warehouse], None], members: int
+) -> None:
+    _begin(warehouse)
+    change(warehouse)
+
+    built = warehouse.refresh()
+
+    assert built.touched == members
+    assert differing(warehouse) == set()
+
+
+LOSSES = {
+    "a change": "update intercom_raw.membership_changes set _dlt_load_id = 'other' where contact_id = 'ann'",
+    "a removal": "delete from intercom_raw.contact_removals",
+    "a definition": "delete from intercom_raw.segments where segment_id = 's2'",
+    "the notes": "drop table intercom_build._built_loads",
+}
+
+
+@pytest.mark.parametrize("lost", LOSSES)
+def test_all_is_built_where_the_warehouse_has_lost(warehouse: Warehouse, lost: str) -> None:
+    warehouse.list_segment("s2")
+    warehouse.remove("zoe", "archived", "02-28 09:00")
+    _begin(warehouse)
+    warehouse.client.execute_sql(LOSSES[lost])
+    _join(warehouse)
+    if lost == "a definition":
+        warehouse.list_segment("s2", edited="03-02 09:00", seen="03-02 10:00")
+
+    built = warehouse.refresh()
+
+    assert built.touched is None
+    assert differing(warehouse) == set()
+
+
+def test_all_is_built_where_most_members_are_touched(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(touched, "LARGEST_SHARE", 0.2)
+    _begin(warehouse)
+    _join(warehouse)
+
+    built = warehouse.refresh()
+
+    assert built.touched is None
+    assert differing(warehouse) == set()
+
+
+def test_a_check_of_touched_members_finds_their_faults(warehouse: Warehouse) -> None:
+    _begin(warehouse)
+    _join(warehouse)
+    warehouse.insert(
+        "membership_changes",
+        workspace_id="w",
+        segment_id="s1",
+        contact_id="fay",
+        is_member=True,
+        seen_by="sweep",
+        observed_at=utc("03-02 11:00"),
+    )
+    before = warehouse.spells()
+
+    with pytest.raises(ModelsFailed, match=r"every_entry_and_exit_has_its_scan .*contact_id=fay"):
+        warehouse.refresh()
+
+    assert warehouse.spells() == before
+
+
+def test_no_build_leaves_the_table_of_touched_members(warehouse: Warehouse) -> None:
+    _begin(warehouse)
+    _join(warehouse)
+
+    warehouse.refresh()
+
+    names = {name for (name,) in warehouse.rows("select table_name from information_schema.tables")}
+    assert touched.TOUCHED not in names
