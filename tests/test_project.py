@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.models.files import load_models
+from pipelines.models.definitions import load_models
 from pipelines.settings import ROOT
 
 from .support.deployments import Deployment

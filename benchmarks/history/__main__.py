@@ -15,6 +15,7 @@ from pipelines.settings import use_project_config
 
 from .builds import SIZES, BuildTimes, measure_build
 from .daily import measure_day
+from .days import measure_days
 from .tables import HistorySize, write
 
 
@@ -27,6 +28,10 @@ def main(arguments: list[str]) -> None:
             build(folder, build_models)
         case ["refresh", folder]:
             build(folder, refresh_models)
+        case ["days", folder, days]:
+            use_project_config()
+            for cost in measure_days(Path(folder), int(days)):
+                print(json.dumps(asdict(cost)), flush=True)  # noqa: T201 (for the parent process)
         case ["day", *names]:
             for name in names or SIZES:
                 print(measure_day(SIZES[name]))  # noqa: T201 (a command)

@@ -1,4 +1,4 @@
-"""What a sync builds after a day of changes, against a build of all: the same history, without and with its last day."""
+"""What a sync builds after a day of changes, against a build of all."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from .tables import HistorySize, fingerprints, hold_back_last_day, load_last_day
 
 
 @dataclass(frozen=True)
-class DayCost:
+class DayBuild:
     """The CPU time of two processes, and the tables that they leave different."""
 
     spells: int
@@ -30,7 +30,7 @@ class DayCost:
         )
 
 
-def measure_day(size: HistorySize) -> DayCost:
+def measure_day(size: HistorySize) -> DayBuild:
     """Builds all but the last day, then what that day touches, then all."""
     with TemporaryDirectory() as folder:
         warehouse = Warehouse(Path(folder))
@@ -43,7 +43,7 @@ def measure_day(size: HistorySize) -> DayCost:
         _, of_all = in_a_child("build", folder)
         after_all = fingerprints(warehouse)
     times = sorted(BuildTimes(**json.loads(output)).seconds_by_file.items(), key=lambda file: -file[1])
-    return DayCost(
+    return DayBuild(
         size.spells,
         _cpu(of_day),
         _cpu(of_all),

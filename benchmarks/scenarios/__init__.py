@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from ..report import Row
 from .bench import Bench
+from .growth import growth
 from .memory import memory
 from .models import models
 from .plain import plain
@@ -14,7 +15,7 @@ from .throughput import throughput, unchanged
 Scenario = Callable[[Bench], list[Row]]
 
 SCENARIOS: Mapping[str, Scenario] = {
-    scenario.__name__: scenario for scenario in (tap, quota, two, memory, models, throughput, plain, unchanged)
+    scenario.__name__: scenario for scenario in (tap, quota, two, memory, models, growth, throughput, plain, unchanged)
 }
 """The last three share one large workspace, which is served until the end."""
 

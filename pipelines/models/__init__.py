@@ -2,9 +2,7 @@
 
 from .build import Build, build, refresh
 from .checks import Fault
-from .files import load_checks, load_marts, load_models
-from .lists import list_marts
-from .model import Model
+from .definitions import Model, list_marts, load_checks, load_marts, load_models
 from .published import published_marts
 
 __all__ = [

@@ -18,12 +18,19 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from ..destinations import Dialect, Kind, columns, relations
 from ..errors import ModelsFailed
-from .attributes import COMPANIES, current_attributes
 from .checks import Fault, message_of, run_checks
-from .files import (
+from .definitions import (
+    COMPANIES,
     NEXT_STEP,
+    SQL,
+    UTC,
+    Check,
     File,
+    Model,
+    Place,
+    built_marts,
     comments,
+    current_attributes,
     downstream,
     errors_first,
     load_checks,
@@ -31,24 +38,9 @@ from .files import (
     select_of,
     with_attributes,
 )
-from .incremental import (
-    BUILT_FROM,
-    FILES,
-    KEY,
-    TOUCHED,
-    Mark,
-    can_find_touched,
-    current_mark,
-    drop_touched,
-    find_touched,
-    note_loads,
-    read_mark,
-    restricted,
-    write_mark,
-)
-from .lists import built_marts
-from .model import SQL, Check, Model
-from .place import UTC, Place
+from .mark import BUILT_FROM, FILES, Mark, current_mark, read_mark, write_mark
+from .restricted import restricted
+from .touched import KEY, TOUCHED, can_find_touched, drop_touched, find_touched, note_loads
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from ..destinations import Query
 from ..errors import ModelsFailed
-from .files import NEXT_STEP, select_of
-from .model import Check, Severity
-from .place import Place
+from .definitions import NEXT_STEP, Check, Place, Severity, select_of
 
 FAULTS = "select count(*) over (), faults.* from {faults} as faults limit 1"
 

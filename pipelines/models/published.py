@@ -5,10 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from ..destinations import MARTS, RAW, Dialect, PublishedMart
-from .files import load_models, select_of
-from .lists import list_marts
-from .model import MART, Model
-from .place import UTC, Place
+from .definitions import MART, UTC, Model, Place, list_marts, load_models, select_of
 
 
 def published_marts(dialect: Dialect, day_timezone: str = UTC) -> Iterator[PublishedMart]:

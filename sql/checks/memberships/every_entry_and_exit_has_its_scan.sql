@@ -4,15 +4,40 @@
 
 with
 
-events as (
+memberships as (
 
-    select * from segment_membership_events
+    select * from segment_memberships
 
 ),
 
 scans as (
 
     select * from int_scans
+
+),
+
+events as (
+
+    select
+        workspace_id,
+        segment_id,
+        contact_id,
+        'entered' as event,
+        entered_at as occurred_at
+
+    from memberships
+
+    union all
+
+    select
+        workspace_id,
+        segment_id,
+        contact_id,
+        'left' as event,
+        left_at as occurred_at
+
+    from memberships
+    where left_at is not null
 
 ),
 

@@ -9,7 +9,7 @@ import pytest
 from pipelines.destinations import Warehouse
 from pipelines.destinations.postgres import Postgres, configured_credentials
 from pipelines.models import build
-from pipelines.models.model import SQL
+from pipelines.models.definitions import SQL
 
 from ...support.deployments import Deployment
 from ...support.postgres import Row, run

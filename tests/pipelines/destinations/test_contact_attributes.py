@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.models.attributes import CONTACTS, Attribute, noted_attributes
-from pipelines.models.place import Place
+from pipelines.models.definitions import CONTACTS, Attribute, Place, noted_attributes
 from sandbox.world import Workspace
 
 from ...support.deployments import START, Deployment, standing_still

@@ -30,10 +30,8 @@ from pipelines.errors import Busy, ExitCode, Misconfigured, ModelsFailed, Unreac
 from pipelines.folder import LockRequest
 from pipelines.loading.packages import Stuck
 from pipelines.messages import Step
-from pipelines.models.files import load_models
-from pipelines.models.incremental.mark import BUILT_FROM
-from pipelines.models.lists import list_marts
-from pipelines.models.model import SQL
+from pipelines.models.definitions import SQL, list_marts, load_models
+from pipelines.models.mark import BUILT_FROM
 from pipelines.runs import build_models
 from pipelines.settings import use_project_config, warehouse_settings
 from sandbox.world import Workspace, add_odd_contacts

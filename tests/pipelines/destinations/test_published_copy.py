@@ -10,7 +10,7 @@ import pytest
 from pipelines.destinations import Warehouse
 from pipelines.destinations.duckdb import DuckDB
 from pipelines.models import published_marts
-from pipelines.models.files import load_models
+from pipelines.models.definitions import load_models
 from pipelines.models.published import published_models
 from sandbox.world import Workspace
 

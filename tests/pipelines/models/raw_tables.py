@@ -10,7 +10,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from pipelines.destinations import Dialect
 from pipelines.destinations.duckdb import DuckDB
 from pipelines.models import Build, build, refresh
-from pipelines.models.model import SQL
+from pipelines.models.definitions import SQL
 from sources.intercom.tables import BESIDE_CONTACTS, CONTACTS, NESTED_CONTACT_FIELDS
 from sources.intercom.tables.schemas import BOOLEAN, INTEGER, TEXT, TIMESTAMP
 

@@ -1,7 +1,7 @@
 """What a full build would make of the same raw tables."""
 
 from pipelines.models import load_models
-from pipelines.models.place import Place
+from pipelines.models.definitions import Place
 
 from .raw_tables import Row, Warehouse
 

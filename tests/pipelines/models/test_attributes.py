@@ -6,7 +6,7 @@ from itertools import permutations, product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.models.attributes import CONTACTS, LONGEST_NAME, SECOND, Attribute, widened
+from pipelines.models.definitions.attributes import CONTACTS, LONGEST_NAME, SECOND, Attribute, widened
 
 TYPES = ("boolean", SECOND, "bigint", "double", "timestamp", "text", "json")
 FOUND = st.lists(st.tuples(st.text(max_size=80), st.sampled_from(TYPES)), max_size=12)

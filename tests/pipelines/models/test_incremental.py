@@ -5,12 +5,16 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from pipelines.commands import Forget
+from pipelines.commands.repair import Repair
 from pipelines.errors import ModelsFailed
-from pipelines.models.incremental import touched
+from pipelines.models import touched
 
+from ...support.deployments import Deployment, lively_workspace
 from ...support.nightly import nightly
 from .raw_tables import Warehouse, epoch, utc
 from .rebuilt import differing
@@ -254,3 +258,28 @@ def test_no_build_leaves_the_table_of_touched_members(warehouse: Warehouse) -> N
 
     names = {name for (name,) in warehouse.rows("select table_name from information_schema.tables")}
     assert touched.TOUCHED not in names
+
+
+def _same_as_rebuilt(deployment: Deployment) -> bool:
+    with deployment.warehouse.held(), deployment.warehouse.pipeline(deployment.name).sql_client() as client:
+        return differing(Warehouse(client)) == set()
+
+
+@pytest.mark.parametrize("version", nightly(["Preview", "2.14", "2.7"], "2.14", "2.7"))
+def test_days_of_a_workspace_leave_the_marts_as_a_full_build_would(tmp_path: Path, version: str) -> None:
+    deployment = Deployment(tmp_path / "data", lively_workspace(contacts=200), resources=("companies", "tags"))
+    deployment.settings.api_version = version
+    workspace, chance = deployment.workspace, random.Random(version)
+    deployment.sync()
+
+    for day in range(8):
+        workspace.live(days=1, churn=0.05)
+        workspace.live_lists(10)
+        outcome = deployment.sync(full=day == 4)
+        assert outcome.exit_code == 0
+        assert _same_as_rebuilt(deployment)
+        if day == 2:
+            forgotten = chance.choice(sorted(workspace.contacts))
+            Forget(deployment.warehouse, contact_id=forgotten, clock=workspace.now).run()
+        if day == 5:
+            Repair(deployment.warehouse, run_id=outcome.run_id, clock=workspace.now).run()

@@ -19,12 +19,10 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from pipelines.destinations.duckdb import DuckDB
 from pipelines.errors import Misconfigured, ModelsFailed
-from pipelines.models import build, load_checks
-from pipelines.models.files import load_models, select_of
-from pipelines.models.incremental import BUILT_FROM, BUILT_LOADS, touched
-from pipelines.models.lists import list_marts
-from pipelines.models.model import SQL, Model
-from pipelines.models.place import Place
+from pipelines.models import build, load_checks, touched
+from pipelines.models.definitions import SQL, Model, Place, list_marts, load_models, select_of
+from pipelines.models.mark import BUILT_FROM
+from pipelines.models.touched import BUILT_LOADS
 from pipelines.settings import ROOT
 from sources.intercom.catalog import TABLES
 

@@ -9,8 +9,8 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
 from pipelines.models import load_checks
-from pipelines.models.files import LIST_IDS, load_models
-from pipelines.models.model import LAYERS, SQL
+from pipelines.models.definitions import LAYERS, SQL, load_models
+from pipelines.models.definitions.files import LIST_IDS
 
 MODELS = {model.name: model for model in load_models()}
 CHECKS = {check.name: check for check in load_checks()}

@@ -14,7 +14,7 @@ from typing import Any
 from dlt.destinations.sql_client import SqlClientBase
 from sqlglot import exp
 
-from ..destinations import AttributeSql, Dialect, NotedTable
+from ...destinations import AttributeSql, Dialect, NotedTable
 from .place import Place
 
 

@@ -7,10 +7,10 @@ from typing import Literal
 
 from sqlglot import exp
 
-from ..destinations import Kind
+from ...destinations import Kind
 from .attributes import Attribute, Owner
 
-SQL = Path(__file__).parents[2] / "sql"
+SQL = Path(__file__).parents[3] / "sql"
 LAYERS = ("staging", "intermediate", "marts")
 MART = LAYERS[-1]
 RAW = "raw"  # in the files: the schema of the raw tables
@@ -55,4 +55,4 @@ class Check(SqlFile):
 
     severity: Severity
     is_incremental: bool = False
-    """Whether a sync looks at touched members alone: no other member can break the rule."""
+    """Whether a sync runs it over touched members alone: no other member can break the rule."""

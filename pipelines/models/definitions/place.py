@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..destinations import SWAPS, Dialect, MartsSwap, statement
+from ...destinations import SWAPS, Dialect, MartsSwap, statement
 
 BUILT_BEFORE = ("stg_", "int_")
 """How the names of staging and intermediate models begin."""

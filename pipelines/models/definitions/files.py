@@ -13,8 +13,8 @@ import yaml
 from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
-from ..destinations import WRITTEN_IN, descriptions
-from ..errors import Misconfigured, ModelsFailed
+from ...destinations import WRITTEN_IN, descriptions
+from ...errors import Misconfigured, ModelsFailed
 from .attributes import CONTACTS, Attribute, attribute_columns
 from .lists import list_marts
 from .model import LAYERS, MART, RAW, SQL, Check, Model, Severity, SqlFile

@@ -11,9 +11,8 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
-from ...destinations import NotedTable, Query
-from .. import lists
-from ..place import UTC, Place
+from ..destinations import NotedTable, Query
+from .definitions import UTC, Place, list_texts
 
 BUILT_FROM = NotedTable(
     "_built_from",
@@ -51,7 +50,7 @@ def _state_of_files(folder: Path, place: Place) -> str:
     """Includes descriptions, which a build writes too, the catalogue, and the timezone of days."""
     files = sorted(path for suffix in ("sql", "yml") for path in folder.rglob(f"*.{suffix}"))
     texts = (f"{path.relative_to(folder).as_posix()}\n{path.read_text(encoding='utf-8')}" for path in files)
-    state = hashlib.sha256("\0".join([*texts, *lists.texts()]).encode()).hexdigest()
+    state = hashlib.sha256("\0".join([*texts, *list_texts()]).encode()).hexdigest()
     return state if place.day_timezone == UTC else f"{state} {place.day_timezone}"
 
 

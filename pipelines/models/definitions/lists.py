@@ -11,7 +11,7 @@ from sqlglot import exp
 from sources.intercom.catalog import BY_NAME, EMBEDDED, TABLES, Column, Resource, Table
 from sources.intercom.tables import key_of
 
-from ..destinations import WRITTEN_IN
+from ...destinations import WRITTEN_IN
 from .attributes import COMPANIES
 from .model import MART, RAW, SQL, Model
 
@@ -70,7 +70,7 @@ def company_attributes() -> Model:
 
 
 @cache
-def texts() -> tuple[str, ...]:
+def list_texts() -> tuple[str, ...]:
     """All that the marts are made of."""
     return tuple(f"{_query(name, None)} {TABLES[name]}" for name in NAMES)
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
 
-from ...destinations import NotedTable, Query
-from ..place import Place
+from ..destinations import NotedTable, Query
+from .definitions import Place
 from .mark import NOT_LOADED, Mark, state_of
 
 BUILT_LOADS = NotedTable(
@@ -70,7 +70,7 @@ links as (
     where merged_into_contact_id is not null
 ),
 
-begun as (
+first as (
     select workspace_id, contact_id as one from {contact_removals} as removals
     union
     select directly.workspace_id, directly.member_id as one
@@ -79,7 +79,7 @@ begun as (
 ),
 
 reached as (
-    select workspace_id, one from begun
+    select workspace_id, one from first
     union
     select links.workspace_id, links.other as one
     from reached

@@ -7,9 +7,8 @@ from typing import TypeVar, cast
 import sqlglot
 from sqlglot import exp
 
-from ...destinations import WRITTEN_IN
-from ..files import load_models, sources_of
-from ..model import RAW, SqlFile
+from ..destinations import WRITTEN_IN
+from .definitions import RAW, SqlFile, load_models, sources_of
 from .touched import KEY, TOUCHED
 
 File = TypeVar("File", bound=SqlFile)
