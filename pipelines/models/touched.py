@@ -46,7 +46,7 @@ edited as (
     select distinct workspace_id, segment_id from {segments} as versions
 ),
 
-known as (
+known as not materialized (
     select workspace_id, segment_id, contact_id as member_id from {raw}.membership_changes
     union all
     select workspace_id, segment_id, company_id as member_id from {raw}.company_membership_changes
