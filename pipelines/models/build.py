@@ -39,8 +39,8 @@ from .definitions import (
     with_attributes,
 )
 from .mark import BUILT_FROM, FILES, Mark, current_mark, read_mark, write_mark
-from .restricted import restricted
-from .touched import KEY, TOUCHED, can_find_touched, drop_touched, find_touched, note_loads
+from .restricted import key_of, restricted
+from .touched import TOUCHED, can_find_touched, drop_touched, find_touched, note_loads
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ def _is_derived(model: Model) -> bool:
 def _derivation(model: Model, place: Place) -> Iterator[str]:
     """Replaces the rows of touched members. `model` is restricted to them."""
     named = {"schema": place.schema_of(model.name), "name": model.name, "touched": TOUCHED}
-    pairs = zip(model.incremental_on, KEY, strict=True)
+    pairs = zip(model.incremental_on, key_of(model), strict=True)
     equal = " and ".join(f"{{name}}.{column} = {{touched}}.{key}" for column, key in pairs)
     deleted = f"delete from {{schema}}.{{name}} using {{build}}.{{touched}} where {equal}"  # noqa: S608 (our own names)
     yield place.statement(deleted, **named)

@@ -24,7 +24,8 @@ BUILT_LOADS = NotedTable(
 )
 TOUCHED = "int_touched_members"
 """The table that holds them during a build."""
-KEY = ("workspace_id", "segment_id", "member_id")
+KEY, KEY_IN_ANY = ("workspace_id", "segment_id", "member_id"), ("workspace_id", "member_id")
+"""A member in one segment, and in any."""
 SOURCES = ("membership_changes", "company_membership_changes", "contact_removals", "segments")
 """The loaded tables whose new rows touch members."""
 LARGEST_SHARE = 0.2

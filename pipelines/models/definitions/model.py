@@ -34,8 +34,9 @@ class Model(SqlFile):
     """A file below `sql/staging`, `sql/intermediate` or `sql/marts`, with its entry in the `schema.yml` beside it.
 
     `unmoved_by` names raw tables that it reads, directly or not, and whose later rows cannot change it.
-    `incremental_on` are its names for a workspace, a segment and a member: a sync derives the rows of touched members
-    alone; of a view, it is what other models are restricted by. Builds add a column for each custom attribute of the
+    `incremental_on` are its names for a workspace, a segment and a member, or for a workspace and a member where a row
+    needs all segments of the member: a sync derives the rows of touched members alone. Of a view, it is what other
+    models are restricted by. Builds add a column for each custom attribute of the
     `owner`, `attributes`, to its query.
     """
 

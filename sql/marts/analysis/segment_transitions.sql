@@ -5,15 +5,9 @@
 
 with
 
-memberships as (
+moves as (
 
-    select * from int_memberships
-
-),
-
-scans as (
-
-    select * from int_scans
+    select * from int_moves
 
 ),
 
@@ -41,146 +35,77 @@ horizons as (
 
 ),
 
-runs as (
-
-    select
-        workspace_id,
-        run_id,
-        max(observed_at) as ended_at
-
-    from scans
-    group by workspace_id, run_id
-
-),
-
-scan_starts as (
-
-    select
-        scans.workspace_id,
-        scans.segment_id,
-        scans.started_at,
-        max(runs.ended_at) as run_ended_at
-
-    from scans
-    -- inner: every scan has its run
-    inner join runs
-        on
-            scans.workspace_id = runs.workspace_id
-            and scans.run_id = runs.run_id
-    group by scans.workspace_id, scans.segment_id, scans.started_at
-
-),
-
--- left_after is when the scan started that last saw the contact; that scan's run had read all segments at seen_until
-leaves as (
-
-    select
-        memberships.workspace_id,
-        memberships.segment_id,
-        memberships.member_id,
-        memberships.spell_number,
-        memberships.left_at,
-        memberships.left_on,
-        scan_starts.run_ended_at as seen_until,
-        date_diff('day', memberships.left_on, watch.last_known_on) as watched_days
-
-    from memberships
-    -- inner: a segment without a known day has no leaves to follow
-    inner join watch
-        on
-            memberships.workspace_id = watch.workspace_id
-            and memberships.segment_id = watch.segment_id
-    -- inner: left_after is the start of a scan
-    inner join scan_starts
-        on
-            memberships.workspace_id = scan_starts.workspace_id
-            and memberships.segment_id = scan_starts.segment_id
-            and memberships.left_after = scan_starts.started_at
-    where memberships.leave_reason = 'left'
-
-),
-
-entries as (
+-- counted before they are compared with the horizons, each of which has nearly all of them
+counted as (
 
     select
         workspace_id,
         segment_id,
-        member_id,
-        entered_at,
-        entered_after,
-        entered_on
+        to_segment_id,
+        left_on,
+        days_between,
+        is_order_unproven,
+        count(*) as move_count
 
-    from memberships
-    where enter_reason = 'joined'
+    from moves
+    group by workspace_id, segment_id, to_segment_id, left_on, days_between, is_order_unproven
 
 ),
 
--- the first entry after each leave
-moves as (
+measured as (
 
     select
-        leaves.workspace_id,
-        leaves.segment_id,
-        leaves.member_id,
-        leaves.spell_number,
-        leaves.watched_days,
-        entries.segment_id as to_segment_id,
-        min(date_diff('day', leaves.left_on, entries.entered_on)) as days_between,
-        -- where the two windows overlap, the join may have been first; in one segment it cannot have been
-        max(case
-            when leaves.segment_id = entries.segment_id then 0
-            when entries.entered_after >= leaves.left_at then 0
-            else 1
-        end) as is_order_unproven
+        counted.workspace_id,
+        counted.segment_id,
+        counted.to_segment_id,
+        counted.days_between,
+        counted.is_order_unproven,
+        counted.move_count,
+        date_diff('day', counted.left_on, watch.last_known_on) as watched_days
 
-    from leaves
-    -- inner: a leave without a later entry is in left_by_horizon alone
-    inner join entries
+    from counted
+    -- inner: a segment without a known day has no leaves to follow
+    inner join watch
         on
-            leaves.workspace_id = entries.workspace_id
-            and leaves.member_id = entries.member_id
-            and leaves.seen_until < entries.entered_at
-    group by
-        leaves.workspace_id,
-        leaves.segment_id,
-        leaves.member_id,
-        leaves.spell_number,
-        leaves.watched_days,
-        entries.segment_id
+            counted.workspace_id = watch.workspace_id
+            and counted.segment_id = watch.segment_id
 
 ),
 
 left_by_horizon as (
 
     select
-        leaves.workspace_id,
-        leaves.segment_id,
+        measured.workspace_id,
+        measured.segment_id,
         horizons.days_within,
-        count(*) as left_count
+        cast(sum(measured.move_count) as bigint) as left_count
 
-    from leaves
+    from measured
     inner join horizons
-        on leaves.watched_days >= horizons.days_within
-    group by leaves.workspace_id, leaves.segment_id, horizons.days_within
+        on measured.watched_days >= horizons.days_within
+    where measured.to_segment_id is null
+    group by measured.workspace_id, measured.segment_id, horizons.days_within
 
 ),
 
 moved_by_horizon as (
 
     select
-        moves.workspace_id,
-        moves.segment_id,
-        moves.to_segment_id,
+        measured.workspace_id,
+        measured.segment_id,
+        measured.to_segment_id,
         horizons.days_within,
-        count(*) as moved_count,
-        cast(sum(moves.is_order_unproven) as bigint) as order_unproven_count
+        cast(sum(measured.move_count) as bigint) as moved_count,
+        cast(sum(case when measured.is_order_unproven then measured.move_count else 0 end) as bigint)
+            as order_unproven_count
 
-    from moves
+    from measured
     inner join horizons
         on
-            moves.watched_days >= horizons.days_within
-            and moves.days_between <= horizons.days_within
-    group by moves.workspace_id, moves.segment_id, moves.to_segment_id, horizons.days_within
+            measured.watched_days >= horizons.days_within
+            and measured.days_between <= horizons.days_within
+    where measured.to_segment_id is not null
+    group by measured.workspace_id, measured.segment_id, measured.to_segment_id, horizons.days_within
 
 ),
 

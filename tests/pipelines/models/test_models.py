@@ -1507,7 +1507,7 @@ def test_the_schemas_can_be_called_anything(tmp_path: Path) -> None:
 MODELS = tuple(model.name for model in load_models())
 OF_LAST_DAYS = {"int_segment_days", "segment_daily", "segment_transitions", "segments"}
 OF_SCANS = {"int_scans", *OF_LAST_DAYS}
-OF_MEMBERSHIPS = {"int_memberships", "int_joiners", "segment_overlap", *OF_LAST_DAYS}
+OF_MEMBERSHIPS = {"int_memberships", "int_joiners", "int_moves", "segment_overlap", *OF_LAST_DAYS}
 OF_CHANGES = {"int_membership_changes", "int_spells", *OF_MEMBERSHIPS}
 OF_REMOVALS = {"int_contact_removals", "int_survivors", "contact_tag_history", *OF_MEMBERSHIPS}
 
