@@ -14,6 +14,8 @@ def main(
     memberships: Annotated[
         float | None, typer.Option(min=0, help="Average number of segments per contact; larger segments are left out.")
     ] = None,
+    companies: Annotated[int, typer.Option(min=0, help="Number of companies.")] = 60,
+    articles: Annotated[int, typer.Option(min=0, help="Number of articles.")] = 40,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8080,
     seed: Annotated[int, typer.Option(help="The same seed generates the same contacts, with the same ids.")] = 0,
     token: Annotated[str, typer.Option(help="The access token to accept; any other one gets 401.")] = BEARER,
@@ -33,7 +35,15 @@ def main(
     by kind, and the CPU seconds of the sandbox so far.
     """
     with excluded_from_garbage_collection():
-        workspace = Workspace(contacts=contacts, segments=segments, memberships=memberships, seed=seed, token=token)
+        workspace = Workspace(
+            contacts=contacts,
+            segments=segments,
+            memberships=memberships,
+            companies=companies,
+            articles=articles,
+            seed=seed,
+            token=token,
+        )
         for segment in workspace.segments.values():
             workspace.memberships.current(segment)  # computed before the first request needs it
     workspace.faults.at_rate(fault_rate, seed=fault_seed)

@@ -70,6 +70,7 @@ def served(
     segments: int = SEGMENTS,
     memberships: float = MEMBERSHIPS,
     module: str = PLAIN,
+    **lists: int,
 ) -> Iterator[ServedSandbox]:
     """Serves a simulated workspace while the block runs.
 
@@ -81,12 +82,13 @@ def served(
         segments: the number of segments.
         memberships: the average number of segments per contact.
         module: the module that serves.
+        lists: the number of companies, and of articles.
 
     Raises:
         ScenarioFailed: the sandbox did not start.
     """
     shape = {"contacts": contacts, "segments": segments, "memberships": memberships}
-    options = shape | {"limit": limit, "latency": latency, "port": 0}
+    options = shape | lists | {"limit": limit, "latency": latency, "port": 0}
     command = [sys.executable, "-m", module, *(f"--{name}={value}" for name, value in options.items())]
     with log.with_suffix(".err").open("wb") as errors:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)

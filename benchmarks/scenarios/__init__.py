@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from ..report import Row
 from .bench import Bench
 from .growth import growth
+from .lists import lists
 from .memory import memory
 from .models import models
 from .plain import plain
@@ -15,7 +16,8 @@ from .throughput import throughput, unchanged
 Scenario = Callable[[Bench], list[Row]]
 
 SCENARIOS: Mapping[str, Scenario] = {
-    scenario.__name__: scenario for scenario in (tap, quota, two, memory, models, growth, throughput, plain, unchanged)
+    scenario.__name__: scenario
+    for scenario in (tap, quota, two, memory, models, growth, lists, throughput, plain, unchanged)
 }
 """The last three share one large workspace, which is served until the end."""
 

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from pipelines.errors import ExitCode
+from pipelines.models import touched
 from pipelines.settings import use_project_config
 from sandbox.world import Workspace
 from sources.intercom.api import Unavailable
 from sources.intercom.catalog import ALL
 
+from ..pipelines.models.rebuilt import differing_in
 from ..support.deployments import START, Deployment, standing_still
 from ..support.lists import different_tables
 from .audit import check_contacts, check_keys
@@ -62,6 +64,7 @@ class Syncing(RuleBasedStateMachine):
         resources: tuple[str, ...],
     ) -> None:
         use_project_config()
+        touched.LARGEST_SHARE = math.inf  # so that these small workspaces have incremental builds
         self.folder = TemporaryDirectory()
         self.workspace = Workspace(
             contacts=contacts,
@@ -178,6 +181,7 @@ class Syncing(RuleBasedStateMachine):
             check_keys(deployment)
             different = different_tables(deployment)
             assert not different, different
+            assert differing_in(deployment) == set()
         if hasattr(self, "folder"):
             self.folder.cleanup()
 

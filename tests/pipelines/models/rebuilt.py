@@ -3,6 +3,7 @@
 from pipelines.models import load_models
 from pipelines.models.definitions import Place
 
+from ...support.deployments import Deployment
 from .raw_tables import Row, Warehouse
 
 MODELS = tuple(model.name for model in load_models())
@@ -15,6 +16,12 @@ def differing(warehouse: Warehouse) -> set[str]:
     built, expected = _contents(warehouse), _contents(whole)
     warehouse.client.execute_many(["drop schema rebuilt cascade", "drop schema rebuilt_build cascade"])
     return {model for model in MODELS if built[model] != expected[model]}
+
+
+def differing_in(deployment: Deployment) -> set[str]:
+    """As `differing`, in the warehouse of a deployment."""
+    with deployment.warehouse.held(), deployment.warehouse.pipeline(deployment.name).sql_client() as client:
+        return differing(Warehouse(client))
 
 
 def _contents(warehouse: Warehouse) -> dict[str, list[Row]]:
