@@ -21,9 +21,9 @@ def lists(bench: Bench) -> list[Row]:
         companies=bench.contacts(COMPANIES),
         articles=ARTICLES,
     ) as sandbox:
-        alone = sync(sandbox, folder / "alone", SOURCES__INTERCOM__RESOURCES="[]")
-        first = sync(sandbox, folder / "all", SOURCES__INTERCOM__RESOURCES='["all"]')
-        again = sync(sandbox, folder / "all", SOURCES__INTERCOM__RESOURCES='["all"]', **OPTIONAL)
+        alone = sync(sandbox, bench.folder / "lists_alone", SOURCES__INTERCOM__RESOURCES="[]")
+        first = sync(sandbox, folder, SOURCES__INTERCOM__RESOURCES='["all"]')
+        again = sync(sandbox, folder, SOURCES__INTERCOM__RESOURCES='["all"]', **OPTIONAL)
     took = f"{first.cost.seconds:.1f} s / {alone.cost.seconds:.1f} s"
     calls = f"{first.calls:,} / {alone.calls:,}"
     return [

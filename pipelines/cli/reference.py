@@ -45,6 +45,7 @@ SUBJECTS = ("segments", "memberships", "contacts", "companies", "analysis", "wor
 WIDTH = 120
 DBT_DESCRIPTION = "Intercom's segments, contacts and memberships, as intercom-warehouse publishes them."
 
+ASKED = {"all": "one", "changed": "one, if it changed,", "swept": "one, once in `sweep_every` or if it changed,"}
 RAW_TABLES = {
     "workspaces": (WORKSPACES_KEY, "The workspaces' names, regions and timezones."),
     "data_attributes": (DATA_ATTRIBUTES_KEY, "Intercom's list of the attributes that contacts have."),
@@ -171,7 +172,11 @@ def _calls(one: Resource) -> str:
             f"one for 100 records, one after another; from {one.search.since} on once a day, else one for 150 changed"
         )
     if one.parent:
-        asked = {"all": "one", "changed": "one, if it changed,"}[one.parent.asks]
+        asked = {
+            "all": "one",
+            "changed": "one, if it changed,",
+            "swept": "one, once in `sweep_every` or if it changed,",
+        }[one.parent.asks]
         return f"{asked} for each of `{one.parent.table}`"
     calls = f"one for {one.per_page} records" if one.per_page else "one, and one for each further page"
     return f"{calls}; more often than once a day, only the pages with changes" if one.is_newest_first else calls

@@ -13,12 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from sources.intercom.catalog import TABLES as LISTS
-
 from ..destinations import Reader, Warehouse
 from ..errors import Misconfigured
 from ..folder import in_one_step
-from ..models import load_marts
+from ..models import list_marts, load_marts
 
 FORMULA = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 """How a cell begins that a spreadsheet would compute. An apostrophe before it makes it text."""
@@ -72,11 +70,11 @@ class Export:
             Misconfigured: there is no such mart, or the folder cannot be written.
             NothingToRead: nothing is published.
         """
-        chosen = self._chosen()
+        chosen, optional = self._chosen(), {mart.name for mart in list_marts()}
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self.warehouse.reading() as reader:
-                present = [mart for mart in chosen if self.select or mart not in LISTS or _is_there(mart, reader)]
+                present = [mart for mart in chosen if self.select or mart not in optional or _is_there(mart, reader)]
                 return Exported(tuple(self._write(mart, reader) for mart in self.track(present)))
         except OSError as error:
             reason = error.strerror or type(error).__name__

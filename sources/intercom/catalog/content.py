@@ -154,9 +154,9 @@ ARTICLE_STATISTICS = Resource(
     path="/articles/{id}",
     rows="statistics",
     scope=ARTICLES,
-    parent=Parent("articles", "article_id", asks="all"),
+    parent=Parent("articles", "article_id", asks="swept"),
     key=(),
-    description="How often each article was seen and answered with. One call for each article and run.",
+    description="How often each article was seen and answered with. One call for each article, once in sweep_every.",
     columns={
         "views": integer("How often it was seen."),
         "conversions": integer("How often a conversation began from it.", sent="conversations"),

@@ -68,7 +68,7 @@ class Parent:
     Args:
         table: the parent's.
         column: what holds the parent's id in the child's table.
-        asks: `all` parents in each run, or those that `changed`.
+        asks: `all` parents in each run; those that `changed`; or those, and all once in `sweep_every` hours (`swept`).
         counted: the path of the number of children in a parent's record. Parents with none are not asked.
         embedded: a column of contacts that holds the first ten children. Contacts are asked only where there are more,
             and only then the table has rows of them; the mart has all.
@@ -76,7 +76,7 @@ class Parent:
 
     table: str
     column: str
-    asks: Literal["all", "changed"] = "changed"
+    asks: Literal["all", "changed", "swept"] = "changed"
     counted: str = ""
     embedded: str = ""
 

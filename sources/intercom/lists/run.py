@@ -103,7 +103,8 @@ class ListRun:
             return self._not_offered("by_parent")
         if parents is None:
             return self._refused("by_parent", "the list of its parents was refused")
-        asked, empty = self._asked(parents)
+        asks = self._asks()
+        asked, empty = self._asked(parents, asks)
         try:
             read = await self._reader.of_parents(sorted(asked))
         except Refused as refused:
@@ -112,14 +113,18 @@ class ListRun:
         childless = empty | parents.without
         gone |= {key for key in loaded if str(key[0]) in childless}
         gone |= {key for key in loaded if parents.is_whole and str(key[0]) not in parents.ids}
-        return await self._done("by_parent", read, loaded, gone)
+        return await self._done("changes" if asks == "swept" else "by_parent", read, loaded, gone)
 
-    def _asked(self, parents: Parents) -> tuple[set[str], set[str]]:
-        """The parents to ask, and those that need no call, since Intercom counts no records of them."""
-        parent, name = self._resource.parent, self._resource.table
+    def _asks(self) -> str:
+        """As `Parent.asks`; `all` also where the list was never read of all parents, or has to be again."""
+        asks = self._resource.parent.asks if self._resource.parent else "changed"
         is_first = self._last.status != "complete" or self._inputs.options.full
-        due = parents.ids if parent and (parent.asks == "all" or is_first) else parents.ids & parents.changed
-        counts = parents.counts.get(name)
+        return "all" if is_first or (asks == "swept" and self._is_due) else asks
+
+    def _asked(self, parents: Parents, asks: str) -> tuple[set[str], set[str]]:
+        """The parents to ask, and those that need no call, since Intercom counts no records of them."""
+        due = parents.ids if asks == "all" else parents.ids & parents.changed
+        counts = parents.counts.get(self._resource.table)
         if counts is None:
             return set(due), set()
         empty = {one for one in due if counts.get(one) == 0}
@@ -128,10 +133,15 @@ class ListRun:
     @property
     def _is_changes_enough(self) -> bool:
         options, since, last = self._inputs.options, self._resource.changes_since, self._last
-        if since is None or last.cursor is None or last.whole_at is None or last.status != "complete":
+        if since is None or last.cursor is None or last.status != "complete":
             return False
-        is_due = options.full or self._has_new_children or options.began_at - last.whole_at > options.limits.sweep_every
-        return has(options.version.name, since) and not is_due
+        return has(options.version.name, since) and not (options.full or self._has_new_children or self._is_due)
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether the list has to be read whole again."""
+        options, last = self._inputs.options, self._last
+        return last.whole_at is None or options.began_at - last.whole_at > options.limits.sweep_every
 
     async def _records(self, how: How) -> tuple[How, ReadRecords]:
         if how == "changes" and self._last.cursor is not None:

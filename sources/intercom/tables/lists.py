@@ -27,7 +27,8 @@ class ListRead:
     """How one list was read in one run: a row of `list_reads`, without workspace and run.
 
     Args:
-        how: `whole`, `changes` (what a search found since the cursor), or `by_parent`.
+        how: `whole`, `changes` (what a search found since the cursor, or of parents that changed), or
+            `by_parent`.
         status: `complete`; `incomplete`: rows count, but none is marked as deleted; `refused` by Intercom; or
             `not_offered`: the configured version of its API does not have it, or a setting that it needs is empty.
         calls: answered calls.

@@ -400,3 +400,21 @@ def test_the_records_of_lists_are_counted_while_they_are_read(tmp_path: Path) ->
     listed = len(deployment.workspace.lists["companies"].of()) + len(deployment.workspace.lists["tags"].of())
     assert records.rows == records.expected == listed
     assert records.calls >= 250 / 100
+
+
+def test_statistics_are_asked_for_once_in_sweep_every_or_if_the_article_changed(tmp_path: Path) -> None:
+    deployment = deployed(tmp_path, "articles", "article_statistics", articles=12)
+    workspace = deployment.workspace
+    asked = list[int]()
+    for hours, changes in ((0, 0), (2, 0), (2, 1), (deployment.settings.sweep_every, 0)):
+        workspace.advance(hours=hours)
+        for number in range(1, changes + 1):
+            workspace.lists.add_article(number, int(workspace.now().timestamp()))
+        deployment.sync()
+        ((calls,),) = deployment.query(
+            "select max_by(calls, observed_at) from intercom_raw.list_reads where table_name = 'article_statistics'"
+        )
+        asked.append(calls)
+
+    assert asked == [12, 0, 1, 12]
+    assert different_tables(deployment) == []
