@@ -34,7 +34,7 @@ from ..folder import Run
 from ..loading import absent_tables, known_fields, load_package, part_store_of, source_state
 from ..messages import Step
 from ..models import Fault
-from ..runs import IntercomJob, check_purpose, refresh_models
+from ..runs import IntercomJob, check_purpose
 
 DEFAULT_CHUNK = timedelta(days=7)
 """Short enough that a kill costs little, long enough that there are few loads, each of which takes half a second."""
@@ -163,7 +163,7 @@ class Backfill(IntercomJob):
             before = period.loaded(source_state(pipeline))
             fields = Fields(known_fields(pipeline), self.settings.privacy)
             loaded = self._load(pipeline, app, period, fields)
-            faults = self._publish(refresh_models, pipeline).faults if loaded.chunks else ()
+            faults = self._refresh(pipeline).faults if loaded.chunks else ()
             outcome = self._outcome(run, period, before, loaded, fields, faults)
             run.exit_code, run.contacts_read = int(outcome.exit_code), outcome.contacts_loaded
             return outcome

@@ -44,7 +44,7 @@ from ..loading import (
 )
 from ..messages import Step
 from ..models import Build, load_checks
-from ..runs import IntercomJob, check_purpose, refresh_models
+from ..runs import IntercomJob, check_purpose
 
 LISTS_ALONE = Preview(0, Plan((), ()), is_of_lists=True)
 
@@ -107,7 +107,7 @@ class Sync(IntercomJob):
         """
         with self._identified("sync --full" if self.full else "sync") as (run, pipeline, app):
             found = self._load(pipeline, app, run.run_id)
-            outcome = self._outcome(run, found, self._publish(refresh_models, pipeline))
+            outcome = self._outcome(run, found, self._refresh(pipeline))
             run.exit_code = int(outcome.exit_code)
             run.contacts_read, run.memberships_changed = outcome.contacts_read, outcome.joins + outcome.leaves
             return outcome

@@ -1,6 +1,7 @@
 """The databases that a warehouse can live in: a file each, and a line each in `DESTINATIONS`."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from importlib import import_module
 
 import dlt
@@ -68,7 +69,8 @@ def destination_named(name: str) -> type[Destination]:
 def configured_warehouse(options: Options) -> Warehouse:
     """Raises Misconfigured where destination or data folder cannot be used, or a setting of them is missing."""
     destination = destination_named(options.destination).configured(options)
-    warehouse = Warehouse(options.folder, destination, options.day_timezone)
+    compare = timedelta(days=options.compare_builds_every)
+    warehouse = Warehouse(options.folder, destination, options.day_timezone, compare)
     warehouse.data_folder.check()
     return warehouse
 

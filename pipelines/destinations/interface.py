@@ -109,6 +109,7 @@ class Options(Protocol):
     wait_for_readers: float
     publish_raw: bool
     day_timezone: str
+    compare_builds_every: float
 
     @property
     def folder(self) -> Path: ...

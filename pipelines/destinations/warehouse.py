@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,16 +18,25 @@ from .duckdb import DuckDB
 from .interface import RAW, Destination, Dialect, PublishedMart, Reader
 from .sql import statement
 
+A_WEEK = timedelta(days=7)
+
 
 class Warehouse:
     """What commands work on. The default destination is a DuckDB file in the data folder.
 
-    `day_timezone`: whose days the marts count.
+    `day_timezone`: whose days the marts count. `compare_builds_every`: how often what syncs derive is compared with a
+    build of all.
     """
 
-    def __init__(self, folder: Path, destination: Destination | None = None, day_timezone: str = "UTC") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        destination: Destination | None = None,
+        day_timezone: str = "UTC",
+        compare_builds_every: timedelta = A_WEEK,
+    ) -> None:
         self.data_folder = DataFolder(folder)
-        self.day_timezone = day_timezone
+        self.day_timezone, self.compare_builds_every = day_timezone, compare_builds_every
         self.destination = destination or DuckDB(folder)
 
     @property

@@ -9,6 +9,8 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC as UTC_CLOCK
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from ..destinations import Dialect, Kind, columns, relations
 from ..errors import ModelsFailed
 from .checks import Fault, message_of, run_checks
+from .comparison import refuse_differences
 from .definitions import (
     COMPANIES,
     NEXT_STEP,
@@ -38,7 +41,7 @@ from .definitions import (
     select_of,
     with_attributes,
 )
-from .mark import BUILT_FROM, FILES, Mark, current_mark, read_mark, write_mark
+from .mark import BUILT_FROM, FILES, WHOLE_AT, Mark, current_mark, read_mark, write_mark
 from .restricted import key_of, restricted
 from .touched import TOUCHED, can_find_touched, drop_touched, find_touched, note_loads
 
@@ -83,7 +86,7 @@ def build(
     if place.swap.builds_all:
         chosen = models
     is_marked = chosen is models and dialect.load_fingerprint is not None
-    mark = _current_mark(client, place, folder) if is_marked else None
+    mark = {**_current_mark(client, place, folder), WHOLE_AT: _now().isoformat()} if is_marked else None
     return _run(client, place, chosen, _checks_of(chosen, folder), mark)
 
 
@@ -94,6 +97,7 @@ def refresh(
     raw: str,
     marts: str,
     day_timezone: str = UTC,
+    compare_every: timedelta | None = None,
     folder: Path = SQL,
 ) -> Build:
     """Builds what is downstream of the raw tables that changed since the last build, and runs the checks that read it.
@@ -101,6 +105,10 @@ def refresh(
     Checks that only warn always run, so that a warning is reported for as long as it holds. All models are built where
     the last build is unknown, incomplete or of other files, and where all marts are swapped at once. After a build that
     failed, the next one builds what that had to. Raises as `build` does.
+
+    Args:
+        compare_every: compare what is derived of touched members with a build of all, if the last one is longer ago;
+            null for never.
     """
     place = Place(raw, marts, dialect, day_timezone)
     whole = partial(build, client, dialect, raw=raw, marts=marts, day_timezone=day_timezone, folder=folder)
@@ -116,7 +124,19 @@ def refresh(
     # views show changes without a build, unless they get new columns
     tables = tuple(model for model in due if model.materialized == "table" or model.owner)
     derives = any(map(_is_derived, tables)) and can_find_touched(client, place, before)
-    return _run(client, place, tables, sorted(checks, key=errors_first), mark, derives=derives)
+    compared = [one for one in models if _is_derived(one)] if _is_older(before.get(WHOLE_AT), compare_every) else []
+    whole_at = _now().isoformat() if compared else before.get(WHOLE_AT, "")
+    mark = {**mark, WHOLE_AT: whole_at}
+    return _run(client, place, tables, sorted(checks, key=errors_first), mark, derives=derives, compared=compared)
+
+
+def _is_older(time: str | None, age: timedelta | None) -> bool:
+    """Whether a time in ISO 8601 is that long ago, or unknown, or later than now."""
+    return age is not None and not (time and timedelta() <= _now() - datetime.fromisoformat(time) < age)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC_CLOCK)
 
 
 def _due(models: tuple[Model, ...], changed: Collection[str]) -> tuple[Model, ...]:
@@ -169,10 +189,12 @@ def _run(
     mark: Mark | None,
     *,
     derives: bool = False,
+    compared: Iterable[Model] = (),
 ) -> Build:
     """Without a `mark` the last build's stays: this build leaves some of what has changed to the next.
 
-    `derives`: of incremental models the rows of touched members alone are built, if there are few.
+    `derives`: of incremental models the rows of touched members alone are built, if there are few. `compared` are
+    models whose tables have to equal a build of all.
     """
     started, seconds = time.monotonic(), dict[str, float]()
     names = tuple(model.name for model in models)
@@ -184,6 +206,7 @@ def _run(
             built = tuple(restricted(one) if _is_derived(one) else one for one in built)
             checks = [restricted(one) if one.is_incremental else one for one in checks]
         _create(client, _timed(built, seconds), place, of_touched=touched is not None)
+        refuse_differences(client, place, compared)
         faults = tuple(run_checks(client, _timed(checks, seconds), place))
         if errors := [str(fault) for fault in faults if fault.severity == "error"]:
             raise ModelsFailed(f"What was built contradicts itself: {'; '.join(errors)}. {NEXT_STEP}")

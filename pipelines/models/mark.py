@@ -18,10 +18,15 @@ BUILT_FROM = NotedTable(
     "_built_from",
     "What the marts were built from: the next sync builds what has changed.",
     {"source": "text", "state": "text"},
-    {"source": "A loaded table, or sql for the files in sql/.", "state": "Differs whenever the source's content does."},
+    {
+        "source": "A loaded table, sql for the files in sql/, or whole_at.",
+        "state": "Differs whenever the source's content does; of whole_at a time.",
+    },
 )
 FILES = "sql"
 """The only source that is not a loaded table."""
+WHOLE_AT = "whole_at"
+"""No source, but when all was built, or compared with a build of all, in ISO 8601."""
 
 NOT_LOADED = "not loaded yet"
 

@@ -105,6 +105,10 @@ class Job:
             self.say(Step("Loading what an interrupted run had read", "load_pending"))
             load_package(pipeline)
 
+    def _refresh(self, pipeline: dlt.Pipeline) -> Build:
+        """As `_publish`, after a build of what has changed."""
+        return self._publish(partial(refresh_models, compare_every=self.warehouse.compare_builds_every), pipeline)
+
     def _publish(self, build_models: Callable[..., Build], pipeline: dlt.Pipeline) -> Build:
         """Builds marts and publishes them.
 
@@ -195,11 +199,18 @@ def build_models(pipeline: dlt.Pipeline, select: Collection[str] | None = None, 
         return build(client, dialect_of(pipeline), raw=RAW, marts=MARTS, select=select, day_timezone=day_timezone)
 
 
-def refresh_models(pipeline: dlt.Pipeline, day_timezone: str = "UTC") -> Build:
+def refresh_models(pipeline: dlt.Pipeline, day_timezone: str = "UTC", compare_every: timedelta | None = None) -> Build:
     """Builds the models downstream of raw tables that changed since the last build, and runs their checks.
 
     Raises:
         ModelsFailed: the marts are as they were.
     """
     with with_all_tables(pipeline) as client:
-        return refresh(client, dialect_of(pipeline), raw=RAW, marts=MARTS, day_timezone=day_timezone)
+        return refresh(
+            client,
+            dialect_of(pipeline),
+            raw=RAW,
+            marts=MARTS,
+            day_timezone=day_timezone,
+            compare_every=compare_every,
+        )

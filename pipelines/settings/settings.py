@@ -34,7 +34,7 @@ from .names import check_names
 ROOT = Path(__file__).parents[2]
 DEFAULT_WORKSPACE = "intercom"
 DEMO_WORKSPACE = "demo"
-MOST_SECONDS = 86_400
+MOST_SECONDS, MOST_DAYS = 86_400, 365
 
 Settings = TypeVar("Settings", bound=BaseConfiguration)
 
@@ -48,13 +48,19 @@ class WarehouseSettings(BaseConfiguration):
     wait_for_readers: float = None  # type: ignore[assignment]
     publish_raw: bool = None  # type: ignore[assignment]
     day_timezone: str = None  # type: ignore[assignment]
+    compare_builds_every: float = None  # type: ignore[assignment]
 
     def on_resolved(self) -> None:
-        """Raises Misconfigured for an unknown destination or timezone, and for a wait that is out of range."""
+        """Raises Misconfigured for an unknown destination or timezone, and for a number that is out of range."""
         if not 0 <= self.wait_for_readers <= MOST_SECONDS:
             raise Misconfigured(
                 f"wait_for_readers is a number of seconds, and {self.wait_for_readers} is out of range. Set it between "
                 f"0 and a day, {MOST_SECONDS}."
+            )
+        if not 0 <= self.compare_builds_every <= MOST_DAYS:
+            raise Misconfigured(
+                f"compare_builds_every is a number of days, and {self.compare_builds_every} is out of range. Set it "
+                f"between 0 and {MOST_DAYS}."
             )
         destination_named(self.destination)
         if not _is_timezone(self.day_timezone):

@@ -165,9 +165,18 @@ class Warehouse:
         self.load += 1
         return build(self.client, self.dialect, folder=folder, select=select, **self._place)
 
-    def refresh(self, folder: Path = SQL) -> Build:
+    def refresh(self, folder: Path = SQL, *, compare_every: timedelta | None = None) -> Build:
         self.load += 1
-        return refresh(self.client, self.dialect, folder=folder, **self._place)
+        zone = self.day_timezone
+        return refresh(
+            self.client,
+            self.dialect,
+            raw=self.raw,
+            marts=self.marts,
+            day_timezone=zone,
+            compare_every=compare_every,
+            folder=folder,
+        )
 
     @property
     def _place(self) -> dict[str, str]:

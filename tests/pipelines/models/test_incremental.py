@@ -250,6 +250,26 @@ def test_a_check_of_touched_members_finds_their_faults(warehouse: Warehouse) -> 
     assert warehouse.spells() == before
 
 
+def test_what_was_derived_is_compared_with_a_build_of_all_once_in_a_while(warehouse: Warehouse) -> None:
+    _begin(warehouse)
+    warehouse.client.execute_sql(
+        "update intercom_build.int_spells set entered_on = entered_on - 1 where member_id = 'bob'"
+    )
+    _join(warehouse)
+    before = warehouse.spells()
+
+    assert warehouse.refresh(compare_every=timedelta(days=1)).touched == 1  # a build of all was a second ago
+    with pytest.raises(ModelsFailed, match=r"differs from a build of all: int_spells \(rows: 4\)"):
+        warehouse.refresh(compare_every=timedelta())
+    assert len(warehouse.spells()) == len(before) + 1
+
+    warehouse.build()
+    warehouse.scan("03-03 10:00", joins="fay")
+    warehouse.scan("03-03 10:00", "s2")
+    assert warehouse.refresh(compare_every=timedelta()).touched == 1
+    assert differing(warehouse) == set()
+
+
 def test_no_build_leaves_the_table_of_touched_members(warehouse: Warehouse) -> None:
     _begin(warehouse)
     _join(warehouse)

@@ -178,6 +178,7 @@ def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
 WRONG = {
     ("SOURCES__INTERCOM__SWEEP_BUDGET", "many"): "sweep_budget has to be a whole number, not 'many'",
     ("SOURCES__INTERCOM__MAX_SHRINK", "half"): "max_shrink has to be a number, not 'half'",
+    ("WAREHOUSE__COMPARE_BUILDS_EVERY", "-1"): "compare_builds_every is a number of days, and -1.0 is out of range",
     ("WAREHOUSE__DAY_TIMEZONE", "Mars/Olympus"): "day_timezone is 'Mars/Olympus', which is no timezone",
     ("WAREHOUSE__DAY_TIMEZONE", "America"): "day_timezone is 'America', which is no timezone",
     ("WAREHOUSE__DAY_TIMEZONE", "../UTC"): "day_timezone is '../UTC', which is no timezone",
