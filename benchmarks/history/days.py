@@ -1,7 +1,6 @@
 """What a daily sync costs as its history grows: one small workspace, synced day after day in this process."""
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pipelines.settings import sandbox_settings
 from sandbox.api import create_app, in_process
 from sandbox.world import Workspace
 
-from .builds import in_a_child
+from .builds import RSS_UNITS_PER_MEGABYTE, in_a_child
 
 CONTACTS = 2_000
 CHURN = 0.01
@@ -24,7 +23,6 @@ CHURN = 0.01
 AROUND = 5
 """Runs whose median counts as that of the last of them: some runs sweep more segments than others."""
 TOKEN, NAME, QUOTA = "benchmark", "benchmark", 100_000  # the sandbox lives in this process
-RSS_UNITS_PER_MEGABYTE = 1_000_000 if sys.platform == "darwin" else 1_000_000 / 1024
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,19 @@ DAY = (
     "reported_count, is_swept"
 )
 
+READINGS = [
+    ("sweep", "complete"),
+    ("sweep", "complete"),
+    ("per_contact", "complete"),
+    ("cursor", "confirmed"),
+    ("none", "confirmed"),
+    ("cursor", "unconfirmed"),
+    ("none", "unconfirmed"),
+    ("sweep", "incomplete"),
+    ("none", "incomplete"),
+]
+"""How segments are scanned, and with what status."""
+
 Row = tuple[Any, ...]
 
 

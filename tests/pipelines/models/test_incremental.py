@@ -16,18 +16,9 @@ from pipelines.models import touched
 
 from ...support.deployments import Deployment, lively_workspace
 from ...support.nightly import nightly
-from .raw_tables import Warehouse, epoch, utc
+from .raw_tables import READINGS, Warehouse, epoch, utc
 from .rebuilt import differing, differing_in
 
-READINGS = [
-    ("sweep", "complete"),
-    ("sweep", "complete"),
-    ("per_contact", "complete"),
-    ("cursor", "confirmed"),
-    ("none", "confirmed"),
-    ("cursor", "unconfirmed"),
-    ("sweep", "incomplete"),
-]
 PEOPLE = "abcdefgh"
 HOUR = timedelta(hours=1)
 

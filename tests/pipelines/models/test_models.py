@@ -27,7 +27,7 @@ from pipelines.settings import ROOT
 from sources.intercom.catalog import TABLES
 
 from ...support.nightly import nightly_except
-from .raw_tables import DAY, RAW_TABLES, SCAN_LASTS, Row, Warehouse, epoch, shown, utc
+from .raw_tables import DAY, RAW_TABLES, READINGS, SCAN_LASTS, Row, Warehouse, epoch, shown, utc
 from .rebuilt import differing
 
 DIALECT = DuckDB.dialect
@@ -739,19 +739,6 @@ class Replay:
     spells: list[Row] = field(default_factory=list)
     days: list[Row] = field(default_factory=list)
     snapshots: list[Row] = field(default_factory=list)
-
-
-READINGS = [
-    ("sweep", "complete"),
-    ("sweep", "complete"),
-    ("per_contact", "complete"),
-    ("cursor", "confirmed"),
-    ("none", "confirmed"),
-    ("cursor", "unconfirmed"),
-    ("none", "unconfirmed"),
-    ("sweep", "incomplete"),
-    ("none", "incomplete"),
-]
 
 
 def _random_history(warehouse: Warehouse, segment: str, chance: random.Random) -> list[dict[str, Any]]:
