@@ -8,7 +8,6 @@ from typing import Any
 import dlt
 import pyarrow as pa
 
-from ..api import DataAttribute, Intercom
 from ..readings import NO_ATTRIBUTES, Reading, RunInputs
 from ..tables import (
     BESIDE_CONTACTS,
@@ -36,34 +35,28 @@ async def workspaces(readings: Readings) -> AsyncIterator[pa.Table]:
 
 @dlt.resource(primary_key=DATA_ATTRIBUTES_KEY, write_disposition=UPSERT)
 async def data_attributes(readings: Readings, models: Sequence[str]) -> AsyncIterator[pa.Table]:
-    """One row per attribute of contacts, built-in and archived ones included. A row is never deleted.
+    """One row per attribute of each model, built-in and archived ones included. A row is never deleted.
 
-    The list is read with contacts that changed, and else once in `sweep_every`. With companies theirs is read, too.
+    A list is read with contacts that changed, and else once in `sweep_every`.
 
     Args:
         models: `contact`, and `company` where companies are read.
     """
     reading, state = readings.current(), dlt.current.source_state()
-    listed = list[DataAttribute]()
     async with reading as (client, inputs):
         due = [model for model in models if await _is_due(reading, state.get(ATTRIBUTES_READ_AT, {}).get(model))]
-        for model in due:
-            listed += await _listed(client, reading, model)
+        answers = [await client.data_attributes(model) for model in due]
     if not due:
         return
+    if None in answers:
+        reading.remarks.append(NO_ATTRIBUTES)
     now = int(inputs.options.began_at.timestamp())
     state["workspace_id"] = inputs.options.workspace_id
     state[ATTRIBUTES_READ_AT] = state.get(ATTRIBUTES_READ_AT, {}) | dict.fromkeys(due, now)
+    listed = [one for answer in answers for one in answer or ()]
     rows = await _changed(inputs, "data_attributes", attribute_rows(inputs.options.app, listed))
     if is_needed("data_attributes", rows):
         yield rows
-
-
-async def _listed(client: Intercom, reading: Reading, model: str) -> list[DataAttribute]:
-    listed = await client.data_attributes(model)
-    if listed is None:
-        reading.remarks.append(NO_ATTRIBUTES)
-    return listed or []
 
 
 async def _is_due(reading: Reading, read_at: int | None) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.world import Workspace
+from sources.intercom.readings import NO_ATTRIBUTES
 
 from ...support.deployments import START, Deployment, standing_still
 from ...support.postgres import NEEDS_POSTGRES
@@ -102,3 +103,14 @@ def test_there_is_no_such_mart_where_companies_are_not_read(tmp_path: Path) -> N
         models = set(ask("select distinct model from intercom.data_attributes"))
     assert "company_attributes" not in names
     assert models == {("contact",)}
+
+
+def test_lists_that_are_refused_are_one_note(tmp_path: Path) -> None:
+    workspace = Workspace(contacts=12, segments=2, companies=5, start=START, monotonic=standing_still)
+    deployment = Deployment(tmp_path / "data", workspace, resources=("companies",))
+    workspace.attributes.is_refused = True
+
+    outcome = deployment.sync()
+
+    assert outcome.exit_code == 0
+    assert [note for note in outcome.notes if "data attributes" in note] == [NO_ATTRIBUTES]

@@ -24,7 +24,7 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(autouse=True)
-def whatever_share_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+def any_share_is_derived(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(touched, "LARGEST_SHARE", math.inf)
 
 
