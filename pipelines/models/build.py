@@ -20,7 +20,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from ..destinations import Dialect, Kind, columns, relations
 from ..errors import ModelsFailed
-from .checks import Fault, message_of, run_checks
+from .checks import Fault, message_of, read_warnings, run_checks, write_warnings
 from .comparison import refuse_differences
 from .definitions import (
     COMPANIES,
@@ -35,15 +35,15 @@ from .definitions import (
     comments,
     current_attributes,
     downstream,
-    errors_first,
     load_checks,
     load_models,
     select_of,
     with_attributes,
 )
+from .derivation import derivation, is_derived, kept_sums
 from .mark import BUILT_FROM, FILES, WHOLE_AT, Mark, current_mark, read_mark, write_mark
-from .restricted import key_of, restricted
-from .touched import TOUCHED, can_find_touched, drop_touched, find_touched, note_loads
+from .restricted import restricted
+from .touched import can_find_touched, drop_touched, find_touched, note_loads
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,9 @@ def refresh(
 ) -> Build:
     """Builds what is downstream of the raw tables that changed since the last build, and runs the checks that read it.
 
-    Checks that only warn always run, so that a warning is reported for as long as it holds. All models are built where
-    the last build is unknown, incomplete or of other files, and where all marts are swapped at once. After a build that
-    failed, the next one builds what that had to. Raises as `build` does.
+    A warning of a check that needs no run is reported as long as it holds. All models are built where the last build is
+    unknown, incomplete or of other files, and where all marts are swapped at once. After a build that failed, the next
+    one builds what that had to. Raises as `build` does.
 
     Args:
         compare_every: compare what is derived of touched members with a build of all, if the last one is longer ago;
@@ -120,14 +120,17 @@ def refresh(
     if not before or FILES in changed or not _are_built(client, place, models):
         return whole()
     due = _due(models, changed)
-    checks = {check for check in load_checks(folder) if check.severity == "warn"}.union(_checks_of(due, folder))
+    compared = [one for one in models if is_derived(one)] if _is_older(before.get(WHOLE_AT), compare_every) else []
     # views show changes without a build, unless they get new columns
     tables = tuple(model for model in due if model.materialized == "table" or model.owner)
-    derives = any(map(_is_derived, tables)) and can_find_touched(client, place, before)
-    compared = [one for one in models if _is_derived(one)] if _is_older(before.get(WHOLE_AT), compare_every) else []
+    touches = any(map(is_derived, tables))
+    checks = [check for check in _checks_of(due, folder) if touches or compared or not check.is_incremental]
+    run = {check.name for check in checks}
+    known = [fault for fault in read_warnings(client, place) if fault.check not in run]
+    derives = touches and can_find_touched(client, place, before)
     whole_at = _now().isoformat() if compared else before.get(WHOLE_AT, "")
     mark = {**mark, WHOLE_AT: whole_at}
-    return _run(client, place, tables, sorted(checks, key=errors_first), mark, derives=derives, compared=compared)
+    return _run(client, place, tables, checks, mark, known=known, derives=derives, compared=compared)
 
 
 def _is_older(time: str | None, age: timedelta | None) -> bool:
@@ -188,11 +191,13 @@ def _run(
     checks: Iterable[Check],
     mark: Mark | None,
     *,
+    known: Iterable[Fault] = (),
     derives: bool = False,
-    compared: Iterable[Model] = (),
+    compared: Collection[Model] = (),
 ) -> Build:
     """Without a `mark` the last build's stays: this build leaves some of what has changed to the next.
 
+    `known` are the faults of checks that need no run.
     `derives`: of incremental models the rows of touched members alone are built, if there are few. `compared` are
     models whose tables have to equal a build of all.
     """
@@ -203,16 +208,18 @@ def _run(
         touched = find_touched(client, place) if derives else None
         built = _with_attributes(client, place, models)
         if touched is not None:
-            built = tuple(restricted(one) if _is_derived(one) else one for one in built)
-            checks = [restricted(one) if one.is_incremental else one for one in checks]
+            built = tuple(restricted(one) if is_derived(one) else one for one in built)
+            checks = [restricted(one) if one.is_incremental and not compared else one for one in checks]
+            client.execute_many([*kept_sums(built, place)])
         _create(client, _timed(built, seconds), place, of_touched=touched is not None)
         refuse_differences(client, place, compared)
-        faults = tuple(run_checks(client, _timed(checks, seconds), place))
+        faults = (*known, *run_checks(client, _timed(checks, seconds), place))
         if errors := [str(fault) for fault in faults if fault.severity == "error"]:
             raise ModelsFailed(f"What was built contradicts itself: {'; '.join(errors)}. {NEXT_STEP}")
         if mark is not None:
             write_mark(client, place, mark)
             note_loads(client, place)
+            write_warnings(client, place, faults)
         if touched is not None:
             drop_touched(client, place)
     return Build(names, faults, time.monotonic() - started, seconds, touched)
@@ -248,28 +255,14 @@ def _drop_misplaced(client: SqlClientBase[Any], place: Place, models: Iterable[M
 def _create(client: SqlClientBase[Any], models: Iterable[Model], place: Place, *, of_touched: bool) -> None:
     present = _present(client, place)
     for model in models:
-        if of_touched and _is_derived(model):
-            statements = list(_derivation(model, place))
+        if of_touched and is_derived(model):
+            statements = [*derivation(model, place)]
         else:
             statements = [*_creation(model, present.get(model.name), place), *comments(model, place)]
         try:
             client.execute_many(statements)
         except DatabaseException as error:
             raise ModelsFailed(f"The model {model.name} could not be built: {message_of(error)} {NEXT_STEP}") from error
-
-
-def _is_derived(model: Model) -> bool:
-    return bool(model.incremental_on) and model.materialized == "table"
-
-
-def _derivation(model: Model, place: Place) -> Iterator[str]:
-    """Replaces the rows of touched members. `model` is restricted to them."""
-    named = {"schema": place.schema_of(model.name), "name": model.name, "touched": TOUCHED}
-    pairs = zip(model.incremental_on, key_of(model), strict=True)
-    equal = " and ".join(f"{{name}}.{column} = {{touched}}.{key}" for column, key in pairs)
-    deleted = f"delete from {{schema}}.{{name}} using {{build}}.{{touched}} where {equal}"  # noqa: S608 (our own names)
-    yield place.statement(deleted, **named)
-    yield f"{place.statement('insert into {schema}.{name}', **named)} {select_of(model, place)}"
 
 
 def _creation(model: Model, present: Kind | None, place: Place) -> Iterator[str]:

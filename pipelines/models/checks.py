@@ -1,5 +1,6 @@
 """Runs the checks. Every row that a check returns is a fault."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,10 +8,20 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 
-from ..destinations import Query
+from ..destinations import NotedTable, Query
 from ..errors import ModelsFailed
 from .definitions import NEXT_STEP, Check, Place, Severity, select_of
 
+WARNINGS = NotedTable(
+    "_warnings",
+    "Checks that warned when the marts were built: they are reported until what they read changes.",
+    {"check_name": "text", "fault_count": "bigint", "example": "text"},
+    {
+        "check_name": "The sentence that does not hold.",
+        "fault_count": "How many rows the check returned.",
+        "example": "One of them, as JSON: ids and numbers.",
+    },
+)
 FAULTS = "select count(*) over (), faults.* from {faults} as faults limit 1"
 
 
@@ -44,6 +55,21 @@ def run_checks(client: SqlClientBase[Any], checks: Iterable[Check], place: Place
             raise ModelsFailed(f"The check {check.name} could not be run: {message_of(error)} {NEXT_STEP}") from error
         if row:
             yield Fault(check.name, check.severity, row[0], dict(zip(names[1:], row[1:], strict=True)))
+
+
+def read_warnings(client: SqlClientBase[Any], place: Place) -> list[Fault]:
+    """The faults that were noted with the last build."""
+    rows = WARNINGS.rows(client.execute_sql, place.dialect, place.build)
+    return [Fault(check, "warn", count, json.loads(example)) for check, count, example in rows]
+
+
+def write_warnings(client: SqlClientBase[Any], place: Place, faults: Iterable[Fault]) -> None:
+    """Notes the faults. To be called in the transaction that builds the marts."""
+    notes = [(fault.check, fault.rows, json.dumps(dict(fault.example), default=str)) for fault in faults]
+    WARNINGS.create(client, place.dialect, place.build)
+    WARNINGS.clear(client, place.dialect, place.build)
+    if notes:
+        WARNINGS.add(client, place.dialect, place.build, notes)
 
 
 def message_of(error: DatabaseException) -> str:

@@ -107,12 +107,7 @@ def load_checks(folder: Path = SQL) -> tuple[Check, ...]:
 def _load_checks(folder: Path) -> tuple[Check, ...]:
     checks = [_check(path) for path in (folder / "checks").rglob("*.sql")]
     _refuse_unknown(checks, {model.name for model in load_models(folder)})
-    return tuple(sorted(checks, key=errors_first))
-
-
-def errors_first(check: Check) -> tuple[str, str]:
-    """A sort key."""
-    return check.severity, check.name
+    return tuple(sorted(checks, key=lambda check: (check.severity, check.name)))
 
 
 def _models_in(layer: Path) -> Iterator[Model]:
@@ -138,6 +133,7 @@ def _model(layer: str, path: Path, entry: Mapping[str, Any] | None) -> Model:
         entry["description"],
         columns,
         incremental_on=tuple(config.get("incremental_on", ())),
+        sums=tuple(config.get("sums", ())),
         owner=CONTACTS if config.get("has_attributes") else None,
     )
 

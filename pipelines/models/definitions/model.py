@@ -36,8 +36,9 @@ class Model(SqlFile):
     `unmoved_by` names raw tables that it reads, directly or not, and whose later rows cannot change it.
     `incremental_on` are its names for a workspace, a segment and a member, or for a workspace and a member where a row
     needs all segments of the member: a sync derives the rows of touched members alone. Of a view, it is what other
-    models are restricted by. Builds add a column for each custom attribute of the
-    `owner`, `attributes`, to its query.
+    models are restricted by. With `sums`, a row is no member's: it adds up members that have all its other columns in
+    common, in these columns, of which no row has zeros alone; a sync replaces what touched members contributed.
+    Builds add a column for each custom attribute of the `owner`, `attributes`, to its query.
     """
 
     layer: str
@@ -46,6 +47,7 @@ class Model(SqlFile):
     description: str
     columns: Mapping[str, str]
     incremental_on: tuple[str, ...] = ()
+    sums: tuple[str, ...] = ()
     owner: Owner | None = None
     attributes: tuple[Attribute, ...] = ()
 
@@ -56,4 +58,4 @@ class Check(SqlFile):
 
     severity: Severity
     is_incremental: bool = False
-    """Whether a sync runs it over touched members alone: no other member can break the rule."""
+    """Whether a sync runs it over touched members alone. With a build of all, or a comparison, it runs over all."""

@@ -1,4 +1,5 @@
 -- severity: error
+-- incremental
 -- One row per contact that is in a segment's last snapshot or in the segment now, but not in both.
 -- Only for segments whose newest scan is complete or confirmed: after another one the log may be ahead of the snapshot.
 
@@ -58,14 +59,12 @@ last_days as (
 
 ),
 
-sides as (
+last_snapshots as (
 
     select
         snapshots.workspace_id,
         snapshots.segment_id,
-        snapshots.contact_id,
-        1 as in_snapshot,
-        0 as in_members
+        snapshots.contact_id
 
     from snapshots
     -- inner: only the last day
@@ -75,14 +74,14 @@ sides as (
             and snapshots.segment_id = last_days.segment_id
             and snapshots.observed_on = last_days.observed_on
 
-    union all
+),
+
+members_now as (
 
     select
         members.workspace_id,
         members.segment_id,
-        members.contact_id,
-        0 as in_snapshot,
-        1 as in_members
+        members.contact_id
 
     from members
     -- inner: only segments whose newest scan is complete or confirmed
@@ -96,15 +95,19 @@ sides as (
 final as (
 
     select
-        workspace_id,
-        segment_id,
-        contact_id,
-        max(in_snapshot) = 1 as is_in_snapshot,
-        max(in_members) = 1 as is_member
+        coalesce(members_now.workspace_id, last_snapshots.workspace_id) as workspace_id,
+        coalesce(members_now.segment_id, last_snapshots.segment_id) as segment_id,
+        coalesce(members_now.contact_id, last_snapshots.contact_id) as contact_id,
+        last_snapshots.contact_id is not null as is_in_snapshot,
+        members_now.contact_id is not null as is_member
 
-    from sides
-    group by workspace_id, segment_id, contact_id
-    having max(in_snapshot) <> max(in_members)
+    from members_now
+    full outer join last_snapshots
+        on
+            members_now.workspace_id = last_snapshots.workspace_id
+            and members_now.segment_id = last_snapshots.segment_id
+            and members_now.contact_id = last_snapshots.contact_id
+    where members_now.contact_id is null or last_snapshots.contact_id is null
 
 )
 

@@ -2,9 +2,9 @@
 
 with
 
-memberships as (
+shared as (
 
-    select * from int_memberships
+    select * from int_shared_members
 
 ),
 
@@ -14,53 +14,28 @@ versions as (
 
 ),
 
-members as (
-
-    select
-        memberships.workspace_id,
-        memberships.segment_id,
-        memberships.member_id,
-        coalesce(versions.person_type = 'company', false) as is_company
-
-    from memberships
-    left join versions
-        on
-            memberships.workspace_id = versions.workspace_id
-            and memberships.segment_id = versions.segment_id
-            and versions.is_current
-    where memberships.is_current
-
-),
-
 sizes as (
 
     select
         workspace_id,
         segment_id,
-        count(*) as member_count
+        shared_count as member_count
 
-    from members
-    group by workspace_id, segment_id
+    from shared
+    where segment_id = other_segment_id
 
 ),
 
 halves as (
 
     select
-        members.workspace_id,
-        members.segment_id,
-        others.segment_id as other_segment_id,
-        count(*) as shared_count
+        workspace_id,
+        segment_id,
+        other_segment_id,
+        shared_count
 
-    from members
-    -- inner: pairs without a shared member are left out
-    inner join members as others
-        on
-            members.workspace_id = others.workspace_id
-            and members.member_id = others.member_id
-            and members.is_company = others.is_company
-            and members.segment_id < others.segment_id
-    group by members.workspace_id, members.segment_id, others.segment_id
+    from shared
+    where segment_id <> other_segment_id
 
 ),
 

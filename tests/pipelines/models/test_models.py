@@ -20,6 +20,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from pipelines.destinations.duckdb import DuckDB
 from pipelines.errors import Misconfigured, ModelsFailed
 from pipelines.models import build, load_checks, touched
+from pipelines.models.checks import WARNINGS
 from pipelines.models.definitions import SQL, Model, Place, list_marts, load_models, select_of
 from pipelines.models.mark import BUILT_FROM
 from pipelines.models.touched import BUILT_LOADS
@@ -33,7 +34,7 @@ from .rebuilt import differing
 DIALECT = DuckDB.dialect
 MARTS = [model.name for model in load_models() if model.layer == "marts"]
 CHECKS = [check.name for check in load_checks()]
-NOTED = (BUILT_FROM, BUILT_LOADS)
+NOTED = (BUILT_FROM, BUILT_LOADS, WARNINGS)
 
 
 @pytest.fixture
@@ -1494,7 +1495,8 @@ def test_the_schemas_can_be_called_anything(tmp_path: Path) -> None:
 MODELS = tuple(model.name for model in load_models())
 OF_LAST_DAYS = {"int_segment_days", "segment_daily", "segment_transitions", "segments"}
 OF_SCANS = {"int_scans", *OF_LAST_DAYS}
-OF_MEMBERSHIPS = {"int_memberships", "int_joiners", "int_moves", "segment_overlap", *OF_LAST_DAYS}
+OF_MEMBERSHIPS = {"int_memberships", "int_day_moves", "int_joiners", "int_moves", "int_shared_members",
+    "segment_overlap", *OF_LAST_DAYS}  # fmt: skip
 OF_CHANGES = {"int_membership_changes", "int_spells", *OF_MEMBERSHIPS}
 OF_REMOVALS = {"int_contact_removals", "int_survivors", "contact_tag_history", *OF_MEMBERSHIPS}
 
@@ -1685,6 +1687,18 @@ def test_a_warning_is_reported_for_as_long_as_it_holds(warehouse: Warehouse) -> 
 
     assert told == [["every_current_member_has_its_contact"]] * 2
     assert warehouse.refresh().faults == ()
+
+
+def test_a_warning_is_reported_without_a_run_of_its_check(warehouse: Warehouse) -> None:
+    warehouse.list_segment()
+    warehouse.scan("03-01 10:00", joins="ann")
+    found = warehouse.build()
+
+    again = warehouse.refresh()
+
+    (fault,) = found.faults
+    assert fault.check not in again.seconds_by_file
+    assert [str(one) for one in again.faults] == [str(fault)]
 
 
 def test_a_check_that_reads_what_is_due_stops_what_does_not_add_up(warehouse: Warehouse) -> None:
