@@ -1,6 +1,7 @@
--- one row per segment left, day and way of going on: how many members left by themselves and went on alike
--- Each leave counts once where to_segment_id is null, and once for each segment that the member entered after it. An
--- entry observed by the run that last saw the member in the first segment does not count: it was in both by then.
+-- one row per leave of a contact or company by itself, and one more per segment that it entered after that
+-- An entry observed by the run that last saw the member in the first segment does not count: it was in both by then. In
+-- the row of the leave to_segment_id is null.
+-- A table, because every reader would search the entries after each leave again.
 
 with
 
@@ -119,11 +120,13 @@ moves as (
 
 ),
 
-single_moves as (
+final as (
 
     select
         workspace_id,
         segment_id,
+        member_id,
+        spell_number,
         left_on,
         cast(null as text) as to_segment_id,
         cast(null as bigint) as days_between,
@@ -136,28 +139,14 @@ single_moves as (
     select
         workspace_id,
         segment_id,
+        member_id,
+        spell_number,
         left_on,
         to_segment_id,
         days_between,
         is_order_unproven
 
     from moves
-
-),
-
-final as (
-
-    select
-        workspace_id,
-        segment_id,
-        left_on,
-        to_segment_id,
-        days_between,
-        is_order_unproven,
-        count(*) as move_count
-
-    from single_moves
-    group by workspace_id, segment_id, left_on, to_segment_id, days_between, is_order_unproven
 
 )
 

@@ -35,23 +35,40 @@ horizons as (
 
 ),
 
+-- counted before they are compared with the horizons, each of which has nearly all of them
+counted as (
+
+    select
+        workspace_id,
+        segment_id,
+        to_segment_id,
+        left_on,
+        days_between,
+        is_order_unproven,
+        count(*) as move_count
+
+    from moves
+    group by workspace_id, segment_id, to_segment_id, left_on, days_between, is_order_unproven
+
+),
+
 measured as (
 
     select
-        moves.workspace_id,
-        moves.segment_id,
-        moves.to_segment_id,
-        moves.days_between,
-        moves.is_order_unproven,
-        moves.move_count,
-        date_diff('day', moves.left_on, watch.last_known_on) as watched_days
+        counted.workspace_id,
+        counted.segment_id,
+        counted.to_segment_id,
+        counted.days_between,
+        counted.is_order_unproven,
+        counted.move_count,
+        date_diff('day', counted.left_on, watch.last_known_on) as watched_days
 
-    from moves
+    from counted
     -- inner: a segment without a known day has no leaves to follow
     inner join watch
         on
-            moves.workspace_id = watch.workspace_id
-            and moves.segment_id = watch.segment_id
+            counted.workspace_id = watch.workspace_id
+            and counted.segment_id = watch.segment_id
 
 ),
 
