@@ -102,6 +102,7 @@ def test_the_readmes_line_prints_what_to_do_after_a_failure(variables: dict[str,
     assert "Traceback" not in output
 
 
+@pytest.mark.nightly
 def test_the_readmes_line_prints_an_incomplete_run(workspace: Workspace, variables: dict[str, str]) -> None:
     project = COMMAND.parent.parent.parent
     mailed(readme_line(), project, **variables)

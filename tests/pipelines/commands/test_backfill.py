@@ -225,6 +225,7 @@ def test_a_page_that_came_short_once_is_made_up_for(deployment: Deployment) -> N
     assert loaded(deployment) == set(deployment.workspace.contacts)
 
 
+@pytest.mark.nightly
 def test_a_chunk_that_comes_short_twice_is_not_loaded_and_the_next_attempt_goes_on_there(
     deployment: Deployment,
 ) -> None:
@@ -252,6 +253,7 @@ def test_a_chunk_that_comes_short_twice_is_not_loaded_and_the_next_attempt_goes_
     assert loaded(deployment) == set(deployment.workspace.contacts)
 
 
+@pytest.mark.nightly
 def test_a_contact_that_can_never_be_read_costs_that_contact_and_no_chunk(deployment: Deployment) -> None:
     options: dict[str, Any] = {"since": LONG_AGO, "until": START, "chunk": 1_000 * DAY}
     people = deployment.workspace.contacts

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from pipelines.errors import ExitCode
 from sandbox.lists import Workplace
 
 from ...support.deployments import Deployment, lively_workspace
-from ...support.nightly import nightly
+from ...support.nightly import nightly, nightly_except
 
 Pair = tuple[str, str]
 """A segment and a company."""
@@ -183,17 +184,19 @@ def test_the_history_of_random_lives_is_that_of_the_workspace(
     assert_history(deployment, witness)
 
 
-@pytest.mark.parametrize("version", nightly(["Preview", "2.14"], "2.14"))
-def test_spells_and_snapshots_equal_the_workspace_through_ten_days(tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "days"), nightly_except([("Preview", 4), *product(("Preview", "2.14"), [10])], ("Preview", 4))
+)
+def test_spells_and_snapshots_equal_the_workspace_day_by_day(tmp_path: Path, version: str, days: int) -> None:
     deployment = deployed(tmp_path, version=version)
     witness = Witness(deployment)
-    for day in range(10):
+    for day in range(days):
         outcome = deployment.sync()
         assert (outcome.exit_code, outcome.warnings) == (ExitCode.DONE, ())
         witness.look()
         deployment.workspace.advance(days=1)
         deployment.workspace.live_lists(25)
-        if day == 6:
+        if day == days - 4:
             place_of(deployment).delete_company_segment(SECOND)
     assert_history(deployment, witness)
     reasons = {reason for *_, reason in left(deployment)}
@@ -228,6 +231,7 @@ def test_the_analysts_marts_have_segments_of_companies(deployment: Deployment) -
 # Evidence
 
 
+@pytest.mark.nightly
 def test_companies_that_come_without_their_segments_leave_none(deployment: Deployment) -> None:
     place_of(deployment).is_silent_of_segments = True
 
@@ -238,6 +242,7 @@ def test_companies_that_come_without_their_segments_leave_none(deployment: Deplo
     assert {scan[:2] for scan in scans_of(deployment).values()} == {("sweep", "incomplete")}
 
 
+@pytest.mark.nightly
 def test_a_segment_that_lost_many_companies_is_asked_for_the_others(deployment: Deployment) -> None:
     place = place_of(deployment)
     for company in place.companies_in(FIRST)[:8]:
@@ -251,6 +256,7 @@ def test_a_segment_that_lost_many_companies_is_asked_for_the_others(deployment: 
     assert (asked["companies of a segment"], asked["segments of a company"]) == (1, 0)
 
 
+@pytest.mark.nightly
 def test_a_first_reading_without_any_segment_is_compared_with_a_sample(tmp_path: Path) -> None:
     deployment = deployed(tmp_path)
     place_of(deployment).is_silent_of_segments = True
@@ -266,6 +272,7 @@ def test_a_first_reading_without_any_segment_is_compared_with_a_sample(tmp_path:
     assert members_of(deployment) == pairs_of(deployment)
 
 
+@pytest.mark.nightly
 def test_a_workspace_without_segments_of_companies_costs_some_calls_a_day(tmp_path: Path) -> None:
     deployment = deployed(tmp_path)
     for segment_id in list(place_of(deployment).company_segments):
@@ -278,6 +285,7 @@ def test_a_workspace_without_segments_of_companies_costs_some_calls_a_day(tmp_pa
     assert deployment.workspace.calls["segments of a company"] == 5
 
 
+@pytest.mark.nightly
 def test_one_company_is_asked_for_its_segments(deployment: Deployment) -> None:
     place = place_of(deployment)
     moved = place.companies_in(FIRST)[0]
@@ -321,7 +329,7 @@ class Failing(httpx.AsyncBaseTransport):
         return await self._inner.handle_async_request(request)
 
 
-@pytest.mark.parametrize("moved", [1, 9])
+@pytest.mark.parametrize("moved", nightly([1, 9], 9))
 def test_without_a_second_answer_no_company_leaves_and_the_next_run_finds_it(
     deployment: Deployment, moved: int
 ) -> None:
@@ -341,6 +349,7 @@ def test_without_a_second_answer_no_company_leaves_and_the_next_run_finds_it(
     assert members_of(deployment) == pairs_of(deployment)
 
 
+@pytest.mark.nightly
 def test_a_segment_that_loses_most_companies_at_once_has_to_lose_them_twice(tmp_path: Path) -> None:
     deployment = deployed(tmp_path, companies=120)
     deployment.sync()
@@ -358,6 +367,7 @@ def test_a_segment_that_loses_most_companies_at_once_has_to_lose_them_twice(tmp_
     assert members_of(deployment) == pairs_of(deployment)
 
 
+@pytest.mark.nightly
 def test_a_search_of_changes_proves_joins_and_bounds_no_window(deployment: Deployment) -> None:
     """Time moves companies, too, without an update of them."""
     deployment.sync()
@@ -385,6 +395,7 @@ def test_a_search_of_changes_proves_joins_and_bounds_no_window(deployment: Deplo
     assert windows == [(True,)]
 
 
+@pytest.mark.nightly
 def test_a_company_never_names_a_segment_of_contacts(deployment: Deployment) -> None:
     listed = next(iter(deployment.workspace.segments))
     before = deployment.query(
@@ -406,6 +417,7 @@ def test_a_company_never_names_a_segment_of_contacts(deployment: Deployment) -> 
 # The log
 
 
+@pytest.mark.nightly
 def test_a_removed_run_is_read_again(deployment: Deployment) -> None:
     place = place_of(deployment)
     place.move_company(place.companies_in(FIRST)[0], SECOND, THIRD)

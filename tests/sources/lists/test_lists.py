@@ -1,6 +1,7 @@
 """The lists of the catalogue: every table equals the workspace, and nothing is deleted without proof."""
 
 from contextlib import AbstractContextManager, nullcontext
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from sources.intercom.search import Progress
 
 from ...support.deployments import Deployment, lively_workspace
 from ...support.lists import complete_tables, different_tables, loaded, related, truth
-from ...support.nightly import nightly
+from ...support.nightly import nightly, nightly_except
 
 TYPES = ["Order"]
 SINCE = {"2.14": {"custom_objects", "macros", "audiences", "folders"}}
@@ -36,8 +37,10 @@ def marked(deployment: Deployment, name: str) -> set[str]:
     return {str(row[0]) for row in deployment.query(f"select id from intercom_raw.{name} where is_deleted")}
 
 
-@pytest.mark.parametrize("version", nightly(["Preview", "2.14", "2.7"], "2.14", "2.7"))
-def test_every_table_equals_the_workspace_through_ten_days(tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "days"), nightly_except([("Preview", 2), *product(("Preview", "2.14", "2.7"), [10])], ("Preview", 2))
+)
+def test_every_table_equals_the_workspace_day_by_day(tmp_path: Path, version: str, days: int) -> None:
     deployment = deployed(tmp_path, ALL, version=version)
     for company in list(deployment.workspace.lists["companies"].of())[:3]:
         deployment.workspace.lists.add_note(company, 1, 1_700_000_000)
@@ -50,7 +53,7 @@ def test_every_table_equals_the_workspace_through_ten_days(tmp_path: Path, versi
         else {"admins", "companies", "articles"} <= tables < TABLES.keys()
     )
 
-    for _ in range(10):
+    for _ in range(days):
         deployment.workspace.live(days=1)
         deployment.workspace.live_lists(12)
         assert deployment.sync().exit_code == ExitCode.DONE
@@ -106,6 +109,7 @@ def test_a_deleted_record_is_marked_once_and_a_short_list_deletes_nothing(tmp_pa
 
 
 @pytest.mark.parametrize("answers", nightly(["0", "0 0", "1", "1 0"], "0", "0 0", "1"))
+@pytest.mark.nightly
 def test_a_list_without_lookups_needs_two_whole_answers(tmp_path: Path, answers: str) -> None:
     deployment = deployed(tmp_path, "ticket_states")
     deployment.sync()
@@ -125,6 +129,7 @@ def test_a_list_without_lookups_needs_two_whole_answers(tmp_path: Path, answers:
     assert equal_tables(deployment) == {"ticket_states", "ticket_type_states"}
 
 
+@pytest.mark.nightly
 def test_a_collapse_counts_when_the_next_run_finds_it_too(tmp_path: Path) -> None:
     deployment = deployed(tmp_path, "ticket_states")
     deployment.sync()
@@ -138,6 +143,7 @@ def test_a_collapse_counts_when_the_next_run_finds_it_too(tmp_path: Path) -> Non
     assert equal_tables(deployment) == {"ticket_states", "ticket_type_states"}
 
 
+@pytest.mark.nightly
 def test_a_collapse_that_is_proved_by_id_counts_at_once(tmp_path: Path) -> None:
     deployment = deployed(tmp_path, "articles")
     deployment.sync()
@@ -149,6 +155,7 @@ def test_a_collapse_that_is_proved_by_id_counts_at_once(tmp_path: Path) -> None:
     assert equal_tables(deployment) == {"articles", "article_collections", "article_tags", "article_translations"}
 
 
+@pytest.mark.nightly
 def test_a_list_that_comes_newest_first_is_read_up_to_what_is_known(tmp_path: Path) -> None:
     deployment = deployed(tmp_path, "articles", articles=300)
     deployment.sync()
@@ -163,6 +170,7 @@ def test_a_list_that_comes_newest_first_is_read_up_to_what_is_known(tmp_path: Pa
     assert different_tables(deployment) == []
 
 
+@pytest.mark.nightly
 def test_a_list_that_is_not_in_order_is_read_to_its_end(tmp_path: Path) -> None:
     deployment = deployed(tmp_path, "articles", articles=60)
     deployment.sync()
@@ -216,6 +224,7 @@ def test_a_refused_list_is_a_note_and_neither_empty_nor_the_end(tmp_path: Path, 
     assert loaded(deployment, name) == {name: truth(deployment.workspace, name)}
 
 
+@pytest.mark.nightly
 def test_a_scroll_of_another_client_is_waited_for_and_then_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +244,7 @@ def test_a_scroll_of_another_client_is_waited_for_and_then_named(
 
 
 @pytest.mark.parametrize("status", nightly([500, 502], 502))
+@pytest.mark.nightly
 def test_a_list_that_fails_for_good_leaves_all_others_loaded(tmp_path: Path, status: int) -> None:
     deployment = deployed(tmp_path, "default")
     deployment.sync()
@@ -307,6 +317,7 @@ def _relate(deployment: Deployment, contact_id: str, kind: str, count: int) -> N
     deployment.workspace.update(contact_id, **{kind: listed})
 
 
+@pytest.mark.nightly
 def test_a_failed_call_for_a_contact_is_made_again(tmp_path: Path) -> None:
     deployment = deployed(tmp_path, "contact_companies", "contact_notes", contacts=300)
     contact_id = next(iter(deployment.workspace.contacts))
@@ -325,6 +336,7 @@ def test_a_failed_call_for_a_contact_is_made_again(tmp_path: Path) -> None:
 ODD: list[Any] = [None, 7, 10**400, 1.5, True, "text", [], {}, [[]], {"a": {"b": None}}]
 
 
+@pytest.mark.nightly
 def test_without_a_type_custom_objects_are_not_said_to_be_complete(tmp_path: Path) -> None:
     deployment = deployed(tmp_path, "custom_objects")
     deployment.settings.custom_objects = []
@@ -337,6 +349,7 @@ def test_without_a_type_custom_objects_are_not_said_to_be_complete(tmp_path: Pat
 
 
 @pytest.mark.parametrize("types", nightly(["Ordr", "", "Order Ordr"], "", "Order Ordr"))
+@pytest.mark.nightly
 def test_a_misspelled_type_of_custom_objects_deletes_nothing(tmp_path: Path, types: str) -> None:
     deployment = deployed(tmp_path, "custom_objects")
     deployment.sync()
@@ -350,6 +363,7 @@ def test_a_misspelled_type_of_custom_objects_deletes_nothing(tmp_path: Path, typ
     assert any("Ordr" in note and "setting custom_objects" in note for note in outcome.notes) == bool(types)
 
 
+@pytest.mark.nightly
 def test_some_lists_alone_are_read_only_where_a_sync_has_made_tables(tmp_path: Path) -> None:
     deployment = deployed(tmp_path)
     with pytest.raises(Misconfigured, match="sync first"):
@@ -372,6 +386,7 @@ WITH_RECORDS = [name for name in WITH_RECORDS if not name.startswith("contact_")
 
 
 @pytest.mark.parametrize("name", nightly(WITH_RECORDS, *WITH_RECORDS[2:]))
+@pytest.mark.nightly
 def test_an_odd_value_costs_that_value_alone(tmp_path: Path, name: str) -> None:
     deployment = deployed(tmp_path, name)
     records = [record for _, record in deployment.workspace.lists[name].all()]
@@ -386,6 +401,7 @@ def test_an_odd_value_costs_that_value_alone(tmp_path: Path, name: str) -> None:
     assert counted[0][0] == counted[0][1] == len(records)
 
 
+@pytest.mark.nightly
 def test_the_records_of_lists_are_counted_while_they_are_read(tmp_path: Path) -> None:
     watched = list[Progress]()
 
@@ -402,6 +418,7 @@ def test_the_records_of_lists_are_counted_while_they_are_read(tmp_path: Path) ->
     assert records.calls >= 250 / 100
 
 
+@pytest.mark.nightly
 def test_statistics_are_asked_for_once_in_sweep_every_or_if_the_article_changed(tmp_path: Path) -> None:
     deployment = deployed(tmp_path, "articles", "article_statistics", articles=12)
     workspace = deployment.workspace

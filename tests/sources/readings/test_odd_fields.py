@@ -6,6 +6,7 @@ import pytest
 
 from ...support.deployments import Deployment
 from ...support.first_loads import CutOffAfter, contacts, large_deployment, true_contacts
+from ...support.nightly import nightly
 
 
 def make_names_odd(deployment: Deployment) -> None:
@@ -20,7 +21,7 @@ def no_name_is_loaded(deployment: Deployment) -> bool:
     return {name for _, name in contacts(deployment)} == {None}
 
 
-@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("is_first", nightly([True, False], True))
 def test_the_next_run_reads_them_again(deployment: Deployment, is_first: bool) -> None:
     if not is_first:
         deployment.sync()
@@ -35,6 +36,7 @@ def test_the_next_run_reads_them_again(deployment: Deployment, is_first: bool) -
     assert deployment.sync().contacts_read == 0
 
 
+@pytest.mark.nightly
 def test_fields_that_stay_odd_are_read_again_once(synced: Deployment) -> None:
     make_names_odd(synced)
     everyone = synced.sync(full=True).contacts_read

@@ -101,6 +101,7 @@ def at(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.astimezone(UTC)
 
 
+@pytest.mark.nightly
 def test_a_run_without_a_change_logs_nothing_and_a_full_one_only_what_was_never_read(
     make_deployment: Callable[..., Deployment],
 ) -> None:
@@ -137,6 +138,7 @@ def test_after_any_days_the_history_is_what_each_sync_could_see(tmp_path: Path, 
     assert found == expected
 
 
+@pytest.mark.nightly
 def test_what_cannot_be_read_changes_nothing(make_deployment: Callable[..., Deployment]) -> None:
     deployment = tracking(make_deployment(contacts=30, segments=2), *TRACKED)
     deployment.sync()
@@ -150,6 +152,7 @@ def test_what_cannot_be_read_changes_nothing(make_deployment: Callable[..., Depl
     assert current(deployment) == before
 
 
+@pytest.mark.nightly
 def test_a_large_first_load_that_is_cut_off_logs_every_value_once(make_deployment: Callable[..., Deployment]) -> None:
     deployment = tracking(large_deployment(make_deployment), PLAN, "owner_id")
     with pytest.raises(ExceptionGroup):

@@ -7,6 +7,7 @@ import pytest
 from sandbox.world import Workspace
 
 from ...support.deployments import START, Deployment, Settled, standing_still
+from ...support.nightly import nightly
 
 
 def _defines(settled: Settled, name: str) -> None:
@@ -46,7 +47,7 @@ def test_a_full_run_reads_the_list_although_no_contact_changed(settled: Settled)
     assert _loaded(settled, "team_size")
 
 
-@pytest.mark.parametrize("contacts", [100, 6_000], ids=["in one package", "in parts"])
+@pytest.mark.parametrize("contacts", nightly([100, 6_000], 6_000), ids=["in one package", "in parts"])
 def test_the_run_after_a_first_load_does_not_read_the_list_again(tmp_path: Path, contacts: int) -> None:
     workspace = Workspace(contacts=contacts, segments=3, start=START, monotonic=standing_still)
     deployment = Deployment(tmp_path / "data", workspace)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pipelines.errors import ExitCode
 from sandbox.people import tag_id
 
 from ...support.deployments import Deployment, lively_workspace
-from ...support.nightly import nightly
+from ...support.nightly import nightly_except
 
 VIP = tag_id("vip")
 Body = dict[str, Any]
@@ -78,12 +79,14 @@ class Answering(httpx.AsyncBaseTransport):
         return httpx.Response(changed.pop("status", 200), json=changed, request=request)
 
 
-@pytest.mark.parametrize("version", nightly(["Preview", "2.14"], "2.14"))
-def test_each_spell_is_that_of_the_workspace_through_eight_days(tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "days"), nightly_except([("Preview", 4), *product(("Preview", "2.14"), [8])], ("Preview", 4))
+)
+def test_each_spell_is_that_of_the_workspace_day_by_day(tmp_path: Path, version: str, days: int) -> None:
     deployment = deployed(tmp_path)
     deployment.settings.api_version = version
     spells: dict[tuple[str, str], list[list[Any]]] = {}
-    for _ in range(8):
+    for _ in range(days):
         outcome = deployment.sync()
         assert (outcome.exit_code, outcome.warnings) == (ExitCode.DONE, ())
         today, there = deployment.workspace.now().date(), pairs_of(deployment)
@@ -102,6 +105,7 @@ def test_each_spell_is_that_of_the_workspace_through_eight_days(tmp_path: Path, 
     assert {"untagged", "contact_removed"} <= {reason for *_, reason in lost(deployment)}
 
 
+@pytest.mark.nightly
 def test_a_tag_is_known_since_a_window_and_a_removed_contact_is_no_loss_of_its_own(deployment: Deployment) -> None:
     first, second, third = tagged(deployment)[:3]
     new = next(one for one in sorted(deployment.workspace.contacts) if one not in tagged(deployment))
@@ -150,6 +154,7 @@ def always_empty(body: Body, _: bytes) -> Body:
     return body | {"data": [], "total_count": body["total_count"]}
 
 
+@pytest.mark.nightly
 def test_answers_that_do_not_add_up_take_no_tag_away_and_are_read_again(deployment: Deployment) -> None:
     before = current(deployment)
 
@@ -170,6 +175,7 @@ def refused(body: Body, _: bytes) -> Body:
     return {"status": 400, "type": "error.list", "errors": [error]}
 
 
+@pytest.mark.nightly
 def test_a_search_that_refuses_tags_is_a_note(deployment: Deployment) -> None:
     before = current(deployment)
 
@@ -180,6 +186,7 @@ def test_a_search_that_refuses_tags_is_a_note(deployment: Deployment) -> None:
     assert current(deployment) == before
 
 
+@pytest.mark.nightly
 def test_tags_are_swept_again_when_they_are_due_and_within_the_budget(deployment: Deployment) -> None:
     def swept() -> int:
         before = deployment.query("select count(*) from intercom_raw.contact_tag_scans")[0][0]
@@ -196,6 +203,7 @@ def test_tags_are_swept_again_when_they_are_due_and_within_the_budget(deployment
     assert swept() == 0
 
 
+@pytest.mark.nightly
 def test_a_removed_run_is_made_up_for(deployment: Deployment) -> None:
     deployment.workspace.untag(tagged(deployment)[0], "vip")
     removed = deployment.sync()
@@ -228,6 +236,7 @@ def test_tags_alone_have_their_history(deployment: Deployment) -> None:
     assert current(deployment) == pairs_of(deployment)
 
 
+@pytest.mark.nightly
 def test_a_list_of_tags_that_is_refused_ends_nothing(deployment: Deployment) -> None:
     before = current(deployment)
     deployment.workspace.lists["tags"].is_refused = True
