@@ -181,6 +181,10 @@ WorkspaceName = Annotated[
     ),
 ]
 OneWorkspace = Annotated[str | None, typer.Option("--workspace", metavar="NAME", help="Show only this workspace.")]
+AsMetrics = Annotated[
+    bool,
+    typer.Option("--openmetrics", metavar="", help="Print metrics for Prometheus, in the OpenMetrics format."),
+]
 AsJson = Annotated[
     bool,
     typer.Option(

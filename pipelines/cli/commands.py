@@ -26,8 +26,16 @@ from ..destinations import Warehouse
 from ..destinations import configured_warehouse as warehouse_of
 from ..display import reporting, results, show_demo, show_status, show_verification, terminal
 from ..errors import ExitCode, Misconfigured, plain_errors
+from ..monitoring import WatchedRun, metrics_of
 from ..runs import utc_now
-from ..settings import DEFAULT_WORKSPACE, chosen_resources, intercom_settings, warehouse_settings
+from ..settings import (
+    DEFAULT_WORKSPACE,
+    ROOT,
+    chosen_resources,
+    intercom_settings,
+    monitoring_settings,
+    warehouse_settings,
+)
 from .app import app
 from .arguments import (
     CHUNK,
@@ -36,6 +44,7 @@ from .arguments import (
     AcceptShrink,
     After,
     AsJson,
+    AsMetrics,
     Chunk,
     ContactId,
     Contacts,
@@ -66,7 +75,7 @@ from .arguments import (
     WorkspaceName,
     Yes,
 )
-from .output import BuiltModels, PlannedBackfill, PlannedSync, Result
+from .output import BuiltModels, PlannedBackfill, PlannedSync, Result, print_utf8, session
 
 
 @app.command(epilog="Example: intercom-warehouse demo --days 7")
@@ -105,6 +114,8 @@ def sync(
     as_json: AsJson = False,
 ) -> Result:
     """Bring the warehouse up to date: read Intercom, load, build the tables, check them, publish them."""
+    if not plan:
+        watch("sync --full" if full else "sync", workspace)
     job = Sync(
         configured_warehouse(),
         workspace,
@@ -141,6 +152,8 @@ def backfill(
     workspace: WorkspaceName = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> Result:
+    if not dry_run:
+        watch("backfill", workspace)
     job = Backfill(
         configured_warehouse(),
         workspace,
@@ -169,18 +182,30 @@ def models(
     as_json: AsJson = False,
 ) -> Result:
     """Build the tables again from what is loaded, check them, publish them. Makes no call to Intercom."""
+    watch("models", workspace)
     built = Rebuild(configured_warehouse(), workspace, select=select, wait=wait, say=reporting.say).run()
     return Result(BuiltModels.of(built), lambda: results.show_build(built))
 
 
 @app.command(epilog="Example: intercom-warehouse status --max-age 26h")
-def status(max_age: MaxAge = None, workspace: OneWorkspace = None, as_json: AsJson = False) -> Result:
+def status(
+    max_age: MaxAge = None,
+    workspace: OneWorkspace = None,
+    as_metrics: AsMetrics = False,
+    as_json: AsJson = False,
+) -> Result:
     """Show the last runs, the age of the data, and which segments and days are missing.
 
     Needs no token, makes no call to Intercom, and does not wait for a sync that is running.
     """
-    found = StatusQuery(configured_warehouse(), utc_now(), max_age, workspace).answer()
-    return Result(found, lambda: show_status(found, terminal.stdout))
+    query = StatusQuery(configured_warehouse(), utc_now(), max_age, workspace)
+    if not as_metrics:
+        found = query.answer()
+        return Result(found, lambda: show_status(found, terminal.stdout))
+    if as_json:
+        raise Misconfigured("--json and --openmetrics are two formats of one output. Use one of them.")
+    found, metrics = metrics_of(query)
+    return Result(found, lambda: print_utf8(str(metrics)))
 
 
 @app.command(epilog="Example: intercom-warehouse resources")
@@ -308,6 +333,12 @@ def repair(
     )
     repaired = job.run()
     return Result(repaired, lambda: results.show_repaired(repaired))
+
+
+def watch(command: str, workspace: str) -> None:
+    """From here on, the end of this run is reported, as section `[monitoring]` says."""
+    file = monitoring_settings(workspace).file_below(ROOT)
+    session.watched = WatchedRun(command, workspace, utc_now(), file)
 
 
 def configured_warehouse() -> Warehouse:

@@ -1,6 +1,7 @@
 """Results of commands: as text for people, or as one JSON object with `--json`."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -13,6 +14,7 @@ from sources.intercom.readings import Preview
 from ..commands import BackfillPreview
 from ..errors import ExitCode
 from ..models import Build
+from ..monitoring import WatchedRun
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -23,6 +25,8 @@ class Session:
 
     debug: bool = False
     as_json: bool = False
+    watched: WatchedRun | None = None
+    """The run that this process starts, if its end is to be reported."""
 
     def choose_json(self, value: bool) -> bool:
         """The callback of `--json`."""
@@ -54,6 +58,11 @@ class Result:
 def print_json(record: Any) -> None:
     """Prints a record as one JSON object, in ASCII, since the encoding of standard output is unknown."""
     typer.echo(json.dumps(msgspec.to_builtins(record)))
+
+
+def print_utf8(text: str) -> None:
+    """Prints a text in an encoding that its format demands, and not in that of standard output."""
+    sys.stdout.buffer.write(text.encode())
 
 
 class PlannedSweep(msgspec.Struct, frozen=True):

@@ -15,7 +15,8 @@ from sources.intercom.wire import visible, without_secrets
 
 from ..display import reporting
 from ..errors import ExitCode, Problem, WarehouseError, explained
-from . import commands  # noqa: F401  # registers the commands
+from ..runs import utc_now
+from . import commands  # also registers the commands
 from .app import app
 from .output import Result, print_json, session
 from .private_memory import keep_memory_private
@@ -34,6 +35,7 @@ def main() -> None:
     reporting.report_to_terminal()
     try:
         exit_code = run()
+        report_to_watchers(exit_code)
         reporting.report_end(exit_code, time.monotonic() - started)
     except (SystemExit, BrokenPipeError):  # the reader of the output has closed it, as `head` does; Typer then exits
         exit_code = ExitCode.UNEXPECTED
@@ -62,6 +64,16 @@ def run() -> ExitCode:
             return fail(known, str(known))
         kind = type(error).__name__
         return fail(error, f"An unexpected error occurred ({kind}). Run the command with --debug to see its traceback.")
+
+
+def report_to_watchers(exit_code: ExitCode) -> None:
+    """After the result or error is printed, for the case that a receiver is slow."""
+    if session.watched:
+        try:
+            warehouse = commands.configured_warehouse()
+        except WarehouseError:  # the error that the command has just ended with
+            return
+        session.watched.end(warehouse, exit_code, utc_now())
 
 
 def with_general_options_first(arguments: Sequence[str]) -> list[str]:

@@ -22,7 +22,8 @@ class Run:
     """One run of a command. Times are ISO 8601 in UTC; `problem` is the error message that the user read.
 
     `memberships_changed` counts memberships that began or ended. `destination` is the key of the database it wrote to.
-    `removed_by`: the run of `repair` that removed what it had loaded.
+    `removed_by`: the run of `repair` that removed what it had loaded. `quota`: how many calls Intercom allows in ten
+    seconds; null where the run did not learn it.
     """
 
     run_id: str
@@ -39,6 +40,7 @@ class Run:
     problem: str | None = None
     destination: str | None = None
     removed_by: str | None = None
+    quota: int | None = None
 
     def end(self, at: datetime, exit_code: ExitCode, problem: str | None = None) -> None:
         self.ended_at, self.exit_code, self.problem = at.isoformat(), int(exit_code), problem

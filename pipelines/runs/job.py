@@ -152,7 +152,7 @@ class IntercomJob(Job):
         self.warehouse.prepare()
         with self._recorded(command) as (run, pipeline):
             app, pipeline = self._identify(pipeline)
-            run.workspace_id = app.id_code
+            run.workspace_id, run.quota = app.id_code, self._pacer.limit
             self._finish_pending(pipeline)
             yield run, pipeline, app
 

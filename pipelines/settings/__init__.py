@@ -1,5 +1,6 @@
 """Settings: what is configured, and where dlt may read it."""
 
+from .monitoring import MonitoringSettings
 from .settings import (
     DEFAULT_WORKSPACE,
     DEMO_WORKSPACE,
@@ -7,6 +8,7 @@ from .settings import (
     WarehouseSettings,
     chosen_resources,
     intercom_settings,
+    monitoring_settings,
     sandbox_settings,
     use_project_config,
     warehouse_settings,
@@ -16,9 +18,11 @@ __all__ = [
     "DEFAULT_WORKSPACE",
     "DEMO_WORKSPACE",
     "ROOT",
+    "MonitoringSettings",
     "WarehouseSettings",
     "chosen_resources",
     "intercom_settings",
+    "monitoring_settings",
     "sandbox_settings",
     "use_project_config",
     "warehouse_settings",

@@ -29,6 +29,7 @@ from sources.intercom.wire import keep_secret, plainly
 from ..destinations import DESTINATIONS, destination_named
 from ..errors import Misconfigured
 from .configuration import Configuration, use, variable
+from .monitoring import MonitoringSettings
 from .names import check_names
 
 ROOT = Path(__file__).parents[2]
@@ -89,6 +90,7 @@ def _is_timezone(name: str) -> bool:
 FIELDS: Mapping[str, frozenset[str]] = {
     "sources.intercom": frozenset(IntercomSettings().get_resolvable_fields()),
     "warehouse": frozenset(WarehouseSettings().get_resolvable_fields()),
+    "monitoring": frozenset(MonitoringSettings().get_resolvable_fields()),
 }
 """The settings of each section."""
 CREDENTIALS = frozenset(variable(("destination", name, "credentials")) for name in DESTINATIONS)
@@ -146,6 +148,10 @@ def sandbox_settings(token: str) -> IntercomSettings:
 
 def warehouse_settings() -> WarehouseSettings:
     return _resolved(WarehouseSettings(), ("warehouse",))
+
+
+def monitoring_settings(workspace: str = DEFAULT_WORKSPACE) -> MonitoringSettings:
+    return _resolved(MonitoringSettings(), ("monitoring",), workspace)
 
 
 def _resolved(settings: Settings, sections: tuple[str, ...], workspace: str | None = None) -> Settings:

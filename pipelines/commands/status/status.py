@@ -119,13 +119,16 @@ class StatusQuery:
         now: the time from which ages count.
         max_age: of the last good sync; an older one is stale. Without it, age is not judged.
         workspace: only this one.
+        ended: a run that ended before it could be put into the journal.
     """
 
     warehouse: Warehouse
     now: datetime
     max_age: timedelta | None = None
     workspace: str | None = None
+    ended: Run | None = None
     _runs: list[Run] = field(init=False)
+    _tables: Published = field(init=False)
 
     def answer(self) -> Status:
         """The current status.
@@ -135,8 +138,9 @@ class StatusQuery:
             Unreachable: the database server does not answer.
         """
         self.warehouse.data_folder.check_readable()
-        self._runs = list(read_journal(self.warehouse.journal))
-        tables, unread = read_published(self.warehouse)
+        self._runs = [*read_journal(self.warehouse.journal), *filter(None, [self.ended])]
+        self._tables, unread = read_published(self.warehouse)
+        tables = self._tables
         is_unreadable = self.max_age is not None and isinstance(unread, Unreadable)
         holder = Lock(self.warehouse.folder).last_holder()
         workspaces = tuple(self._workspace(*names, tables) for names in self._chosen(tables, holder).items())
@@ -152,6 +156,14 @@ class StatusQuery:
             max_age_seconds=None if self.max_age is None else round(self.max_age.total_seconds()),
             workspaces=workspaces,
         )
+
+    def segments_of(self, workspace: WorkspaceStatus) -> list[SegmentStatus]:
+        """All segments that are not deleted, of a workspace of the answer."""
+        return [one for one in self._tables.segments.get(workspace.workspace_id or "", []) if not one.is_deleted]
+
+    def runs_of(self, name: str) -> list[Run]:
+        """All runs of a workspace of the answer, oldest first."""
+        return [run for run in self._runs if run.pipeline_name == name]
 
     def _chosen(self, tables: Published, holder: Holder | None) -> dict[str, str | None]:
         """Intercom's ids of the chosen workspaces, by name. A workspace without a name is named by its id."""
@@ -173,7 +185,7 @@ class StatusQuery:
         return {self.workspace: ids[self.workspace]}
 
     def _workspace(self, name: str, workspace_id: str | None, tables: Published) -> WorkspaceStatus:
-        runs = [run for run in self._runs if run.pipeline_name == name]
+        runs = self.runs_of(name)
         segments, days = tables.segments.get(workspace_id or "", []), tables.days.get(workspace_id or "", [])
         synced_at, lists = last_good_sync(runs), tables.lists.get(workspace_id or "", [])
         age = None if synced_at is None else self.now - synced_at
