@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from ..alerts import rules_of
 from ..commands import (
     NO_HISTORY,
     Abort,
@@ -31,6 +32,7 @@ from ..runs import utc_now
 from ..settings import (
     DEFAULT_WORKSPACE,
     ROOT,
+    alert_settings,
     chosen_resources,
     intercom_settings,
     monitoring_settings,
@@ -93,6 +95,7 @@ def demo(contacts: Contacts = 2000, days: Days = 21) -> None:
 @app.command(epilog="Example: intercom-warehouse check")
 def check(workspace: WorkspaceName = DEFAULT_WORKSPACE) -> ExitCode:
     """Check that a sync would work: token, scopes, segments, quota, lock, warehouse and region, one line each."""
+    rules_of(alert_settings(workspace).rules), monitoring_settings(workspace).file_below(ROOT)  # as sync reads them
     warehouse, exit_code = warehouse_without_wait(), ExitCode.DONE
     with plain_errors(warehouse.explain):
         for finding in run_checks(warehouse, intercom_settings(workspace), workspace, utc_now()):
@@ -116,6 +119,7 @@ def sync(
     """Bring the warehouse up to date: read Intercom, load, build the tables, check them, publish them."""
     if not plan:
         watch("sync --full" if full else "sync", workspace)
+    alerts = alert_settings(workspace)
     job = Sync(
         configured_warehouse(),
         workspace,
@@ -124,6 +128,8 @@ def sync(
         accept_shrink=accept_shrink,
         accept_loss=accept_loss,
         only=only,
+        rules=rules_of(alerts.rules),
+        fail_on_alert=alerts.fail,
         wait=wait,
         within=within,
         say=reporting.say,

@@ -16,7 +16,7 @@ from sources.intercom import intercom
 from sources.intercom.api import App, Intercom
 from sources.intercom.catalog import CONTACT_TAGS, TAGS, chosen
 from sources.intercom.lists import planned_lists
-from sources.intercom.memberships import Plan, ReadingResult, RunOptions
+from sources.intercom.memberships import Plan, ReadingResult, RunOptions, Selection
 from sources.intercom.readings import (
     FirstLoad,
     FirstLoadState,
@@ -31,8 +31,9 @@ from sources.intercom.resources import intercom_first_load, resources_of, saved_
 from sources.intercom.search import Progress
 from sources.intercom.tags import planned_tags
 
-from ..errors import ExitCode, Misconfigured, plain_errors
-from ..folder import Run
+from ..alerts import Alert, Present, Rule, alerts_of
+from ..errors import ExitCode, Misconfigured, WarehouseError, plain_errors
+from ..folder import Run, read_journal
 from ..loading import (
     Background,
     PartStore,
@@ -45,6 +46,7 @@ from ..loading import (
 from ..messages import Step
 from ..models import Build, load_checks
 from ..runs import IntercomJob, check_purpose
+from .status import last_good_sync
 
 LISTS_ALONE = Preview(0, Plan((), ()), is_of_lists=True)
 
@@ -56,7 +58,8 @@ class Outcome:
     `incomplete`: segments (by id) that ended no membership, and why. `lists`: lists of the catalogue, by table, and
     whether they were `complete`, `incomplete`, `refused` or `not_offered`. `list_rows`: how many of their rows were
     written. `drift`: fields that are new, missing or of
-    another type, in sentences. `notes`: deviations from a usual reading, with their reasons.
+    another type, in sentences. `notes`: deviations from a usual reading, with their reasons. `alerts`: what the rules
+    of section `[alerts]` found.
     """
 
     run_id: str
@@ -79,6 +82,7 @@ class Outcome:
     megabytes: float
     reading_seconds: float
     seconds: float
+    alerts: tuple[Alert, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -89,11 +93,15 @@ class Sync(IntercomJob):
         full: read every contact instead of those that changed, and look up those that are no longer found.
         accept_shrink: record a collapse of a segment at once.
         only: read these lists, and neither segments nor contacts.
+        rules: what is judged after the sync.
+        fail_on_alert: end with exit code 6 if a rule fires.
     """
 
     full: bool = False
     accept_shrink: bool = False
     only: Sequence[str] | None = None
+    rules: Sequence[Rule] = ()
+    fail_on_alert: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -107,7 +115,7 @@ class Sync(IntercomJob):
         """
         with self._identified("sync --full" if self.full else "sync") as (run, pipeline, app):
             found = self._load(pipeline, app, run.run_id)
-            outcome = self._outcome(run, found, self._refresh(pipeline))
+            outcome = with_alerts(self._outcome(run, found, self._refresh(pipeline)), self)
             run.exit_code = int(outcome.exit_code)
             run.contacts_read, run.memberships_changed = outcome.contacts_read, outcome.joins + outcome.leaves
             return outcome
@@ -275,6 +283,27 @@ class Sync(IntercomJob):
             reading_seconds=round(self._reading_seconds, 3),
             seconds=self._seconds,
         )
+
+
+def with_alerts(outcome: Outcome, job: Sync) -> Outcome:
+    """The same with alerts. Where the rules cannot be judged, a note says why: the sync itself has succeeded."""
+    if not job.rules:
+        return outcome
+    present = Present(
+        outcome.workspace_id,
+        job.clock(),
+        last_good_sync(run for run in read_journal(job.warehouse.journal) if run.pipeline_name == job.workspace),
+        job.warehouse.day_timezone,
+        Selection(job.settings.include_segments or (), job.settings.exclude_segments or ()),
+        outcome.drift,
+    )
+    try:
+        with plain_errors(job.warehouse.explain), job.warehouse.reading() as ask:
+            alerts = alerts_of(job.rules, ask, present)
+    except WarehouseError as error:
+        return replace(outcome, notes=(*outcome.notes, f"The alerts could not be judged: {error}"))
+    fails = alerts and job.fail_on_alert
+    return replace(outcome, alerts=alerts, exit_code=ExitCode.INCOMPLETE if fails else outcome.exit_code)
 
 
 def with_lists(found: ReadingResult, listed: ReadingResult) -> ReadingResult:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from threading import Event as Signal
 from threading import Thread
 from traceback import format_exception
@@ -161,6 +162,9 @@ def report_findings(outcome: Outcome) -> None:
     for segment_id, problem in outcome.incomplete.items():
         message = f"Segment {segment_id} {SCAN_PROBLEMS.get(problem, problem)}"
         LOGGER.warning(Event(message, "segment_incomplete", segment_id=segment_id, problem=problem))
+    for alert in outcome.alerts:
+        metrics = {name: value for name, value in asdict(alert).items() if name != "text"}
+        LOGGER.warning(Event(alert.text, "alert", **metrics))
     messages = {"note": outcome.notes, "fields_changed": outcome.drift, "check_failed": outcome.warnings}
     for name, texts in messages.items():
         for text in texts:

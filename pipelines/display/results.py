@@ -45,6 +45,7 @@ def show_sync(outcome: Outcome, warehouse: Warehouse) -> None:
             "query": warehouse.address,
         }
     )
+    print_notes(f"alert: {alert.text}" for alert in outcome.alerts)
     print_notes(_incomplete(outcome))
     print_notes(outcome.notes)
     _print_fields(outcome.drift)

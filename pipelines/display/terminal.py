@@ -26,7 +26,9 @@ SCAN_PROBLEMS = {
 }
 """What each value of `segment_scans.problem` means. The sentence starts with the segment."""
 
-SHOWN_ELSEWHERE = frozenset(("segment_incomplete", "note", "fields_changed", "check_failed", "verify", "ended"))
+SHOWN_ELSEWHERE = frozenset(
+    ("alert", "segment_incomplete", "note", "fields_changed", "check_failed", "verify", "ended")
+)
 """Events that people see in the result, as a progress bar, or as the exit code."""
 
 

@@ -1,11 +1,12 @@
 """Settings: what is configured, and where dlt may read it."""
 
-from .monitoring import MonitoringSettings
+from .monitoring import AlertSettings, MonitoringSettings
 from .settings import (
     DEFAULT_WORKSPACE,
     DEMO_WORKSPACE,
     ROOT,
     WarehouseSettings,
+    alert_settings,
     chosen_resources,
     intercom_settings,
     monitoring_settings,
@@ -18,8 +19,10 @@ __all__ = [
     "DEFAULT_WORKSPACE",
     "DEMO_WORKSPACE",
     "ROOT",
+    "AlertSettings",
     "MonitoringSettings",
     "WarehouseSettings",
+    "alert_settings",
     "chosen_resources",
     "intercom_settings",
     "monitoring_settings",

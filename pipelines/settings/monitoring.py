@@ -1,6 +1,8 @@
-"""How runs are watched: the section `[monitoring]`."""
+"""How runs are watched: the sections `[monitoring]` and `[alerts]`."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from dlt.common.configuration import configspec
 from dlt.common.configuration.specs import BaseConfiguration
@@ -32,3 +34,21 @@ class MonitoringSettings(BaseConfiguration):
                 "intercom.prom."
             )
         return file
+
+
+@configspec
+class AlertSettings(BaseConfiguration):
+    """Section `[alerts]`. `rules` is as the files have it, or JSON of that."""
+
+    fail: bool = None  # type: ignore[assignment]
+    rules: Any = None
+
+    def on_resolved(self) -> None:
+        """Raises Misconfigured where a variable holds no JSON."""
+        if isinstance(self.rules, str):
+            try:
+                self.rules = json.loads(self.rules)
+            except ValueError:
+                raise Misconfigured(
+                    'ALERTS__RULES is not JSON. Write a list: [{"when": "empty", "segments": ["Active"]}].'
+                ) from None

@@ -29,7 +29,7 @@ from sources.intercom.wire import keep_secret, plainly
 from ..destinations import DESTINATIONS, destination_named
 from ..errors import Misconfigured
 from .configuration import Configuration, use, variable
-from .monitoring import MonitoringSettings
+from .monitoring import AlertSettings, MonitoringSettings
 from .names import check_names
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +91,7 @@ FIELDS: Mapping[str, frozenset[str]] = {
     "sources.intercom": frozenset(IntercomSettings().get_resolvable_fields()),
     "warehouse": frozenset(WarehouseSettings().get_resolvable_fields()),
     "monitoring": frozenset(MonitoringSettings().get_resolvable_fields()),
+    "alerts": frozenset(AlertSettings().get_resolvable_fields()),
 }
 """The settings of each section."""
 CREDENTIALS = frozenset(variable(("destination", name, "credentials")) for name in DESTINATIONS)
@@ -148,6 +149,10 @@ def sandbox_settings(token: str) -> IntercomSettings:
 
 def warehouse_settings() -> WarehouseSettings:
     return _resolved(WarehouseSettings(), ("warehouse",))
+
+
+def alert_settings(workspace: str = DEFAULT_WORKSPACE) -> AlertSettings:
+    return _resolved(AlertSettings(), ("alerts",), workspace)
 
 
 def monitoring_settings(workspace: str = DEFAULT_WORKSPACE) -> MonitoringSettings:

@@ -2,7 +2,7 @@
 
 from .lists import ListStatus, newest_readings
 from .segments import Days, SegmentStatus
-from .status import RunSummary, Status, StatusQuery, WorkspaceStatus
+from .status import RunSummary, Status, StatusQuery, WorkspaceStatus, last_good_sync
 
 __all__ = [
     "Days",
@@ -12,5 +12,6 @@ __all__ = [
     "Status",
     "StatusQuery",
     "WorkspaceStatus",
+    "last_good_sync",
     "newest_readings",
 ]

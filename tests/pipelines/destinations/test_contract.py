@@ -1,12 +1,14 @@
 """What every destination in the registry promises, and what an unknown one gets."""
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipelines.alerts import Rule
 from pipelines.destinations import (
     DESTINATIONS,
     MARTS,
@@ -76,6 +78,18 @@ def test_readers_see_the_workspace_and_a_sync_without_changes_leaves_their_rows(
 
     with deployed.warehouse.reading() as ask:
         assert sorted(map(repr, ask(spells))) == before
+
+
+def test_alerts_are_judged_in_its_marts(deployed: Deployment) -> None:
+    before = Counter(segment_id for segment_id, _ in deployed.workspace.pairs())
+    deployed.workspace.live(days=1, churn=0.5)
+
+    alerts = deployed.sync(rules=(Rule("changed", members=0), Rule("stale", hours=1))).alerts
+
+    now = Counter(segment_id for segment_id, _ in deployed.workspace.pairs())
+    changed = {(one, before[one], now[one]) for one in deployed.workspace.segments if before[one] != now[one]}
+    assert changed
+    assert {(one.segment_id, one.members_before, one.members) for one in alerts} == changed
 
 
 def test_the_workspace_is_as_fresh_as_the_run_just_made(deployed: Deployment) -> None:
