@@ -343,8 +343,16 @@ def repair(
 
 def watch(command: str, workspace: str) -> None:
     """From here on, the end of this run is reported, as section `[monitoring]` says."""
-    file = monitoring_settings(workspace).file_below(ROOT)
-    session.watched = WatchedRun(command, workspace, utc_now(), file)
+    settings = monitoring_settings(workspace)
+    session.watched = WatchedRun(
+        command,
+        workspace,
+        utc_now(),
+        openmetrics_file=settings.file_below(ROOT),
+        urls=settings.notify_url,
+        reasons=frozenset(settings.notify_on),
+        template=settings.notify_body,
+    )
 
 
 def configured_warehouse() -> Warehouse:

@@ -27,6 +27,8 @@ class Session:
     as_json: bool = False
     watched: WatchedRun | None = None
     """The run that this process starts, if its end is to be reported."""
+    record: Any = None
+    """The result of the command, or its problem."""
 
     def choose_json(self, value: bool) -> bool:
         """The callback of `--json`."""

@@ -47,6 +47,7 @@ def run() -> ExitCode:
     try:
         result = app(with_general_options_first(sys.argv[1:]), standalone_mode=False)
         if isinstance(result, Result):
+            session.record = result.record
             result.print()
             return result.exit_code
         return ExitCode(result or 0)
@@ -68,12 +69,13 @@ def run() -> ExitCode:
 
 def report_to_watchers(exit_code: ExitCode) -> None:
     """After the result or error is printed, for the case that a receiver is slow."""
-    if session.watched:
-        try:
-            warehouse = commands.configured_warehouse()
-        except WarehouseError:  # the error that the command has just ended with
-            return
-        session.watched.end(warehouse, exit_code, utc_now())
+    if not session.watched:
+        return
+    try:
+        warehouse = commands.configured_warehouse()
+    except WarehouseError:  # the error that the command has just ended with
+        warehouse = None
+    session.watched.end(warehouse, exit_code, utc_now(), session.record)
 
 
 def with_general_options_first(arguments: Sequence[str]) -> list[str]:
@@ -94,6 +96,7 @@ def with_general_options_first(arguments: Sequence[str]) -> list[str]:
 
 def fail(error: Exception, message: str) -> ExitCode:
     problem = Problem.of(error, visible(without_secrets(message)))
+    session.record = problem
     reporting.report_problem(problem, error if session.debug else None)
     if session.as_json:
         with suppress(BrokenPipeError):

@@ -1,4 +1,4 @@
-"""What is reported of runs to those who watch them: metrics."""
+"""What is reported of runs to those who watch them: metrics and notices."""
 
 from .metrics import Metrics, metrics_of
 from .watched import WatchedRun

@@ -63,8 +63,8 @@ class Configuration(ConfigProvider):
     def values_of(self, keys: Collection[str]) -> Iterator[str]:
         """All texts that the files or the environment have for these keys, in any section."""
         for names, value in self._values.items():
-            if names[-1] in keys and isinstance(value, str):
-                yield value
+            if names[-1] in keys:
+                yield from (one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str))
         for name, value in os.environ.items():
             if name.lower().rpartition("__")[2] in keys:
                 yield value

@@ -96,7 +96,7 @@ FIELDS: Mapping[str, frozenset[str]] = {
 """The settings of each section."""
 CREDENTIALS = frozenset(variable(("destination", name, "credentials")) for name in DESTINATIONS)
 DOCUMENTED = frozenset((*section.split("."), field) for section, fields in FIELDS.items() for field in fields)
-SECRETS = ("access_token", "hash_key")
+SECRETS = ("access_token", "hash_key", "notify_url")
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", list: 'a list, such as ["Active"]'}
 
 
