@@ -7,9 +7,10 @@ import json
 import os
 import subprocess
 from datetime import UTC, datetime, timedelta
+from logging import INFO, getLevelNamesMapping
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from airflow.sdk import DAG, Asset, BaseOperator, Context, CronDataIntervalTimetable, Param, Variable
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -48,6 +49,24 @@ RUN_TIMEOUT = timedelta(hours=22)
 WORKSPACE = Param(None, type=["null", "string"], description="The name of another workspace.")
 
 
+class Line(NamedTuple):
+    """A line that the command writes on standard error."""
+
+    level: int
+    message: str
+    is_problem: bool = False
+
+    @classmethod
+    def of(cls, text: str) -> "Line":
+        """An event becomes its message, at its level. Any other line, such as that of a library, stays as it is."""
+        try:
+            event = json.loads(text)
+            level = getLevelNamesMapping()[event["level"].upper()]
+            return cls(level, str(event["message"]), event["event"] == "problem")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return cls(INFO, text)
+
+
 class Command(BaseOperator):
     """Runs `intercom-warehouse`. Its standard error becomes the task's log, its numbers and ids the task's result."""
 
@@ -71,9 +90,9 @@ class Command(BaseOperator):
         """
         arguments = [command(), "--log-format", "json", *self.arguments(context), f"--wait={LOCK_WAIT}", "--json"]
         with TemporaryFile("w+", encoding="utf-8") as output:
-            exit_code = self._run(arguments, output)
+            exit_code, problem = self._run(arguments, output)
             if exit_code != DONE:
-                raise failure(exit_code, is_first_try=self._is_first_try(context))
+                raise failure(exit_code, problem, is_first_try=self._is_first_try(context))
             output.seek(0)
             return numbers_and_ids(json.load(output))
 
@@ -83,7 +102,9 @@ class Command(BaseOperator):
         if self._process:  # without waiting: this may interrupt the wait in _run
             self._process.terminate()
 
-    def _run(self, arguments: list[str], output: IO[str]) -> int:
+    def _run(self, arguments: list[str], output: IO[str]) -> tuple[int, str]:
+        """The exit code, and the command's last error message."""
+        problem = ""
         # It stays in the process group of Airflow's task, so that a SIGKILL to that group reaches it, too.
         with subprocess.Popen(  # noqa: S603 (no shell, and no param can add an option)
             arguments,
@@ -96,9 +117,11 @@ class Command(BaseOperator):
             if self._was_stopped:
                 self._process.terminate()
             try:
-                for line in self._process.stderr or ():
-                    self.log.info("%s", visible(line.rstrip()))
-                return self._process.wait()
+                for text in self._process.stderr or ():
+                    line = Line.of(text.rstrip())
+                    self.log.log(line.level, "%s", visible(line.message))
+                    problem = visible(line.message) if line.is_problem else problem
+                return self._process.wait(), problem
             finally:
                 end(self._process)
 
@@ -172,11 +195,11 @@ def workspace(params: Any) -> list[str]:
     return [f"--workspace={params['workspace']}"] if params["workspace"] else []
 
 
-def failure(exit_code: int, *, is_first_try: bool) -> AirflowException:
+def failure(exit_code: int, problem: str, *, is_first_try: bool) -> AirflowException:
     """The error that ends the task. Airflow decides by its class whether to try again."""
     if exit_code < 0:
         return AirflowException(f"Signal {-exit_code} ended the command. The next try resumes its work.")
-    message = f"The command ended with exit code {exit_code}. The lines above give the reason."
+    message = f"The command ended with exit code {exit_code}. {problem or 'The lines above give the reason.'}"
     if exit_code in (UNAVAILABLE, BUSY) or (exit_code == INCOMPLETE and is_first_try):
         return AirflowException(f"{message} Another try may help.")
     if exit_code == INCOMPLETE:

@@ -1,5 +1,6 @@
 """Claims about runs of the DAGs: the real command, in the project's own environment, against the sandbox."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -30,17 +31,62 @@ def test_a_sync_loads_all_contacts_and_returns_numbers_and_ids(
     assert {name for name, value in returned.items() if isinstance(value, str)} == {"run_id", "workspace_id"}
 
 
-def test_the_log_of_a_task_is_the_standard_error_of_the_command(
+def log_of(output: str) -> list[tuple[str, str]]:
+    """Level and message of each line of a task's own log."""
+    lines = (re.match(r"\S+ \[(\w+) +\] (.*?) +\[airflow\.task\.operators", line) for line in output.splitlines())
+    return [(line[1], line[2]) for line in lines if line]
+
+
+def event(level: str, name: str, message: str) -> str:
+    """A line of shell that writes an event."""
+    return f"""echo '{json.dumps({"level": level, "event": name, "message": message})}' >&2"""
+
+
+def test_the_log_of_a_task_has_the_messages_of_the_command_at_their_levels(
     dags: Dags, script: Script, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    script.does("echo Reading >&2", "echo '{\"members\": 1}'", "echo Loading >&2")
+    script.does(
+        event("info", "load", "Loading 7 rows"),
+        event("warning", "alert", "Paying has no members."),
+        "echo '{\"members\": 1}'",
+        event("error", "check_failed", "It \x1b[2J is odd"),
+    )
 
     run = dags["intercom_warehouse"].test(logical_date=DAY)
 
-    log = capsys.readouterr().out.splitlines()
-    messages = [re.sub(r"^\S+ \[info +\] (\w+) .*", r"\1", line) for line in log if "airflow.task.operators" in line]
-    assert messages == ["Reading", "Loading"]
+    assert log_of(capsys.readouterr().out) == [
+        ("info", "Loading 7 rows"),
+        ("warning", "Paying has no members."),
+        ("error", "It \\u001b[2J is odd"),
+    ]
     assert result(run) == {"members": 1}
+
+
+@pytest.mark.parametrize("line", ["Reading", "{", "[]", "7", '{"level": "info"}', '{"level": "loud", "message": "Hi"}'])
+def test_a_line_that_is_no_event_stays_as_it_is(
+    dags: Dags, script: Script, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    script.does(f"echo '{line}' >&2", "echo '{}'")
+
+    dags["intercom_warehouse"].test(logical_date=DAY)
+
+    assert log_of(capsys.readouterr().out) == [("info", line)]
+
+
+def test_an_error_of_the_command_is_an_error_in_the_log_and_the_reason_of_the_failure(
+    dags: Dags, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in WRONG_TOKEN.items():
+        monkeypatch.setenv(name, value)
+
+    dags["intercom_warehouse"].test(logical_date=DAY)
+
+    output = capsys.readouterr().out
+    log = log_of(output)
+    assert [level for level, _ in log] == ["info", "error", "error"]
+    assert log[1][1].startswith("Intercom refused GET /me: HTTP 401")
+    assert log[2][1] == "Ended: refused"
+    assert f"The command ended with exit code 3. {log[1][1]}" in output
 
 
 def test_params_become_options(dags: Dags, script: Script) -> None:
