@@ -33,11 +33,16 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name may hold what it cannot encode
     reporting.report_to_terminal()
+    is_read = True
     try:
         exit_code = run()
-        report_to_watchers(exit_code)
-        reporting.report_end(exit_code, time.monotonic() - started)
     except (SystemExit, BrokenPipeError):  # the reader of the output has closed it, as `head` does; Typer then exits
+        exit_code, is_read = ExitCode.UNEXPECTED, False
+    try:
+        report_to_watchers(exit_code)
+        if is_read:
+            reporting.report_end(exit_code, time.monotonic() - started)
+    except BrokenPipeError:
         exit_code = ExitCode.UNEXPECTED
     leave(exit_code)
 
@@ -75,7 +80,8 @@ def report_to_watchers(exit_code: ExitCode) -> None:
         warehouse = commands.configured_warehouse()
     except WarehouseError:  # the error that the command has just ended with
         warehouse = None
-    session.watched.end(warehouse, exit_code, utc_now(), session.record)
+    with suppress(KeyboardInterrupt):  # the run has ended; the user only stops waiting for a receiver
+        session.watched.end(warehouse, exit_code, utc_now(), session.record)
 
 
 def with_general_options_first(arguments: Sequence[str]) -> list[str]:

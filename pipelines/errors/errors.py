@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
     REFUSED = 3, "Intercom refused the token, its scopes, the plan or the API version"
     UNAVAILABLE = 4, "Intercom, the network, the database server, disk space or memory is unavailable: retry later"
     BUSY = 5, "another run holds the warehouse: retry later, or use --wait"
-    INCOMPLETE = 6, "done, but incomplete or stale, or verify found an unexplained difference"
+    INCOMPLETE = 6, "done, but incomplete or stale, or an alert fired that has to fail, or verify found a difference"
     MODELS_FAILED = 7, "loaded, but a model or a check failed, so the marts did not change"
     INTERRUPTED = 130, "interrupted with Ctrl+C: run again to continue"
 

@@ -1,6 +1,7 @@
 """Claims about notices: what receivers get, and that no receiver changes a run or learns a secret."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -151,6 +152,19 @@ def test_a_run_that_is_killed_while_it_notifies_stays_published(terminal: Termin
     (workspace,) = json.loads(terminal.run("status", "--json").output)["workspaces"]
     assert (workspace["runs"][0]["command"], workspace["runs"][0]["exit_code"]) == ("models", 0)
     assert terminal.run("models").exit_code == 0
+
+
+def test_a_reader_that_closes_the_output_keeps_no_notice_back(terminal: Terminal, receiver: Receiver) -> None:
+    terminal.copy_first_sync()
+    environment = terminal.environment(MONITORING__NOTIFY_URL=receiver.url)
+    read, write = os.pipe()
+    os.close(read)
+
+    with os.fdopen(write, "wb") as closed:
+        done = subprocess.run([COMMAND, "models"], env=environment, cwd="/", stdout=closed, stderr=subprocess.DEVNULL)
+
+    assert done.returncode == ExitCode.UNEXPECTED
+    assert [body["reasons"] for body in receiver.bodies] == [["run", "failure"]]
 
 
 def test_an_error_that_may_pass_is_tried_again_and_others_are_not(receiver: Receiver) -> None:
