@@ -14,7 +14,8 @@ from ..messages import duration_text
 from .rules import CHANGES, Rule
 
 SEGMENTS = f"""
-select segments.segment_id, segments.name, segments.member_count, segments.last_complete_scan_at, segments.problem,
+select segments.segment_id, segments.name, segments.is_deleted, segments.member_count,
+    segments.last_complete_scan_at, segments.problem,
     coalesce(spells.since_run_count, 0), coalesce(spells.since_day_count, 0), coalesce(spells.spell_count, 0)
 from {MARTS}.segments as segments
 left join (
@@ -29,7 +30,7 @@ left join (
     group by workspace_id, segment_id
 ) as spells
     on segments.workspace_id = spells.workspace_id and segments.segment_id = spells.segment_id
-where segments.workspace_id = '{{workspace_id}}' and not segments.is_deleted
+where segments.workspace_id = '{{workspace_id}}'
 order by segments.name, segments.segment_id
 """  # noqa: S608 (a constant)
 WAS_MEMBER = (
@@ -88,6 +89,7 @@ class Size:
 
     segment_id: str
     segment_name: str | None
+    is_deleted: bool
     members: int
     complete_at: datetime | None
     problem: str | None
@@ -123,6 +125,7 @@ def _found(rule: Rule, sizes: Collection[Size], present: Present) -> Iterator[Al
 
 
 def _unmatched(rule: Rule, sizes: Collection[Size]) -> Iterator[Alert]:
+    sizes = [size for size in sizes if not size.is_deleted or size.run]  # a deletion since the last sync is a change
     names = [size.segment_name or size.segment_id for size in sizes]
     for entry in rule.segments:
         selection = Selection((entry,))
@@ -136,6 +139,8 @@ def _unmatched(rule: Rule, sizes: Collection[Size]) -> Iterator[Alert]:
 def _of_segment(rule: Rule, size: Size, now: datetime) -> Iterator[Alert]:
     if rule.when in CHANGES:
         yield from _change(rule, size)
+    elif size.is_deleted:
+        return
     elif rule.when == "empty" and size.members == 0 < size.spells:
         yield _alert(rule, size, f"{size.name} has no members.")
     elif rule.when == "incomplete" and size.problem:
@@ -153,15 +158,20 @@ def _change(rule: Rule, size: Size) -> Iterator[Alert]:
         return
     if rule.members is not None and abs(change) <= rule.members:
         return
+    text = _deletion(size, before) if size.is_deleted else _growth(size, before, rule.since)
+    yield Alert(rule.when, size.segment_id, size.name, before, size.members, text)
+
+
+def _deletion(size: Size, before: int) -> str:
+    return f"{size.name} was deleted in Intercom. It had {before:,} members."
+
+
+def _growth(size: Size, before: int, since: str) -> str:
+    change = size.members - before
     share = f" ({abs(change) / before:.1%})" if before else ""
-    yield Alert(
-        rule.when,
-        size.segment_id,
-        size.name,
-        before,
-        size.members,
-        f"{size.name} {'grew' if change > 0 else 'shrank'} by {abs(change):,} members{share} {SINCE[rule.since]}, from "
-        f"{before:,} to {size.members:,}.",
+    return (
+        f"{size.name} {'grew' if change > 0 else 'shrank'} by {abs(change):,} members{share} {SINCE[since]}, from "
+        f"{before:,} to {size.members:,}."
     )
 
 

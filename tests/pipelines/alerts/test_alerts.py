@@ -4,19 +4,26 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 
-from pipelines.alerts import Alert, Rule
+from pipelines.alerts import Alert, Present, Rule, alerts_of
+from pipelines.commands.demo import demo
 from pipelines.destinations import Reader, Warehouse
 from pipelines.errors import ExitCode, Unreadable
 from pipelines.folder import read_journal
+from pipelines.settings import DEMO_WORKSPACE
 from sandbox.world import Workspace
+from sources.intercom.memberships import Selection
 
 from ...support.deployments import Deployment, Settled
 from ...support.terminal import Terminal
 
 Sizes = Counter[str]
+LOGGED = "select segment_id, sum(case when is_member then 1 else -1 end) from intercom_raw.membership_changes"
+MEMBERS = "select segment_id, count(*) from intercom.current_segment_members group by segment_id"
 
 
 def sizes(workspace: Workspace) -> Sizes:
@@ -48,6 +55,27 @@ def test_changes_are_those_of_the_workspace(synced: Deployment) -> None:
     changed = by_hand(workspace, before, lambda old, new: abs(new - old) * 100 > old * 10)
     grew = by_hand(workspace, before, lambda old, new: new - old > 3)
     shrank = by_hand(workspace, before, lambda old, new: old - new > 3)
+    assert all((changed, grew, shrank)), "nothing to compare"
+    assert (changes(alerts, "changed"), changes(alerts, "grew"), changes(alerts, "shrank")) == (changed, grew, shrank)
+
+
+def test_alerts_on_the_demo_are_what_its_log_adds_up_to(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path / "data")
+    demo(warehouse, contacts=150, days=3, track=lambda days: days)
+    before, last = (run for run in list(read_journal(warehouse.journal))[-2:])
+    ended = [datetime.fromisoformat(str(run.ended_at)) for run in (before, last)]
+    present = Present(DEMO_WORKSPACE, ended[1], ended[0], "UTC", Selection(), ())
+    rules = (Rule("changed", members=1), Rule("grew", percent=5), Rule("shrank", percent=5))
+
+    with warehouse.reading() as ask:
+        alerts = alerts_of(rules, ask, present)
+        added_up = ask(f"{LOGGED} where run_id = '{last.run_id}' group by segment_id")
+        now = Counter({str(segment_id): count for segment_id, count in ask(MEMBERS)})
+
+    sizes = {segment_id: (now[segment_id] - change, now[segment_id]) for segment_id, change in added_up}
+    changed = {(key, old, new) for key, (old, new) in sizes.items() if abs(new - old) > 1}
+    grew = {(key, old, new) for key, (old, new) in sizes.items() if (new - old) * 100 > old * 5}
+    shrank = {(key, old, new) for key, (old, new) in sizes.items() if (old - new) * 100 > old * 5}
     assert all((changed, grew, shrank)), "nothing to compare"
     assert (changes(alerts, "changed"), changes(alerts, "grew"), changes(alerts, "shrank")) == (changed, grew, shrank)
 
@@ -103,6 +131,20 @@ def test_an_empty_segment_and_one_that_no_longer_exists_are_found(settled: Settl
     assert [(one.when, one.segment) for one in alerts] == [("empty", "Crowd"), ("no_segment", "Tryal")]
     assert alerts[0].text == "Crowd has no members."
     assert alerts[1].text.endswith("Did you mean Trial?")
+
+
+def test_a_deleted_segment_is_a_change_once_and_then_missing(settled: Settled) -> None:
+    rules = (Rule("changed", members=0, segments=("Crowd",)), Rule("empty"), Rule("stale", hours=1))
+    settled.workspace.delete_segment(settled.segments["Crowd"])
+
+    first, second = (settled.sync(rules=rules).alerts for _ in range(2))
+
+    of_crowd = [[(one.when, one.text) for one in alerts if one.segment == "Crowd"] for alerts in (first, second)]
+    missing = "A rule (changed) is for Crowd, but no followed segment has that name or id."
+    assert of_crowd == [
+        [("changed", "Crowd was deleted in Intercom. It had 60 members.")],
+        [("no_segment", missing)],
+    ]
 
 
 def test_a_segment_that_is_not_read_is_incomplete_and_then_stale(settled: Settled) -> None:
