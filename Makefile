@@ -5,7 +5,7 @@ AIRFLOW := .venv-airflow/bin
 COMMAND := $(BIN)/intercom-warehouse
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-airflow soak bench sync lint lock
+.PHONY: help install demo test test-all test-airflow soak bench sync lint lock wheel
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -62,6 +62,9 @@ lint: install  ## ruff, mypy --strict, sqruff
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/sqruff lint sql
+
+wheel: install  ## build the package, to install the command without a clone
+	@$(BIN)/python -m hatchling build --target wheel
 
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --python-version 3.11

@@ -88,6 +88,8 @@ OTHER_SETTINGS = {
     "characters. In "
     "`.dlt/secrets.toml`: `hash_key` in `[sources.intercom]`.",
     "SOURCES__INTERCOM__BASE_URL": "An address to use instead of the region's, for example that of the sandbox.",
+    "INTERCOM_WAREHOUSE_HOME": "The folder with `.dlt/` and `data/`. Without it the clone, or, where the project is "
+    "installed without a clone, the current folder.",
     "INTERCOM_WAREHOUSE_LOG_FORMAT": "`json` for [JSON lines](monitoring.md#logs) on standard error.",
 }
 """Settings that have no default in `.dlt/config.toml`, and how to set them."""

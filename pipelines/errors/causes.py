@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .errors import Misconfigured, NoResources, WarehouseError, causes
 
-OWN_TEXTS = frozenset(("builtins", "pipelines", "sources"))
+OWN_TEXTS = frozenset(("builtins", "intercom_warehouse", "pipelines", "sources"))
 """Packages whose errors' texts are not searched for a cause: they may be a contact's. Libraries keep one as text."""
 
 

@@ -1,10 +1,10 @@
 """Settings: what is configured, and where dlt may read it."""
 
 from .monitoring import AlertSettings, MonitoringSettings
+from .places import CONFIG, HOME_VARIABLE, IS_INSTALLED, ROOT, SECRETS, home
 from .settings import (
     DEFAULT_WORKSPACE,
     DEMO_WORKSPACE,
-    ROOT,
     WarehouseSettings,
     alert_settings,
     chosen_resources,
@@ -16,14 +16,19 @@ from .settings import (
 )
 
 __all__ = [
+    "CONFIG",
     "DEFAULT_WORKSPACE",
     "DEMO_WORKSPACE",
+    "HOME_VARIABLE",
+    "IS_INSTALLED",
     "ROOT",
+    "SECRETS",
     "AlertSettings",
     "MonitoringSettings",
     "WarehouseSettings",
     "alert_settings",
     "chosen_resources",
+    "home",
     "intercom_settings",
     "monitoring_settings",
     "sandbox_settings",

@@ -1,4 +1,4 @@
-"""What dlt is configured with: this project's `.dlt/` and the variables that it documents, and nothing else.
+"""What dlt is configured with: the defaults, the user's `.dlt/` and the variables that it documents, and nothing else.
 
 dlt would also read its own files in the home and current folders, Airflow's variables, and plain variables such as
 `REFRESH` or `PROGRESS`, which a host with other dlt pipelines has for those.
@@ -6,7 +6,7 @@ dlt would also read its own files in the home and current folders, Airflow's var
 
 import os
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,6 @@ from ..errors import Misconfigured
 
 Names = tuple[str, ...]
 """A setting's section and key, such as sources, intercom, region."""
-FILES = ("config.toml", "secrets.toml")
-"""In `.dlt/`; the second one wins."""
 FIXED: Mapping[Names, Any] = {
     ("providers", "enable_airflow_secrets"): False,
     ("providers", "enable_google_secrets"): False,
@@ -34,7 +32,7 @@ class Configuration(ConfigProvider):
     """All settings, as one provider: dlt asks each provider some ten thousand times in a sync.
 
     Args:
-        folder: the project's `.dlt`.
+        files: TOML files, which may be missing; a later one wins.
         documented: settings that a variable may set although no file has them.
     """
 
@@ -42,11 +40,11 @@ class Configuration(ConfigProvider):
     supports_sections = True
     name = "intercom-warehouse"
 
-    def __init__(self, folder: Path, documented: frozenset[Names]) -> None:
+    def __init__(self, files: Iterable[Path], documented: frozenset[Names]) -> None:
         self.document: dict[str, Any] = {}
-        for name in FILES:
-            if (folder / name).exists():
-                update_dict_nested(self.document, read_toml(folder / name))
+        for file in files:
+            if file.exists():
+                update_dict_nested(self.document, read_toml(file))
         self._values: dict[Names, Any] = {**dict(_nodes(self.document)), **FIXED}
         self._variables = documented | self._values.keys()
 
@@ -77,7 +75,7 @@ class Configuration(ConfigProvider):
 
 
 class ProjectContext(RunContext):
-    """The project's folder. dlt's own takes the current folder, or those that its variables name."""
+    """The user's folder. dlt's own takes the current folder, or those that its variables name."""
 
     def __init__(self, root: Path, configuration: Configuration) -> None:
         super().__init__(str(root))

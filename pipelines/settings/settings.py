@@ -1,6 +1,6 @@
 """Settings, resolved by dlt: environment, then `.dlt/secrets.toml`, then `.dlt/config.toml`.
 
-`.dlt/config.toml` has every default with its reason. It is found from the project's root, not from the current folder.
+`.dlt/config.toml` of the clone has every default with its reason, and is a part of the installed package.
 """
 
 import os
@@ -31,8 +31,8 @@ from ..errors import Misconfigured
 from .configuration import Configuration, use, variable
 from .monitoring import AlertSettings, MonitoringSettings
 from .names import check_names
+from .places import HOME_VARIABLE, data_folder, home, settings_files
 
-ROOT = Path(__file__).parents[2]
 DEFAULT_WORKSPACE = "intercom"
 DEMO_WORKSPACE = "demo"
 MOST_SECONDS, MOST_DAYS = 86_400, 365
@@ -72,11 +72,8 @@ class WarehouseSettings(BaseConfiguration):
 
     @property
     def folder(self) -> Path:
-        """The data folder; a relative one starts at the project's root."""
-        try:
-            return ROOT / Path(self.data_dir).expanduser()
-        except RuntimeError:
-            raise Misconfigured(f"data_dir names the home folder of a user who has none: {self.data_dir}.") from None
+        """The data folder; a relative one starts at the user's folder."""
+        return data_folder(self.data_dir)
 
 
 def _is_timezone(name: str) -> bool:
@@ -102,20 +99,20 @@ KINDS = {int: "a whole number", float: "a number", bool: "true or false", list: 
 
 @cache
 def use_project_config() -> None:
-    """Makes dlt read `.dlt` in the project's root, and no variable that is not documented there.
+    """Makes dlt read the defaults and the user's `.dlt/`, and no variable that is not documented there.
 
     Raises:
         Misconfigured: a file cannot be read.
     """
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-    use(ROOT, _configuration())
+    use(home(), _configuration())
     for secret in _configuration().values_of(SECRETS):  # also those of commands that need no token
         keep_secret(secret)
 
 
 @cache
 def _configuration() -> Configuration:
-    return Configuration(ROOT / ".dlt", DOCUMENTED)
+    return Configuration(settings_files(), DOCUMENTED)
 
 
 def intercom_settings(workspace: str = DEFAULT_WORKSPACE) -> IntercomSettings:
@@ -161,7 +158,7 @@ def monitoring_settings(workspace: str = DEFAULT_WORKSPACE) -> MonitoringSetting
 
 def _resolved(settings: Settings, sections: tuple[str, ...], workspace: str | None = None) -> Settings:
     use_project_config()
-    check_names(_configuration().document, FIELDS, CREDENTIALS)
+    check_names(_configuration().document, FIELDS, CREDENTIALS | {HOME_VARIABLE})
     try:
         with Container().injectable_context(ConfigSectionContext(pipeline_name=workspace, sections=sections)):
             return resolve_configuration(settings, sections=sections)
@@ -171,7 +168,7 @@ def _resolved(settings: Settings, sections: tuple[str, ...], workspace: str | No
         raise Misconfigured(
             _no_token(section)
             if "access_token" in error.fields
-            else f"Section [{section}] has no {missing}. Set it in .dlt/config.toml, which is part of the project."
+            else f"Section [{section}] has no {missing}. Set it in .dlt/config.toml."
         ) from None
     except ConfigValueCannotBeCoercedException as error:
         raise Misconfigured(_wrong_type(error, sections)) from None

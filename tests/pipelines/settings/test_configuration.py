@@ -105,7 +105,7 @@ MISSPELT = {
 @pytest.mark.parametrize("text", MISSPELT)
 def test_a_misspelt_name_in_a_file_is_an_error_with_the_nearest_one(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.toml").write_text(text)
-    document = Configuration(tmp_path, frozenset()).document
+    document = Configuration([tmp_path / "config.toml"], frozenset()).document
 
     with pytest.raises(Misconfigured, match=MISSPELT[text]):
         check_names(document, FIELDS, CREDENTIALS)
@@ -166,7 +166,7 @@ def test_a_slip_in_a_file_is_told_with_its_place(tmp_path: Path, content: bytes)
     (tmp_path / "secrets.toml").write_bytes(content)
 
     with pytest.raises(Misconfigured, match=f"secrets.toml.*{NOT_TOML[content]}"):
-        Configuration(tmp_path, frozenset())
+        Configuration([tmp_path / "secrets.toml"], frozenset())
 
 
 def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
