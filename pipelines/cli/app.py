@@ -8,6 +8,7 @@ import typer
 
 from ..display import reporting
 from ..errors import ExitCode
+from ..settings import IS_INSTALLED, ROOT
 from .output import session
 
 HELP = """
@@ -16,17 +17,18 @@ Keeps a warehouse equal to an Intercom workspace, and remembers which contact wa
 [bold]First steps[/bold]
 
 1. intercom-warehouse demo     try it without a token
-2. intercom-warehouse check    check the token and the configuration
-3. intercom-warehouse sync     load the workspace, from then on from cron
-4. intercom-warehouse status   show how old the data is, and what is missing
+2. intercom-warehouse init     write the files of the settings
+3. intercom-warehouse check    check the token and the configuration
+4. intercom-warehouse sync     load the workspace, from then on from cron
+5. intercom-warehouse status   show how old the data is, and what is missing
 
-Each command has its own help: intercom-warehouse sync --help. The documents are in docs/: setup.md comes first.
+Each command has its own help: intercom-warehouse sync --help. The documents are in {docs}: setup.md comes first.
 """
 EXIT_CODES = "\n".join(f"{code:>3} {code.description}" for code in ExitCode)
 
 app = typer.Typer(
     name="intercom-warehouse",
-    help=HELP,
+    help=HELP.format(docs=f"{ROOT}/docs/" if IS_INSTALLED else "docs/"),
     epilog=f"[bold]Exit codes[/bold]\n{EXIT_CODES}",
     no_args_is_help=True,
     add_completion=False,

@@ -20,6 +20,7 @@ from ..commands import (
     known_resources,
     run_checks,
 )
+from ..commands.init import initialize
 from ..commands.repair import Repair
 from ..commands.status import StatusQuery
 from ..commands.verify import DEFAULT_SAMPLE, Verify, random_seed
@@ -34,6 +35,7 @@ from ..settings import (
     ROOT,
     alert_settings,
     chosen_resources,
+    home,
     intercom_settings,
     monitoring_settings,
     warehouse_settings,
@@ -90,6 +92,16 @@ def demo(contacts: Contacts = 2000, days: Days = 21) -> None:
     with plain_errors(warehouse.explain):
         simulate_and_sync(warehouse, contacts=contacts, days=days, track=reporting.track_days)
     show_demo(warehouse, Report(warehouse).write(warehouse.data_folder.report))
+
+
+@app.command(epilog="Example: intercom-warehouse init")
+def init() -> None:
+    """Write the files of a new folder: settings with their reasons, a place for the token, a .gitignore.
+
+    The folder is the current one, or the one that INTERCOM_WAREHOUSE_HOME names; in a clone the clone. No file that is
+    there is changed.
+    """
+    results.show_initialized(initialize(home()))
 
 
 @app.command(epilog="Example: intercom-warehouse check")

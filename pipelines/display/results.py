@@ -21,10 +21,12 @@ from ..commands import (
     Outcome,
     Waiting,
 )
+from ..commands.init import Initialized
 from ..commands.repair import Repaired
 from ..destinations import Warehouse
 from ..messages import duration_text
 from ..models import Build
+from ..settings import SECRETS
 from .terminal import SCAN_PROBLEMS, as_text, print_notes, print_row, print_rows, shortest, stdout
 
 CHOOSE = (
@@ -231,6 +233,17 @@ def _forget_notes(forgotten: Forgotten) -> Iterator[str]:
             "Delete the contact in Intercom, too: otherwise the next sync loads it again. Backups and other copies of "
             "the warehouse still hold it."
         )
+
+
+def show_initialized(initialized: Initialized) -> None:
+    """The files, and the next step."""
+    for mark, files in (("wrote", initialized.written), ("kept", initialized.kept)):
+        for file in files:
+            print_row(mark, shortest(initialized.folder / file))
+    if initialized.not_ignored:
+        print_notes([f"Add these lines to .gitignore: {', '.join(initialized.not_ignored)}"])
+    secrets = shortest(initialized.folder / SECRETS)
+    print_row("next", f"put the access token into {secrets}, then run intercom-warehouse check")
 
 
 def show_exported(exported: Exported) -> None:
