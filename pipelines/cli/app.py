@@ -1,11 +1,14 @@
 """The command line's app: its help text, and the options that come before the command."""
 
 import logging
+import platform
 from enum import StrEnum
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
+from ..destinations import RELEASE
 from ..display import reporting
 from ..errors import ExitCode
 from ..settings import IS_INSTALLED, ROOT
@@ -31,7 +34,6 @@ app = typer.Typer(
     help=HELP.format(docs=f"{ROOT}/docs/" if IS_INSTALLED else "docs/"),
     epilog=f"[bold]Exit codes[/bold]\n{EXIT_CODES}",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
@@ -51,6 +53,14 @@ def choose_log_format(log_format: LogFormat) -> LogFormat:
     return log_format
 
 
+def print_version(is_wanted: bool) -> None:
+    """The release, and what an error may depend on."""
+    if is_wanted:
+        parts = {"dlt": version("dlt"), "duckdb": version("duckdb"), "Python": platform.python_version()}
+        typer.echo(f"intercom-warehouse {RELEASE} ({', '.join(f'{name} {number}' for name, number in parts.items())})")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option(metavar="", help="Print the traceback of an error.")] = False,
@@ -65,6 +75,9 @@ def options(
             help="Print progress and errors for people, or as one JSON object a line.",
         ),
     ] = LogFormat.HUMAN,
+    version: Annotated[
+        bool, typer.Option("--version", metavar="", is_eager=True, callback=print_version, help="Print the release.")
+    ] = False,
 ) -> None:
     session.debug = debug
     if quiet:

@@ -32,7 +32,6 @@ from ..monitoring import WatchedRun, metrics_of
 from ..runs import utc_now
 from ..settings import (
     DEFAULT_WORKSPACE,
-    ROOT,
     alert_settings,
     chosen_resources,
     home,
@@ -107,7 +106,7 @@ def init() -> None:
 @app.command(epilog="Example: intercom-warehouse check")
 def check(workspace: WorkspaceName = DEFAULT_WORKSPACE) -> ExitCode:
     """Check that a sync would work: token, scopes, segments, quota, lock, warehouse and region, one line each."""
-    rules_of(alert_settings(workspace).rules), monitoring_settings(workspace).file_below(ROOT)  # as sync reads them
+    rules_of(alert_settings(workspace).rules), monitoring_settings(workspace).file_below(home())  # as sync reads them
     warehouse, exit_code = warehouse_without_wait(), ExitCode.DONE
     with plain_errors(warehouse.explain):
         for finding in run_checks(warehouse, intercom_settings(workspace), workspace, utc_now()):
@@ -360,7 +359,7 @@ def watch(command: str, workspace: str) -> None:
         command,
         workspace,
         utc_now(),
-        openmetrics_file=settings.file_below(ROOT),
+        openmetrics_file=settings.file_below(home()),
         urls=settings.notify_url,
         reasons=frozenset(settings.notify_on),
         template=settings.notify_body,

@@ -36,7 +36,9 @@ def main() -> None:
     is_read = True
     try:
         exit_code = run()
-    except (SystemExit, BrokenPipeError):  # the reader of the output has closed it, as `head` does; Typer then exits
+    except SystemExit as ended:  # Typer has completed a word, or the reader of the output has closed it, as `head` does
+        exit_code, is_read = ExitCode(int(ended.code or 0)), False
+    except BrokenPipeError:
         exit_code, is_read = ExitCode.UNEXPECTED, False
     try:
         report_to_watchers(exit_code)
@@ -50,7 +52,7 @@ def main() -> None:
 def run() -> ExitCode:
     """Runs the command line, and prints its result or error."""
     try:
-        result = app(with_general_options_first(sys.argv[1:]), standalone_mode=False)
+        result = app(with_general_options_first(sys.argv[1:]), prog_name=app.info.name, standalone_mode=False)
         if isinstance(result, Result):
             session.record = result.record
             result.print()

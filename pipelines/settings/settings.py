@@ -193,6 +193,6 @@ def _no_token(section: str) -> str:
     variable = f"{section}.access_token".replace(".", "__").upper()
     return (
         f"There is no access token. Set the environment variable {variable}, or put access_token under [{section}] in "
-        ".dlt/secrets.toml, a file that intercom-warehouse init writes. The token is in Intercom's Developer Hub: your app, "
-        "Configure, Authentication."
+        ".dlt/secrets.toml, a file that intercom-warehouse init writes. The token is in Intercom's Developer Hub: your "
+        "app, Configure, Authentication."
     )

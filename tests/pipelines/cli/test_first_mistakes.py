@@ -1,14 +1,17 @@
 """What goes wrong in a first hour: each mistake is one paragraph with the next step, and the exit code of its kind."""
 
 import json
+import platform
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.cli.process import with_general_options_first
+from pipelines.destinations import RELEASE
 from pipelines.settings import ROOT
 
 from ...support.nightly import nightly
@@ -110,6 +113,26 @@ def test_a_slip_in_a_file_is_one_json_object_with_its_place(tmp_path: Path) -> N
     assert "line 2, column 16" in problem["problem"]
     assert [event["event"] for event in events] == ["problem", "ended"]
     assert TOKEN not in ended.stdout + ended.stderr
+
+
+def test_the_release_is_printed_with_what_an_error_may_depend_on(terminal: Terminal) -> None:
+    ended = terminal.run("--version")
+
+    numbers = [RELEASE, *map(version, ("dlt", "duckdb")), platform.python_version()]
+    assert (ended.exit_code, ended.errors) == (0, "")
+    assert ended.output == "intercom-warehouse {} (dlt {}, duckdb {}, Python {})\n".format(*numbers)
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+def test_a_shell_completes_the_name_of_a_command(terminal: Terminal, shell: str) -> None:
+    half = {"COMP_WORDS": "intercom-warehouse sta", "COMP_CWORD": "1"}
+    half |= {"_TYPER_COMPLETE_ARGS": "intercom-warehouse sta", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+
+    ended = terminal.run(_INTERCOM_WAREHOUSE_COMPLETE=f"complete_{shell}", **half)
+
+    assert (ended.exit_code, ended.errors) == (0, "")
+    assert "status" in ended.output
+    assert "sync" not in ended.output
 
 
 PRINT_LIMITS = """
