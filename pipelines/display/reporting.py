@@ -179,7 +179,9 @@ def report_problem(problem: Problem, cause: Exception | None = None) -> None:
 def report_usage_error(error: Any) -> None:
     """Reports a wrong command line, an error of Typer's."""
     error.message = visible(without_secrets(error.message))
-    event = _problem_event(Problem(ExitCode.USAGE, "usage", error.format_message(), None))
+    help_of = error.ctx.command_path if error.ctx else "intercom-warehouse"
+    message = f"{error.format_message()} Run {help_of} --help for its usage."
+    event = _problem_event(Problem(ExitCode.USAGE, "usage", message, None))
     LOGGER.error(event, extra={"usage_error": error})
 
 

@@ -74,14 +74,15 @@ class TerminalHandler(logging.Handler):
         self.addFilter(RetryFilter())
 
     def emit(self, record: logging.LogRecord) -> None:
-        if usage_error := getattr(record, "usage_error", None):
+        usage_error = getattr(record, "usage_error", None)
+        if usage_error and self._console.is_terminal:
             rich_format_error(usage_error)
         elif record.levelno < logging.ERROR:
             self._print(f"[dim]·[/dim] {as_text(record.getMessage())}", soft_wrap=True)
         else:
             if traceback := event_of(record).metrics.get("traceback"):
                 self._print(lines_as_text(traceback), soft_wrap=True)
-            self._print(as_text(record.getMessage()), style="red")
+            self._print(as_text(record.getMessage()), style="red", soft_wrap=not self._console.is_terminal)
 
     def _print(self, text: str, *, style: str | None = None, soft_wrap: bool | None = None) -> None:
         self._console.print(text, style=style, highlight=False, soft_wrap=soft_wrap)

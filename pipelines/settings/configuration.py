@@ -5,6 +5,7 @@ dlt would also read its own files in the home and current folders, Airflow's var
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -25,7 +26,10 @@ FIXED: Mapping[Names, Any] = {
     ("providers", "enable_google_secrets"): False,
     ("providers", "enable_aws_secrets"): False,
 }
-TOML_HINT = 'Text has to stand in quotes, for example: region = "eu".'
+PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+"""How Python's parser ends its messages. They hold names and single characters, and no values."""
+TWICE = ("twice", "overwrite", "mutate", "immutable")
+TYPOGRAPHIC_QUOTES = frozenset("\u201c\u201d\u201e\u2018\u2019")
 
 
 class Configuration(ConfigProvider):
@@ -122,13 +126,32 @@ def read_toml(path: Path) -> dict[str, Any]:
         Misconfigured: it cannot be read, or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
+        return tomllib.loads(text)
     except OSError as error:
         raise Misconfigured(f"{path} cannot be read: {error.strerror}. Make it readable for this user.") from None
     except UnicodeDecodeError:
         raise Misconfigured(f"{path} is not UTF-8 text. Save it with that encoding.") from None
     except tomllib.TOMLDecodeError as error:
-        raise Misconfigured(f"{path} is not TOML: {error}. {TOML_HINT}") from None
+        raise Misconfigured(f"{path}{_slip(str(error), text)}") from None
+
+
+def _slip(message: str, text: str) -> str:
+    """Where a slip is, what the parser says, and what to write."""
+    place, lines = PLACE.search(message), text.splitlines() or [""]
+    at_end = (len(lines), len(lines[-1]) + 1)
+    line, column = (int(place[1]), int(place[2])) if place and place[1] else at_end
+    correction = _correction(message, "".join(lines[line - 1 : line]))
+    return f", line {line}, column {column}: {PLACE.sub('', message)}. {correction}"
+
+
+def _correction(message: str, line: str) -> str:
+    if any(word in message for word in TWICE):
+        return "Each section and each setting can be there only once."
+    if message.endswith("(at end of document)"):
+        return "Close what is open there, for example a quote or a bracket."
+    kind = "straight quotes" if TYPOGRAPHIC_QUOTES.intersection(line) else "quotes"
+    return f'Text has to stand in {kind}, for example: region = "eu".'
 
 
 def _nodes(document: Mapping[str, Any], above: Names = ()) -> Iterator[tuple[Names, Any]]:

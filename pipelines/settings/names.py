@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from sources.intercom.wire import did_you_mean
+
 from ..errors import Misconfigured
 from .configuration import variable
 
@@ -36,7 +38,7 @@ def _in_files(
         if known:
             for key in found.keys() - set(fields[known]):
                 if not isinstance(found[key], dict):
-                    yield f"[{section}] in .dlt/ has no setting {key}.{_nearest(key, fields[known])}"
+                    yield f"[{section}] in .dlt/ has no setting {key}.{did_you_mean(key, fields[known])}"
         elif near := get_close_matches(section, fields, 1, ALIKE):
             yield f"There is no section [{section}] in .dlt/. Did you mean [{near[0]}]?"
         else:
@@ -61,7 +63,7 @@ def _in_variables(fields: Mapping[str, Iterable[str]], optional: Collection[str]
     for name in os.environ:
         own = next((name[name.index(prefix) :] for prefix in prefixes if _starts(name, prefix)), None)
         if own and own not in known:
-            yield f"The variable {name} sets nothing.{_nearest(own.upper(), known)}"
+            yield f"The variable {name} sets nothing.{did_you_mean(own.upper(), known)}"
         elif not own and not _is_optional(name, optional) and (near := _alike(name.upper(), known.union(optional))):
             yield f"The variable {name} sets nothing. Did you mean {near[0]}?"
 
@@ -86,8 +88,3 @@ def _sections(document: Mapping[str, Any], above: str = "") -> Iterator[tuple[st
             section = f"{above}{name}"
             yield section, value
             yield from _sections(value, f"{section}.")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, list(known), 1)
-    return f" Did you mean {near[0]}?" if near else ""

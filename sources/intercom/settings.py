@@ -27,6 +27,9 @@ WHERE_TOKENS_ARE = (
     "Copy the access token from your app in Intercom's Developer Hub (Configure, Authentication) into "
     "SOURCES__INTERCOM__ACCESS_TOKEN, or into .dlt/secrets.toml."
 )
+PLACEHOLDER = "put the access token here"
+"""The token in `.dlt/secrets.toml.example`."""
+QUOTES = "\"'"
 LISTS = (
     "include_segments",
     "exclude_segments",
@@ -180,12 +183,22 @@ def token_problem(token: str) -> str | None:
     """Why a text cannot be an access token, without the text; null if it can be."""
     if not token:
         return "There is no access token."
-    if not token.isascii() or not token.isprintable() or " " in token:
+    if token == PLACEHOLDER:
+        return "The access token is still the text of .dlt/secrets.toml.example. Nothing was sent."
+    if token[0] in QUOTES or token[-1] in QUOTES:
+        return "The access token begins or ends with a quotation mark that is not a part of it. Nothing was sent."
+    if token.lower().startswith("bearer "):
+        return "The access token begins with 'Bearer', which is not a part of it. Nothing was sent."
+    if not _is_one_word(token):
         return (
             "The access token holds a character that no token has, such as a blank, a line break or a typographic "
             "quote. Nothing was sent."
         )
     return None
+
+
+def _is_one_word(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def address_problems(base_url: str | None) -> Iterator[str]:
@@ -197,8 +210,8 @@ def address_problems(base_url: str | None) -> Iterator[str]:
         _ = address.port, httpx.URL(base_url)  # both raise an error for what they cannot read
     except (ValueError, httpx.InvalidURL):
         address = urlsplit("")
-    host, is_one_word = address.hostname or "", token_problem(base_url) is None
-    if address.scheme not in ("https", "http") or not host or not is_one_word:
+    host = address.hostname or ""
+    if address.scheme not in ("https", "http") or not host or not _is_one_word(base_url):
         yield "base_url is not an address. Set SOURCES__INTERCOM__BASE_URL to https:// and a host, or delete it."
     elif address.username or address.password:
         yield "base_url holds a user or a password, which Intercom does not use. Set it without them."

@@ -1,8 +1,8 @@
 """Which resources a run reads."""
 
 from collections.abc import Collection, Iterator, Mapping
-from difflib import get_close_matches
 
+from ..wire import did_you_mean
 from . import companies, contacts, content, people, tickets
 from .form import Resource, Table
 
@@ -43,9 +43,7 @@ def chosen(names: Collection[str]) -> tuple[Resource, ...]:
 def choice_problems(names: Collection[str]) -> Iterator[str]:
     """What is wrong with such a setting, in sentences that end with the next step."""
     for name in sorted(set(names) - BY_NAME.keys() - {DEFAULT, ALL}):
-        near = get_close_matches(name, BY_NAME, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
         yield (
-            f"No resource is called {name!r}.{hint} intercom-warehouse resources lists them. Beside those, {DEFAULT} "
-            f"and {ALL} can be named."
+            f"No resource is called {name!r}.{did_you_mean(name, BY_NAME)} intercom-warehouse resources lists them. "
+            f"Beside those, {DEFAULT} and {ALL} can be named."
         )

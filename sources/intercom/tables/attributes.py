@@ -8,6 +8,7 @@ import msgspec
 import pyarrow as pa
 from msgspec import Raw
 
+from ..wire import did_you_mean
 from .contacts import CONTACTS, NESTED_CONTACT_FIELDS, SentContact
 from .privacy import ATTRIBUTES, EXTRA, canonical
 from .schemas import CONTACT_ATTRIBUTE_CHANGES, TEXT, rows_table
@@ -91,8 +92,8 @@ def tracking_problems(tracked: Iterable[str], excluded: Iterable[str]) -> Iterat
         field, dot, attribute = name.partition(".")
         if not (attribute if dot and field == ATTRIBUTES else name in TRACKABLE):
             yield (
-                f"{name!r} cannot be tracked. Choose from {', '.join(TRACKABLE)}, and {ATTRIBUTES}.NAME for a single "
-                "attribute."
+                f"{name!r} cannot be tracked.{did_you_mean(name, TRACKABLE)} Choose from {', '.join(TRACKABLE)}, and "
+                f"{ATTRIBUTES}.NAME for a single attribute."
             )
         elif not hidden.isdisjoint((name, field)):
             yield f"{name} is both in track_attributes and in exclude_columns: remove it from one."

@@ -14,6 +14,7 @@ import pyarrow as pa
 from msgspec import Raw
 
 from ..catalog import TABLES, Table
+from ..wire import did_you_mean
 from .contacts import CONTACTS, NESTED_CONTACT_FIELDS
 
 NEEDED = frozenset(("workspace_id", "id", "role", "created_at", "updated_at"))
@@ -139,7 +140,8 @@ def problems(excluded: Collection[str], hashed: Collection[str], key: str | None
     """What is wrong with the settings, in sentences that end with the next step."""
     for name in sorted({*excluded, *hashed}):
         if not _is_allowed(name):
-            yield f"{name!r} cannot be excluded or hashed. {_allowed_names()}"
+            near = did_you_mean(name, COLUMNS)
+            yield f"{name!r} cannot be excluded or hashed.{near} {_allowed_names()}"
     for name in sorted(set(excluded) & set(hashed)):
         yield f"{name} is both in exclude_columns and in hash_columns: remove it from one."
     parts = sorted(name for name in {*excluded, *hashed} if name.startswith(f"{ATTRIBUTES}."))

@@ -4,7 +4,7 @@ from .connections import UnusableVariable, is_untrusted, proxy_routes, trusted_c
 from .flaws import Flaws, flaw_notes
 from .headers import date, whole_number
 from .records import Id, Total, Whole, lenient
-from .shown import keep_secret, named, plainly, visible, without_secrets
+from .shown import did_you_mean, keep_secret, named, plainly, visible, without_secrets
 from .text import MOST_LEVELS, clean, shallow
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Whole",
     "clean",
     "date",
+    "did_you_mean",
     "flaw_notes",
     "is_untrusted",
     "keep_secret",

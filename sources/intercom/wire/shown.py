@@ -4,6 +4,8 @@ Names in tables stay as they are.
 """
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 MOST_CHARACTERS = 200
 CONTROL = re.compile(
@@ -25,6 +27,12 @@ SHORTEST_SECRET = 8
 """A shorter text is no access token. To remove it everywhere would make messages unreadable."""
 
 _SECRETS = set[str]()
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question after the sentence that a name is unknown; empty if no known name is like it."""
+    near = get_close_matches(name, list(known), 1)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def keep_secret(secret: str) -> None:

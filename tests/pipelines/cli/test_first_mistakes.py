@@ -22,6 +22,21 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "a token with a line break": ({A: f"{TOKEN}\n{TOKEN}"}, "a character that no token has"),
     "a token in curly quotes": ({A: f"“{TOKEN}”"}, "a character that no token has"),
     "a token with an invisible blank": ({A: f"{TOKEN}\u200b"}, "a character that no token has"),
+    "a token in straight quotes": ({A: f'"{TOKEN}"'}, "a quotation mark that is not a part of it"),
+    "a header for a token": ({A: f"Bearer {TOKEN}"}, "begins with 'Bearer'"),
+    "the placeholder": ({A: "put the access token here"}, "is still the text of .dlt/secrets.toml.example"),
+    "an unknown region": ({f"{S}REGION": "europe"}, "Set SOURCES__INTERCOM__REGION to us, eu or au"),
+    "a negative budget": ({f"{S}SWEEP_BUDGET": "-1"}, "Set it to a number from 0 to 100,000,000"),
+    "an unknown column": ({f"{S}EXCLUDE_COLUMNS": "emial"}, "Did you mean email?"),
+    "an unknown attribute": ({f"{S}TRACK_ATTRIBUTES": "ownr_id"}, "Did you mean owner_id?"),
+    "an unknown list": ({f"{S}RESOURCES": "tgas"}, "Did you mean tags?"),
+    "an unknown destination": (
+        {"WAREHOUSE__DESTINATION": "duckdbb"},
+        "WAREHOUSE__DESTINATION to duckdb or postgres",
+    ),
+    "a home that is missing": ({"INTERCOM_WAREHOUSE_HOME": "/nonexistent"}, "which is not a folder"),
+    "a misspelt home": ({"INTERCOM_WAREHOUSE_HOEM": "/"}, "Did you mean INTERCOM_WAREHOUSE_HOME?"),
+    "the home of an unknown user": ({"WAREHOUSE__DATA_DIR": "~nobody_of_that_name/x"}, "a user who has none"),
     "a token of blanks": ({A: "  "}, "There is no access token"),
     "an empty token": ({A: ""}, "There is no access token"),
     "an address with a password": ({f"{S}BASE_URL": f"https://ann:{TOKEN}@host"}, "a user or a password"),
@@ -43,6 +58,10 @@ RARE = (
     "no number",
     "a proxy of another kind",
     "a misspelt section",
+    "a negative budget",
+    "an unknown attribute",
+    "an unknown list",
+    "an unknown destination",
 )
 
 
@@ -54,8 +73,88 @@ def test_a_mistake_is_an_exit_code_of_two_and_one_paragraph(terminal: Terminal, 
 
     assert ended.exit_code == 2, ended.errors
     assert ended.is_one_paragraph, ended.errors
-    assert next_step in " ".join(ended.errors.split())
+    assert next_step in ended.errors, ended.errors
     assert TOKEN not in "".join(path.read_text(errors="replace") for path in terminal.folder.glob("*.jsonl"))
+
+
+IN_FILES: dict[str, tuple[bytes, str]] = {
+    "a token without quotes": (
+        f"[sources.intercom]\naccess_token = {TOKEN}".encode(),
+        "secrets.toml, line 2, column 16: Invalid value. Text has to stand in quotes",
+    ),
+    "a missing quote": (f'[sources.intercom]\naccess_token = "{TOKEN}\n'.encode(), "Text has to stand in quotes"),
+    "typographic quotes": (f"[sources.intercom]\naccess_token = “{TOKEN}”".encode(), "stand in straight quotes"),
+    "a section twice": (b"[warehouse]\n[warehouse]\n", "line 2, column 11: Cannot declare"),
+    "a setting twice": (b"[warehouse]\npublish_raw = true\npublish_raw = true\n", "can be there only once"),
+    "an open list": (
+        b"[sources.intercom]\nresources = [",
+        "line 2, column 14: Invalid value. Close what is open there",
+    ),
+    "another encoding": ("[sources.intercom]".encode("utf-16"), "is not UTF-8 text"),
+    "a misspelt setting": (b"[sources.intercom]\nsweep_budgte = 7", "Did you mean sweep_budget?"),
+    "a misspelt section": (b"[source.intercom]\nregion = 'eu'", "Did you mean [sources.intercom]?"),
+    "a word for a number": (b"[sources.intercom]\nsweep_budget = 'many'", "has to be a whole number, not 'many'"),
+    "a word for a list": (b"[sources.intercom]\ninclude_segments = 'Paying'", "has to be a list, such as"),
+}
+RARE_IN_FILES = ("a missing quote", "a setting twice", "another encoding", "a misspelt section", "a word for a number")
+
+
+@pytest.mark.parametrize("mistake", nightly(IN_FILES, *RARE_IN_FILES))
+def test_a_mistake_in_a_file_is_one_paragraph_too(terminal: Terminal, tmp_path: Path, mistake: str) -> None:
+    content, next_step = IN_FILES[mistake]
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "secrets.toml").write_bytes(content)
+
+    ended = terminal.run("sync", INTERCOM_WAREHOUSE_HOME=str(tmp_path))
+
+    assert ended.exit_code == 2, ended.errors
+    assert ended.is_one_paragraph, ended.errors
+    assert next_step in ended.errors
+
+
+def test_a_file_with_a_byte_order_mark_is_read(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "config.toml").write_bytes(b'\xef\xbb\xbf[sources.intercom]\nregion = "europe"')
+
+    ended = terminal.run("sync", INTERCOM_WAREHOUSE_HOME=str(tmp_path))
+
+    assert "Intercom has no region 'europe'" in ended.errors
+
+
+COMMAND_LINES: dict[str, str] = {
+    "snyc": "No such command 'snyc'. Did you mean 'sync'? Run intercom-warehouse --help for its usage.",
+    "sync --ful": "No such option: --ful (Possible options: --full) Run intercom-warehouse sync --help for its usage.",
+    "status --max-age tomorrow": "'tomorrow' is not a duration. Use 90s, 10m, 26h, 7d or 2w. Run",
+    "sync --only tgas": "No resource is called 'tgas'. Did you mean tags?",
+    "sync --workspace acme": "Set the environment variable ACME__SOURCES__INTERCOM__ACCESS_TOKEN",
+    "status --workspace nope": "yet. Run intercom-warehouse sync first.",
+}
+
+
+@pytest.mark.parametrize("line", COMMAND_LINES)
+def test_a_wrong_command_line_is_one_line_outside_of_a_terminal(terminal: Terminal, line: str) -> None:
+    ended = terminal.run(*line.split())
+
+    assert (ended.exit_code, ended.output, ended.errors.count("\n")) == (2, "", 1), ended.errors
+    assert COMMAND_LINES[line] in ended.errors
+
+
+def test_a_check_fails_where_a_sync_would(terminal: Terminal) -> None:
+    no_segment = {f"{S}INCLUDE_SEGMENTS": "Evryone"}
+
+    ended = [terminal.run(command, **no_segment) for command in ("check", "sync")]
+
+    assert [one.exit_code for one in ended] == [2, 2]
+    assert [one.errors.splitlines()[-1] for one in ended] == 2 * [
+        "include_segments and exclude_segments leave none of the 6 segments to read. Nothing was written. Correct the "
+        "names in these settings."
+    ]
+
+
+def test_a_home_folder_is_expanded_in_the_data_folder(terminal: Terminal, tmp_path: Path) -> None:
+    ended = terminal.run("check", WAREHOUSE__DATA_DIR="~/warehouse", HOME=str(tmp_path))
+
+    assert f"{tmp_path}/warehouse/warehouse.duckdb can be written" in ended.output
 
 
 def test_an_entry_of_no_proxy_that_cannot_be_read_is_no_reason_to_end(terminal: Terminal) -> None:

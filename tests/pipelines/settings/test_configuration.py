@@ -156,7 +156,7 @@ def test_other_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch, name: s
 
 NOT_TOML = {
     b"[sources.intercom]\naccess_token = abc": "line 2, column 16",
-    b'[sources.intercom]\nregion = "us': "Text has to stand in quotes",
+    b'[sources.intercom]\nregion = "us': "line 2, column 13: Unterminated string. Close what is open there",
     b"\xff\xfe[": "not UTF-8",
 }
 
