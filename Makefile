@@ -5,7 +5,7 @@ AIRFLOW := .venv-airflow/bin
 COMMAND := $(BIN)/intercom-warehouse
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-airflow soak bench sync lint lock wheel
+.PHONY: help install demo test test-all test-airflow soak bench sync lint lock wheel sbom
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -65,6 +65,11 @@ lint: install  ## ruff, mypy --strict, sqruff
 
 wheel: install  ## build the package, to install the command without a clone
 	@$(BIN)/python -m hatchling build --target wheel
+
+sbom: install  ## list the locked dependencies in CycloneDX's format, dist/intercom-warehouse.cdx.json
+	@mkdir -p dist
+	@$(BIN)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --output-reproducible --of JSON \
+		-o dist/intercom-warehouse.cdx.json requirements.lock
 
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --python-version 3.11
