@@ -184,7 +184,7 @@ def token_problem(token: str) -> str | None:
     if not token:
         return "There is no access token."
     if token == PLACEHOLDER:
-        return "The access token is still the text of .dlt/secrets.toml.example. Nothing was sent."
+        return "The access token is still the placeholder of .dlt/secrets.toml. Nothing was sent."
     if token[0] in QUOTES or token[-1] in QUOTES:
         return "The access token begins or ends with a quotation mark that is not a part of it. Nothing was sent."
     if token.lower().startswith("bearer "):

@@ -24,7 +24,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "a token with an invisible blank": ({A: f"{TOKEN}\u200b"}, "a character that no token has"),
     "a token in straight quotes": ({A: f'"{TOKEN}"'}, "a quotation mark that is not a part of it"),
     "a header for a token": ({A: f"Bearer {TOKEN}"}, "begins with 'Bearer'"),
-    "the placeholder": ({A: "put the access token here"}, "is still the text of .dlt/secrets.toml.example"),
+    "the placeholder": ({A: "put the access token here"}, "is still the placeholder of .dlt/secrets.toml"),
     "an unknown region": ({f"{S}REGION": "europe"}, "Set SOURCES__INTERCOM__REGION to us, eu or au"),
     "a negative budget": ({f"{S}SWEEP_BUDGET": "-1"}, "Set it to a number from 0 to 100,000,000"),
     "an unknown column": ({f"{S}EXCLUDE_COLUMNS": "emial"}, "Did you mean email?"),
