@@ -16,6 +16,8 @@ def main(
     ] = None,
     companies: Annotated[int, typer.Option(min=0, help="Number of companies.")] = 60,
     articles: Annotated[int, typer.Option(min=0, help="Number of articles.")] = 40,
+    conversations: Annotated[int, typer.Option(min=0, help="Number of conversations.")] = 0,
+    tickets: Annotated[int, typer.Option(min=0, help="Number of tickets.")] = 0,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8080,
     seed: Annotated[int, typer.Option(help="The same seed generates the same contacts, with the same ids.")] = 0,
     token: Annotated[str, typer.Option(help="The access token to accept; any other one gets 401.")] = BEARER,
@@ -41,6 +43,8 @@ def main(
             memberships=memberships,
             companies=companies,
             articles=articles,
+            conversations=conversations,
+            tickets=tickets,
             seed=seed,
             token=token,
         )

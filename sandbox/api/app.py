@@ -9,11 +9,11 @@ from starlette.routing import Route
 
 from ..search import ApiError
 from ..world import WorkspaceState
-from .contacts import ContactEndpoints
+from .contacts import ContactEndpoints, RemovalEndpoints
 from .lists import ListEndpoints
 from .middleware import STATUS_PATH, ApiMiddleware, error_response
 from .quota import Quota
-from .removals import RemovalEndpoints
+from .support import SupportEndpoints
 from .workspace import WorkspaceEndpoints
 
 
@@ -51,6 +51,7 @@ def _routes(workspace: WorkspaceState) -> list[Route]:
         Route("/contacts/{contact_id}/companies", contacts.companies),
         Route("/contacts/{contact_id}/tags", contacts.tags),
         Route("/contacts/{contact_id}/notes", contacts.notes),
+        *SupportEndpoints(workspace).routes(),
         *ListEndpoints(workspace).routes(),
     ]
 

@@ -11,6 +11,7 @@ from ..faults import Faults
 from ..lists import Workplace
 from ..people import PLANS, Contact, ContactEncoder, ContactEncoding, DataAttributes, Feed
 from ..segments import History, Segment
+from ..support import Desk
 from .clock import Clock
 from .contact_records import ContactRecords
 from .memberships import Memberships
@@ -35,6 +36,7 @@ class WorkspaceState:
         faults: failures to come, on request.
         attributes: the attributes of contacts that the workspace lists.
         lists: what it lists beside contacts and segments.
+        desk: its conversations and tickets.
         next_page_style: how the last page of a list ends.
         refuses: what search refuses: a field (`segment_id`), or a field with an operator (`id IN`).
         reported_count: returns the count that the list of segments reports for a number of members; None is sent as
@@ -51,6 +53,7 @@ class WorkspaceState:
         index_lag: float,
         clock: Clock,
         list_sizes: Mapping[str, int],
+        desk_sizes: Mapping[str, int],
     ) -> None:
         self.workspace_id = workspace_id
         self.region = region
@@ -71,12 +74,17 @@ class WorkspaceState:
         self.encoding = ContactEncoding(self.contacts)
         self._clock = clock
         self._segments = segments
-        self._list_sizes = list_sizes
+        self._list_sizes, self._desk_sizes = list_sizes, desk_sizes
 
     @cached_property
     def lists(self) -> Workplace:
         """Made at the first use: most workspaces need none."""
         return Workplace(now=self._clock.second(), workspace_id=self.workspace_id, **self._list_sizes)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Made at the first use, likewise."""
+        return Desk(now=self._clock.second(), contacts=self.contacts, **self._desk_sizes)
 
     def now(self) -> datetime:
         """The time on the workspace's clock, in UTC."""

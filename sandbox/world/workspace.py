@@ -11,6 +11,7 @@ from typing import Any
 from ..lists import live_lists
 from ..people import DAY_SECONDS, Contact, EventType, Removal, RemovalKind, generated_contact, population
 from ..segments import Rule, Segment, SegmentTemplate, sparse_templates, templates
+from ..support import live_support
 from .clock import Clock
 from .garbage_collection import excluded_from_garbage_collection
 from .life import live
@@ -34,7 +35,7 @@ class Workspace(WorkspaceState):
         timezone: of the days by which API versions up to 2.16 search.
         start: the time at which the clock starts, by default the real time; `monotonic` drives it from there.
         index_lag: seconds until search finds a new contact.
-        companies, articles: how many of them the workspace lists.
+        companies, articles, conversations, tickets: how many of them the workspace has.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class Workspace(WorkspaceState):
         index_lag: float = 0,
         companies: int = 60,
         articles: int = 40,
+        conversations: int = 0,
+        tickets: int = 0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(
@@ -62,6 +65,7 @@ class Workspace(WorkspaceState):
             index_lag=index_lag,
             clock=Clock(start, monotonic=monotonic),
             list_sizes={"seed": seed, "companies": companies, "articles": articles},
+            desk_sizes={"seed": seed, "conversations": conversations, "tickets": tickets},
         )
         self._random = Random(seed)
         with excluded_from_garbage_collection() if contacts >= LARGE else nullcontext():
@@ -82,6 +86,10 @@ class Workspace(WorkspaceState):
     def live_lists(self, changes: int) -> None:
         """Changes records of the lists beside contacts and segments, as many times."""
         live_lists(self.lists, self._random, self._clock.second(), changes)
+
+    def live_support(self, changes: int) -> None:
+        """Changes conversations and tickets, as many times. There has to be a conversation."""
+        live_support(self.desk, self._random, self._clock.second(), changes)
 
     def sign_up(self, *, role: str = "user", **attributes: Any) -> str:
         """Creates a contact without tags, generated except for `attributes`; returns its id."""
