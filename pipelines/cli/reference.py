@@ -173,6 +173,10 @@ def _calls(one: Resource) -> str:
         return (
             f"one for 100 records, one after another; from {one.search.since} on once a day, else one for 150 changed"
         )
+    if one.searched:
+        return f"one for {one.per_page} that changed, and three; all of them once a week"
+    if one.follows:
+        return f"one, if it changed, for each of `{one.follows}`, at most `parts_budget`"
     if one.parent:
         asked = {
             "all": "one",

@@ -22,6 +22,8 @@ class Records:
         heaviest: the most records on a page that search can answer; larger pages fail.
         is_sorted: whether search sorts as it is asked. If not, its order has no meaning.
         short: how many records the next pages of a search hold at most, one number a page.
+        hidden: ids of records that search does not find, though they are there.
+        silent: ids of conversations that have changed without an update.
         is_refused: the token may not read conversations and tickets.
     """
 
@@ -35,6 +37,7 @@ class Records:
         self.is_sorted = True
         self.is_refused = False
         self.short: list[int] = []
+        self.hidden, self.silent = set[str](), set[str]()
         self._contacts = contacts
         self._random = Random(f"{seed} support")
         self._numbers = {"conversation": FIRST_CONVERSATION, "part": FIRST_PART, "ticket": 0}
@@ -42,9 +45,10 @@ class Records:
 
     def search(self, kind: str, query: Json, field: str, *, descending: bool) -> list[Json]:
         """The conversations or tickets that match, in order."""
-        key = f"{kind} {query} {field} {descending} {self.is_sorted} {self.day}"
+        key = f"{kind} {query} {field} {descending} {self.is_sorted} {self.day} {self.hidden}"
         if key not in self._found:
             records = found((self.conversations if kind == "conversation" else self.tickets).values(), query, self.day)
+            records = [one for one in records if one["id"] not in self.hidden]
             records.sort(key=lambda one: self.place(one, field), reverse=descending)
             self._found = {**dict(list(self._found.items())[-MOST_FOUND:]), key: records}
         return self._found[key]
@@ -64,6 +68,7 @@ class Records:
         self._numbers[kind] += 1
         return self._numbers[kind]
 
-    def _change(self, record: Json, at: int, **fields: object) -> None:
-        record |= {**fields, "updated_at": at}
+    def _change(self, record: Json, at: int, *, silently: bool = False, **fields: object) -> None:
+        record |= {**fields, "updated_at": record["updated_at"] if silently else at}
+        self.silent |= {record["id"]} if silently else set()
         self._found.clear()

@@ -80,7 +80,7 @@ class Desk(Records):
         contact = here["contacts"]["contacts"][0]
         rated = {"rating": rating, "remark": f"Remark {at}", "created_at": at, "updated_at": at, "contact": contact}
         here["conversation_rating"] = {**rated, "teammate": {"type": "admin", "id": ADMINS[0]}}
-        self._change(here, here["updated_at"] if silently else at)
+        self._change(here, at, silently=silently)
 
     def tag(self, conversation_id: str, at: int, *, silently: bool = False) -> None:
         """A teammate adds a tag, or removes it."""
@@ -90,7 +90,7 @@ class Desk(Records):
         if name in known:
             del tags[name]
         here["tags"] = {"type": "tag.list", "tags": list(tags.values())}
-        self._change(here, here["updated_at"] if silently else at)
+        self._change(here, at, silently=silently)
 
     def add_person(self, conversation_id: str, at: int) -> None:
         """Another contact joins the conversation."""
@@ -103,8 +103,8 @@ class Desk(Records):
         """Intercom decides about service levels and attributes later, without an update."""
         here = self.conversations[conversation_id]
         here["sla_applied"] = here["sla_applied"] and {**here["sla_applied"], "sla_status": "missed"}
-        here["custom_attributes"] = {**here["custom_attributes"], "Score": self._random.randrange(5)}
-        self._found.clear()
+        scored = {**here["custom_attributes"], "Score": self._random.randrange(5)}
+        self._change(here, 0, silently=True, custom_attributes=scored)
 
     def link(self, conversation_id: str, ticket_id: str, at: int) -> None:
         """Links a conversation with a ticket."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -10,7 +11,8 @@ import duckdb
 from sandbox.api import NOTED_AT
 from sandbox.lists import statistics_of
 from sandbox.people import Json, all_ids
-from sandbox.world import Workspace
+from sandbox.support import parts_shown, shown_conversation, shown_ticket
+from sandbox.world import VERSIONS, Workspace
 from sources.intercom.catalog import BY_NAME, CONTACTS, TABLES, Nested, Resource, Table
 
 from .deployments import Deployment
@@ -18,7 +20,7 @@ from .deployments import Deployment
 Row = tuple[Any, ...]
 
 
-def truth(workspace: Workspace, name: str) -> set[Row]:
+def truth(workspace: Workspace, name: str, version: str = "Preview") -> set[Row]:
     """The rows of a table: the ids that it begins with, and then its columns."""
     table, resource = TABLES[name], BY_NAME[name]
     if resource.parent and resource.parent.table == CONTACTS:
@@ -26,8 +28,27 @@ def truth(workspace: Workspace, name: str) -> set[Row]:
     if name == "article_statistics":
         articles = workspace.lists["articles"].of().values()
         return {(one["id"], *_values(table, statistics_of(one))) for one in articles}
+    if not resource.is_listed:
+        return {row for record in supported(workspace, name, version) for row in _rows(table, resource, "", record)}
     found = workspace.lists[resource.table].all()
     return {row for parent, record in found for row in _rows(table, resource, parent, record)}
+
+
+def supported(workspace: Workspace, name: str, version: str) -> Iterator[Json]:
+    """The conversations, or tickets, as a version of the API shows them, with all their parts."""
+    desk, has = workspace.desk, partial(_has, version)
+    if BY_NAME[name].group == "Tickets":
+        yield from (shown_ticket(one, desk.parts[one["id"]], has) for one in desk.tickets.values())
+        return
+    for one in desk.conversations.values():
+        parts = desk.parts[one["id"]]
+        shown = parts_shown(parts, "conversation") | {"conversation_parts": parts}
+        yield {**shown_conversation(one, parts, has), "conversation_parts": shown}
+
+
+def _has(version: str, since: str) -> bool:
+    names = list(VERSIONS)
+    return names.index(version) >= names.index(since)
 
 
 def complete_tables(deployment: Deployment) -> list[str]:
@@ -44,7 +65,8 @@ def different_tables(deployment: Deployment) -> list[str]:
         parent = BY_NAME[name].parent
         if parent and parent.table == CONTACTS:
             found[name] = {row for row in rows if row[0] in there}
-    return [name for name, rows in found.items() if rows != truth(deployment.workspace, name)]
+    version = deployment.settings.api_version
+    return [name for name, rows in found.items() if rows != truth(deployment.workspace, name, version)]
 
 
 def _of_contacts(workspace: Workspace, name: str) -> Iterator[Row]:
@@ -108,10 +130,17 @@ def _nested(table: Nested, record: Json) -> Iterator[Json]:
 
 def _values(table: Table, record: Json) -> Iterator[Any]:
     for name, column in table.columns.items():
-        value: Any = record
-        for part in (column.sent or name).split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        yield _plain(value, column.kind)
+        value = _at(record, column.sent or name)
+        if value is None and column.older:
+            value = _at(record, column.older)
+        yield None if column.none and str(value) == column.none else _plain(value, column.kind)
+
+
+def _at(record: Json, path: str) -> Any:
+    value: Any = record
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 def _plain(value: Any, kind: str) -> Any:

@@ -136,11 +136,13 @@ class Client:
         json: JSON | None = None,
         expected: Collection[int] = (200,),
         label: str | None = None,
+        attempts: int | None = None,
     ) -> Answer:
         """Sends until a response of an expected status is read, or until another attempt is pointless.
 
         Args:
             label: the path for counters and messages, where the path itself names a contact.
+            attempts: at most, if less than those of `retries`.
         """
         label = label or path.partition("?")[0]
         call = f"{method} {label}"
@@ -148,7 +150,7 @@ class Client:
         try:
             async for attempt in stamina.retry_context(
                 on=backoff,
-                attempts=self._retries.attempts,
+                attempts=min(attempts or self._retries.attempts, self._retries.attempts),
                 timeout=None,
                 wait_initial=self._retries.wait_initial,
                 wait_max=self._retries.wait_max,

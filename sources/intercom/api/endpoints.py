@@ -128,10 +128,16 @@ class Intercom(Client):
             return True
         return False if reports(response, *absence_codes(path)) else None
 
-    async def answer(self, path: str, *, label: str, body: JSON | None = None) -> dict[str, Raw]:
-        """The fields of an answer, each as its JSON. With a body it is that of a search, which only reads."""
-        method = "GET" if body is None else "POST"
-        return await self._call(method, path, self._reader(label, dict[str, Raw]), json=body, label=label)
+    async def answer(
+        self, path: str, *, label: str, body: JSON | None = None, attempts: int | None = None
+    ) -> dict[str, Raw]:
+        """The fields of an answer, each as its JSON. With a body it is that of a search, which only reads.
+
+        Args:
+            attempts: how often it is tried, if less often than other calls.
+        """
+        method, reader = "GET" if body is None else "POST", self._reader(label, dict[str, Raw])
+        return await self._call(method, path, reader, json=body, label=label, attempts=attempts)
 
     async def segments_of(self, contact_id: str) -> ContactMemberships | None:
         """The segments a contact is in; null where Intercom says that there is no such contact."""

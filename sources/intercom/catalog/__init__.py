@@ -3,7 +3,8 @@
 from .choice import ALL, BY_NAME, DEFAULT, EMBEDDED, RESOURCES, TABLES, choice_problems, chosen, grain
 from .companies import COMPANIES, COMPANIES_OF_A_SEGMENT, SEGMENTS_OF_A_COMPANY, TAGS
 from .contacts import CONTACT_TAGS
-from .form import CONTACTS, OBJECT_TYPES, Column, Nested, Parent, Resource, Search, Table
+from .conversations import CONVERSATIONS, CONVERSATIONS_DELETED
+from .form import CONTACTS, OBJECT_TYPES, Column, Nested, Parent, Resource, Search, Searched, Table
 from .groups import ELSEWHERE, NOT_LISTED
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "COMPANIES_OF_A_SEGMENT",
     "CONTACTS",
     "CONTACT_TAGS",
+    "CONVERSATIONS",
+    "CONVERSATIONS_DELETED",
     "DEFAULT",
     "ELSEWHERE",
     "EMBEDDED",
@@ -27,6 +30,7 @@ __all__ = [
     "Parent",
     "Resource",
     "Search",
+    "Searched",
     "Table",
     "choice_problems",
     "chosen",

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from ..wire import did_you_mean
-from . import companies, contacts, content, people, tickets
+from . import companies, contacts, content, conversations, people, tickets
 from .form import Resource, Table
 
 RESOURCES: tuple[Resource, ...] = (
@@ -11,6 +11,7 @@ RESOURCES: tuple[Resource, ...] = (
     *companies.RESOURCES,
     *contacts.RESOURCES,
     *tickets.RESOURCES,
+    *conversations.RESOURCES,
     *content.RESOURCES,
 )
 """The catalogue: each resource after the one whose records it is asked for."""
@@ -34,8 +35,12 @@ def grain(name: str) -> str:
 
 
 def chosen(names: Collection[str]) -> tuple[Resource, ...]:
-    """The resources that a setting names, in the catalogue's order. Names of tables count for their resource."""
+    """The resources that a setting names, in the catalogue's order. Names of tables count for their resource.
+
+    What follows a searched list is read with that list.
+    """
     named = {BY_NAME[name].table for name in names if name in BY_NAME}
+    named |= {BY_NAME[name].follows for name in named}
     is_default, is_all = DEFAULT in names, ALL in names
     return tuple(one for one in RESOURCES if is_all or one.table in named or (is_default and one.is_default))
 

@@ -25,11 +25,15 @@ class Column:
 
     Args:
         sent: Intercom's name, a path with dots, where the column has another one.
+        older: where earlier versions have it.
+        none: a value that stands for null.
     """
 
     kind: Kind
     description: str
     sent: str = ""
+    older: str = ""
+    none: str = ""
 
 
 text, integer, number = partial(Column, "text"), partial(Column, "integer"), partial(Column, "number")
@@ -54,11 +58,13 @@ class Nested(Table):
         within: the path of their list in the record. A list of plain values fills the only column.
         keyed_by: the column that holds the name of each row, where `within` is an object of rows.
         has_history: each change of the rows is logged, too.
+        keeps: a row stays although its record lacks it: Intercom sends the newest ones only.
     """
 
     within: str
     keyed_by: str = ""
     has_history: bool = False
+    keeps: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,19 @@ class Search:
     field: str = "updated_at"
 
 
+@dataclass(frozen=True)
+class Searched:
+    """A list of which search finds all records, and those that changed; it is too large to be read whole in each run.
+
+    Args:
+        everything: fields and values, of which each record has one.
+        deleted: the list of the ids of deleted records, if there is one.
+    """
+
+    everything: tuple[tuple[str, bool], ...] = (("open", True), ("open", False))
+    deleted: "Resource | None" = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resource(Table):
     """A list of Intercom's, and the table that its records fill.
@@ -105,8 +124,10 @@ class Resource(Table):
         asked: parameters of each call.
         per_page: records a page, where Intercom allows more than by default.
         scrolls: the list is read by a scroll, of which a workspace has one at a time.
+        searched: it is read by search alone; `path` is the search's.
+        follows: the searched list whose records are looked up one by one, those that changed since their last lookup.
         search: finds changes, so that the list is read whole once in `sweep_every` hours only.
-        is_newest_first: sorted by `updated_at` as documented, so that changes are at its beginning; whole likewise.
+        is_newest_first: sorted by `newest_by` as documented, so that changes are at its beginning; whole likewise.
         is_default: whether it is read unless the configuration says otherwise.
         personal: columns that may hold personal data.
     """
@@ -123,7 +144,10 @@ class Resource(Table):
     scrolls: bool = False
     parent: Parent | None = None
     search: Search | None = None
+    searched: Searched | None = None
+    follows: str = ""
     is_newest_first: bool = False
+    newest_by: str = "updated_at"
     nested: tuple[Nested, ...] = ()
     is_default: bool = True
     personal: tuple[str, ...] = ()
@@ -137,6 +161,11 @@ class Resource(Table):
     def changes_since(self) -> str | None:
         """The first version in which changes can be read alone; null where they never can."""
         return self.search.since if self.search else self.since if self.is_newest_first else None
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether a GET lists its records: of all resources but those of search, and those that follow them."""
+        return not (self.searched or self.follows)
 
     @property
     def tables(self) -> tuple[Table, ...]:

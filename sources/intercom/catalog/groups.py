@@ -6,6 +6,7 @@ ELSEWHERE: Mapping[str, str] = {
     "Contacts": "`contacts`, `contact_removals`, `contact_activities` and `contact_attribute_changes`: always read, by "
     "search and by the activity feed. `contact_subscriptions` is a view on `contacts`.",
     "Segments": "`segments`, `segment_scans` and `membership_changes`: always read.",
+    "Conversation Parts": "`conversation_parts`: they come with the lookup of each conversation.",
     "Data Attributes": "`data_attributes`: read with contacts that changed, and once in `sweep_every`.",
     "Ticket Type Attributes": "`ticket_type_attributes`: they come with `ticket_types`.",
 }
@@ -14,8 +15,6 @@ NOT_LISTED: Mapping[str, str] = {
     "Banners": "A call for a contact's banners records an impression of each, so it is never made.",
     "Calls": "Not loaded yet.",
     "Conversation Participants": "They can only be written.",
-    "Conversation Parts": "Not loaded yet.",
-    "Conversations": "Not loaded yet, except the attributes that the workspace has defined.",
     "Data Events": "Intercom lists them only for single contacts, and for 90 days. Not loaded yet.",
     "Data Export": "Exports are jobs, one at a time for a workspace. Not loaded yet.",
     "Ecommerce Connectors": "They can only be written.",

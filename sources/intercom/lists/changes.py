@@ -1,13 +1,17 @@
 """What is written of a list that was read: rows that are new or differ, and rows that a complete list no longer has."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
 
 from ..api import each
-from ..catalog import Resource, Table
-from .loaded import LoadedRow
+from ..catalog import Nested, Resource, Table
+from .loaded import LoadedLists, LoadedRow
 from .reader import ReadRecords
-from .rows import Key, Row
+from .rows import Key, Row, table_of
 
 MOST_LOOKUPS = 150
 """Records that a run looks up because their list no longer has them. The next runs look up the others."""
@@ -30,7 +34,7 @@ def changes_of(
 ) -> TableChanges:
     """The changes of one table. `gone`: keys of the records that are known to be deleted.
 
-    A nested row goes with its record, and when a whole list of its record lacks it.
+    A nested row goes with its record, and when a whole list of its record lacks it, unless the table keeps such rows.
     """
     found = [(record.row.key, record.rows(table)) for record in read.records.values()]
     rows = {row.key: row for _, nested in found for row in nested.rows}
@@ -38,9 +42,22 @@ def changes_of(
     present = [key for key, row in loaded.items() if not row.is_deleted]
     if table is resource:
         return TableChanges(written, [key for key in present if key in gone])
-    owners = frozenset(gone) | {key for key, nested in found if nested.is_whole}
+    keeps = isinstance(table, Nested) and table.keeps
+    owners = frozenset(gone) | {key for key, nested in found if nested.is_whole and not keeps}
     depth = len(resource.parent_columns) + 1
     return TableChanges(written, [key for key in present if key not in rows and key[:depth] in owners])
+
+
+async def changed_tables(
+    table: Table, resource: Resource, changes: TableChanges, loaded: LoadedLists, noted: Mapping[str, Any]
+) -> tuple[pa.Table, ...]:
+    """The changes as rows to load. `noted`: columns that all of them share."""
+    deleted = await asyncio.to_thread(loaded.whole_rows, table, resource, changes.deleted)
+    return tuple(
+        table_of(table, resource, rows, {**noted, "is_deleted": is_deleted})
+        for rows, is_deleted in ((changes.written, False), (deleted, True))
+        if rows
+    )
 
 
 def missing(resource: Resource, read: ReadRecords, loaded: Mapping[Key, LoadedRow], *, is_whole: bool) -> list[Key]:
@@ -59,9 +76,9 @@ def collapse(lost: int, loaded: int, *, can_be_empty: bool) -> str | None:
     return f"it lacks {lost:,} of {loaded:,}{COLLAPSED}"
 
 
-async def looked_up(keys: Collection[Key], exists: Exists) -> tuple[set[Key], int]:
+async def looked_up(keys: Collection[Key], exists: Exists, most: int = MOST_LOOKUPS) -> tuple[set[Key], int]:
     """Which of these records Intercom says are not there, and how many it says are, or does not say."""
-    by_id = {str(key[-1]): key for key in sorted(keys)[:MOST_LOOKUPS]}
+    by_id = {str(key[-1]): key for key in sorted(keys)[:most]}
     answers = await each(by_id, exists)
     gone = {by_id[one] for one, answer in answers.items() if answer is False}
     return gone, len(keys) - len(gone)

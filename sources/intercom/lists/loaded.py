@@ -63,10 +63,22 @@ class LoadedLists:
 
     def rows(self, table: Table, resource: Resource) -> dict[Key, LoadedRow]:
         """All rows, by key."""
-        key = key_of(table, resource)
-        columns = ", ".join((*key, "content_hash", "is_deleted"))
-        query = f"select {columns} from {{{table.table}}} where workspace_id = %s"  # noqa: S608 (our own names)
-        return {row[: len(key)]: LoadedRow(*row[len(key) :]) for row in self._tables.ask(query)}
+        query, depth = _rows_of(table, resource)
+        return {row[:depth]: LoadedRow(*row[depth:]) for row in self._tables.ask(query)}
+
+    def rows_of(self, table: Table, resource: Resource, record_ids: Collection[str]) -> dict[Key, LoadedRow]:
+        """The rows of these records, by key."""
+        query, depth = _rows_of(table, resource)
+        found: dict[Key, LoadedRow] = {}
+        for part in chunks(sorted(record_ids), KEYS_A_QUERY):
+            among = f"{query} and {key_of(table, resource)[0]} in ({', '.join(['%s'] * len(part))})"
+            found |= {row[:depth]: LoadedRow(*row[depth:]) for row in self._tables.ask(among, *part)}
+        return found
+
+    def present(self, resource: Resource) -> set[str]:
+        """The ids of a list's records that are not marked as deleted."""
+        query = f"select id from {{{resource.table}}} where workspace_id = %s and not is_deleted"  # noqa: S608 (our own names)
+        return {record_id for (record_id,) in self._tables.ask(query)}
 
     def contacts_with_more(self, column: str) -> set[str]:
         """Loaded contacts of which a list has to be asked for, by the column that holds its beginning."""
@@ -85,6 +97,13 @@ class LoadedLists:
             rows = (Row(row[: len(key)], row[:-1], row[-1]) for row in self._tables.ask(query, *part))
             found += [row for row in rows if row.key in wanted]
         return found
+
+
+def _rows_of(table: Table, resource: Resource) -> tuple[str, int]:
+    """The query for the keys, hashes and marks of a table, and how many columns the key has."""
+    key = key_of(table, resource)
+    columns = ", ".join((*key, "content_hash", "is_deleted"))
+    return f"select {columns} from {{{table.table}}} where workspace_id = %s", len(key)  # noqa: S608 (our own names)
 
 
 def _as_loaded(name: str, columns: Mapping[str, object]) -> str:

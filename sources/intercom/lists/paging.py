@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from ..api import JSON, PAGE_SIZE, Intercom, Pages, Unavailable, is_unfollowed, next_page
 from ..catalog import Resource
+from ..search import BY_CREATION
 from ..wire import Flaws, Total, Whole, lenient
 
 MOST_PAGES, MOST_SCROLLED = 1_000, 100_000
@@ -54,11 +55,11 @@ class Call:
     def address(self) -> str:
         return f"{self.path}?{urlencode(self.asked)}" if self.asked else self.path
 
-    def at(self, place: Mapping[str, str]) -> "Call":
+    def at(self, place: Mapping[str, str | int]) -> "Call":
         """The call for another page."""
         if self.body is not None:
             return replace(self, body=self.body | {"pagination": {**self.body.get("pagination", {}), **place}})
-        return replace(self, asked={**self.asked, **place})
+        return replace(self, asked={**self.asked, **{name: str(value) for name, value in place.items()}})
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,12 @@ def search_call(resource: Resource, cursor: int) -> Call:
     if search is None:
         raise ValueError(f"{resource.table} has no search")
     query = {"field": search.field, "operator": ">", "value": cursor}
-    body = {
-        "query": query,
-        "sort": {"field": "created_at", "order": "ascending"},
-        "pagination": {"per_page": PAGE_SIZE},
-    }
-    return Call(search.path, search.path, body=body)
+    return query_call(search.path, query, sort=BY_CREATION, per_page=PAGE_SIZE)
+
+
+def query_call(path: str, query: JSON, *, sort: JSON, per_page: int) -> Call:
+    """The call for the first page of a search."""
+    return Call(path, path, body={"query": query, "sort": sort, "pagination": {"per_page": per_page}})
 
 
 async def pages(client: Intercom, resource: Resource, call: Call) -> AsyncGenerator[ListPage, None]:
@@ -103,18 +104,26 @@ async def pages(client: Intercom, resource: Resource, call: Call) -> AsyncGenera
     following: Call | None = call
     scrolls = resource.scrolls and call.body is None  # a scroll has the same parameter on each page
     while following is not None and (scrolls or following not in asked):
-        sent = await client.answer(following.address, label=following.label, body=following.body)
-        counts, records = _counts(sent), _records(sent, resource, following)
         asked.append(following)
-        following, is_cut = _next(following, counts, records, scrolls=scrolls)
-        yield ListPage(records, counts.total_count, is_cut)
-        if len(asked) > max(MOST_SCROLLED if scrolls else MOST_PAGES, counts.total_count or 0):
+        page, following = await one_page(client, resource, following)
+        yield page
+        if len(asked) > max(MOST_SCROLLED if scrolls else MOST_PAGES, page.total_count or 0):
             break
     if following is not None:
         raise Unavailable(
             f"{call.label} sends its pages without end: page {len(asked):,} leads to one that was read before, or is "
             "one too many. Nothing was changed. Run the command again later."
         )
+
+
+async def one_page(
+    client: Intercom, resource: Resource, call: Call, attempts: int | None = None
+) -> tuple[ListPage, Call | None]:
+    """One page, and the call for the one behind it. `attempts`: how often it is tried, if not as often as others."""
+    sent = await client.answer(call.address, label=call.label, body=call.body, attempts=attempts)
+    counts, records = _counts(sent), _records(sent, resource, call)
+    following, is_cut = _next(call, counts, records, scrolls=resource.scrolls and call.body is None)
+    return ListPage(records, counts.total_count, is_cut), following
 
 
 def _counts(sent: Mapping[str, Raw]) -> Counts:
@@ -129,7 +138,7 @@ def _counts(sent: Mapping[str, Raw]) -> Counts:
 
 def _records(sent: Mapping[str, Raw], resource: Resource, call: Call) -> list[Raw]:
     """The list of an answer; one that is no list, but a record, counts as a list of that."""
-    field = "data" if call.body is not None else resource.rows
+    field = resource.rows
     value = sent.get(field, NULL)
     try:
         found: Any = msgspec.json.decode(value, type=list[Raw] | dict[str, Raw] | None)

@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from math import ceil
 
-from ..api import Intercom, Refused, Unavailable, gathered, has
+from ..api import JSON, Intercom, Refused, Unavailable, gathered, has
 from ..catalog import OBJECT_TYPES, Resource
 from ..readings import RunInputs
+from ..search import BY_CREATION, Dates, any_of, is_after, is_equal
 from ..tables import PlannedList
 from .loaded import LastRead, LoadedLists
-from .paging import Call, first_call, pages
+from .paging import Call, first_call, pages, query_call
 
 SCROLLED_A_PAGE = 100
+CALLS_BESIDE_A_SEARCH = 3
+"""What was updated last, whether search compares seconds, and the list of deleted records."""
 COUNTED = Call("/companies/list?per_page=1", "/companies/list", body={})
 """Counts companies. Asking by a scroll would lock out other tools for a minute."""
 
@@ -21,7 +24,8 @@ async def planned_lists(client: Intercom, inputs: RunInputs, resources: Sequence
     last = await asyncio.to_thread(LoadedLists(inputs.tables).last_reads)
     offered = [one for one in resources if has(inputs.options.version.name, one.since)]
     async with client:
-        parents = await gathered(_planned(client, one, last.get(one.table)) for one in offered if not one.parent)
+        alone = [one for one in offered if not (one.parent or one.follows)]
+        parents = await gathered(_planned(client, one, last.get(one.table), inputs.options.dates) for one in alone)
     records = {one.table_name: one.records for one in parents} | {OBJECT_TYPES: len(inputs.options.custom_objects)}
     children = [_child(one, last.get(one.table), records) for one in offered if one.parent]
     return [*parents, *children]
@@ -29,7 +33,7 @@ async def planned_lists(client: Intercom, inputs: RunInputs, resources: Sequence
 
 async def refused_lists(client: Intercom, resources: Sequence[Resource]) -> list[Resource]:
     """The lists whose first page Intercom refuses. Those that are asked for parent by parent are not tried."""
-    tried = [one for one in resources if not one.parent]
+    tried = [one for one in resources if not (one.parent or one.follows)]
     refused = await gathered(_is_refused(client, one) for one in tried)
     return [one for one, is_refused in zip(tried, refused, strict=True) if is_refused]
 
@@ -52,21 +56,30 @@ def _child(resource: Resource, last: LastRead | None, records: Mapping[str, int 
     return PlannedList(resource.table, records.get(parent.table) if parent and not parent.counted else None)
 
 
-async def _planned(client: Intercom, resource: Resource, last: LastRead | None) -> PlannedList:
-    if last is not None and last.status == "complete":
+async def _planned(client: Intercom, resource: Resource, last: LastRead | None, dates: Dates) -> PlannedList:
+    if last is not None and last.status == "complete" and not resource.searched:
         return PlannedList(resource.table, last.calls, last.fetched)
+    changes = last and last.cursor and is_after("updated_at", last.cursor, dates)
     try:
-        return await _estimated(client, resource)
+        return await _estimated(client, resource, changes or None)
     except (Refused, Unavailable):  # the sync itself says why
         return PlannedList(resource.table, 1)
 
 
-async def _estimated(client: Intercom, resource: Resource) -> PlannedList:
-    """By the first page: the others are taken to be like it."""
-    async for page in pages(client, resource, COUNTED if resource.scrolls else first_call(resource)):
+async def _estimated(client: Intercom, resource: Resource, query: JSON | None = None) -> PlannedList:
+    """By the first page: the others are taken to be like it. `query`: what a search asks for, if not for everything."""
+    async for page in pages(client, resource, _first_page(resource, query)):
         total = len(page.records) if page.total_count is None else page.total_count
         a_page = SCROLLED_A_PAGE if resource.scrolls else max(len(page.records), 1)
         size = sum(len(bytes(record)) for record in page.records) / max(len(page.records), 1)
         calls = max(1, ceil(total / a_page)) + resource.scrolls  # a scroll ends with an empty page
+        calls += CALLS_BESIDE_A_SEARCH if resource.searched else 0
         return PlannedList(resource.table, calls, total, round(total * size / 1e6, 2))
     return PlannedList(resource.table, 1)
+
+
+def _first_page(resource: Resource, query: JSON | None) -> Call:
+    if resource.searched:
+        everything = any_of(*(is_equal(name, value) for name, value in resource.searched.everything))
+        return query_call(resource.path, query or everything, sort=BY_CREATION, per_page=resource.per_page or 1)
+    return COUNTED if resource.scrolls else first_call(resource)

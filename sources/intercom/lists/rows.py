@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 from msgspec import Raw
 
-from ..catalog import Nested, Resource, Table
+from ..catalog import Column, Nested, Resource, Table
 from ..tables import LIST_TABLES, NOTED, Privacy, Rule, key_of
 from .values import NULL, Fields, Unfit, at, canonical, elements_of, fields_of, read
 
@@ -37,11 +37,12 @@ class NestedRows(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """One record of a list. `fields` are as sent."""
+    """One record of a list. `fields` are as sent; `dated` is the one that says when it was last changed."""
 
     row: Row
     fields: Fields
     nested: Mapping[str, NestedRows]
+    dated: str = "updated_at"
 
     @property
     def id(self) -> str:
@@ -51,7 +52,7 @@ class Record:
     @property
     def updated_at(self) -> int:
         """When it was last changed; 0 where Intercom does not say that."""
-        return self.number("updated_at")
+        return self.number(self.dated)
 
     def number(self, path: str) -> int:
         """The number or time at a path; 0 for none."""
@@ -84,14 +85,14 @@ class RecordReader:
         if not fields or not row:
             return None
         nested = {one.table: self._nested(one, fields, row.key) for one in self._resource.nested}
-        return Record(row, fields, nested)
+        return Record(row, fields, nested, self._resource.newest_by)
 
     def _row(self, table: Table, fields: Fields, before: Key) -> Row | None:
         values, odd, rules = dict[str, Any](), dict[str, str](), self._rules[table.table]
         for name, column in table.columns.items():
             sent = column.sent or name
             try:
-                values[name] = _ruled(rules, name, read(at(fields, sent), column.kind))
+                values[name] = _ruled(rules, name, _value(fields, name, column))
             except Unfit:
                 values[name] = None
                 odd[sent.partition(".")[0]] = name
@@ -107,6 +108,7 @@ class RecordReader:
         """What has no column, or does not fit into it, as a JSON object. `odd`: the column of each such field."""
         table, rules = self._resource, self._rules[self._resource.table]
         known = {(column.sent or name).partition(".")[0] for name, column in table.columns.items()}
+        known |= {column.older for column in table.columns.values()}
         known |= {one.within.partition(".")[0] for one in table.nested}
         surprises = {name: canonical(fields[name]) for name in fields.keys() - known - IMPLIED}
         surprises |= {name: canonical(fields[name]) for name, column in odd.items() if column not in rules}
@@ -121,6 +123,13 @@ class RecordReader:
         read_rows = [self._row(table, one, before) for one in named]
         rows = {row.key: row for row in read_rows if row}
         return NestedRows(tuple(rows.values()), None not in read_rows and not _is_cut(fields, table, len(named)))
+
+
+def _value(fields: Fields, name: str, column: Column) -> Any:
+    value = read(at(fields, column.sent or name), column.kind)
+    if value is None and column.older:
+        value = read(at(fields, column.older), column.kind)
+    return None if column.none and value == column.none else value
 
 
 def _ruled(rules: Mapping[str, Rule], column: str, value: Any) -> Any:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -13,13 +12,11 @@ from ..api import Intercom, QueryRefused, Refused, has
 from ..catalog import RESOURCES, Resource
 from ..readings import RunInputs
 from ..search import Tally
-from ..tables import ListRead
-from .changes import COLLAPSED, TableChanges, changes_of, collapse, looked_up, missing
+from ..tables import How, ListRead
+from .changes import COLLAPSED, TableChanges, changed_tables, changes_of, collapse, looked_up, missing
 from .loaded import LastRead, LoadedLists, LoadedRow
 from .reader import ListReader, ReadRecords
-from .rows import Key, NestedRows, table_of
-
-How = Literal["whole", "changes", "by_parent"]
+from .rows import Key, NestedRows
 
 
 @dataclass(frozen=True)
@@ -235,13 +232,8 @@ class ListRun:
 
     async def _tables(self, name: str, changes: TableChanges, observed_at: datetime) -> tuple[pa.Table, ...]:
         table = next(one for one in self._resource.tables if one.table == name)
-        deleted = await asyncio.to_thread(self._loaded.whole_rows, table, self._resource, changes.deleted)
-        noted: dict[str, Any] = {**self._inputs.options.stamp, "observed_at": observed_at}
-        return tuple(
-            table_of(table, self._resource, rows, {**noted, "is_deleted": is_deleted})
-            for rows, is_deleted in ((changes.written, False), (deleted, True))
-            if rows
-        )
+        noted = {**self._inputs.options.stamp, "observed_at": observed_at}
+        return await changed_tables(table, self._resource, changes, self._loaded, noted)
 
     def unnamed(self) -> DoneList:
         """Custom objects of which the configuration names no type: Intercom does not list the types."""

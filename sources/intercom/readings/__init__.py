@@ -6,6 +6,7 @@ from .inputs import ALL_TABLES, MEMBERSHIP_TABLES, Prepare, RunInputs, check_clo
 from .loaded import LoadedTables
 from .parts import FirstLoadState, Interruptions, Part, Sweep, state_after_first_load
 from .preview import Preview, preview
+from .producing import produced
 from .sync import NO_ATTRIBUTES, Reading
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "estimates",
     "moment_of",
     "preview",
+    "produced",
     "state_after_first_load",
 ]

@@ -1,7 +1,8 @@
 """The dlt resources of the catalogue: one a table, and how the lists were read."""
 
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from dataclasses import asdict
+from typing import Any
 
 import dlt
 import pyarrow as pa
@@ -14,6 +15,7 @@ from ..companies import CompanyScans, company_changes_of, company_scans_of
 from ..companies import company_scans as scans_of_companies
 from ..lists import ListReading
 from ..readings import Reading
+from ..support import Batch, SupportReading
 from ..tables import (
     BESIDE_CONTACTS,
     COMPANY_MEMBERSHIP_CHANGES_KEY,
@@ -22,6 +24,7 @@ from ..tables import (
     CONTACT_TAG_SCANS_KEY,
     LIST_READS,
     LIST_READS_KEY,
+    LIST_TABLES,
     SEGMENTS,
     SEGMENTS_KEY,
     key_of,
@@ -34,7 +37,7 @@ from .extraction import Readings
 
 
 class Lists:
-    """The lists of each extraction: one source object can be extracted more than once.
+    """The lists of each extraction, and its conversations: one source object can be extracted more than once.
 
     Args:
         unread: tables that are created, and whose lists are not read.
@@ -45,14 +48,24 @@ class Lists:
         self._unread = frozenset(unread)
         self._reading: Reading | None = None
         self._lists: ListReading
+        self._support: SupportReading
 
     def current(self) -> ListReading:
         """The lists of the extraction that runs now; new at its first call."""
+        self._renew()
+        return self._lists
+
+    def support(self) -> SupportReading:
+        """Its conversations and tickets, likewise."""
+        self._renew()
+        return self._support
+
+    def _renew(self) -> None:
         reading = self._readings.current()
         if self._reading is not reading:
             selected = (TABLES.keys() & get_source().resources.selected.keys()) - self._unread
             self._reading, self._lists = reading, ListReading(reading, selected)
-        return self._lists
+            self._support = SupportReading(reading, selected)
 
 
 def list_resources(readings: Readings, names: Collection[str]) -> Iterator[DltResource]:
@@ -64,8 +77,10 @@ def list_resources(readings: Readings, names: Collection[str]) -> Iterator[DltRe
         if resource.table in unread:
             yield _created(resource.table)
             continue
-        for table in resource.tables:
-            yield _table(lists, table, resource, is_selected=resource in wanted)
+        if resource.is_listed:
+            yield from (_table(lists, table, resource, is_selected=resource in wanted) for table in resource.tables)
+        else:
+            yield from _of_batches(lists, resource, is_selected=resource in wanted)
     yield from _logs(lists, readings, wanted)
     yield list_reads(lists, readings)
 
@@ -109,18 +124,42 @@ def _table(lists: Lists, table: Table, resource: Resource, *, is_selected: bool)
             if is_needed(table.table, part):
                 yield part
 
+    return dlt.resource(rows, selected=is_selected, **_hints(table, resource))
+
+
+def _of_batches(lists: Lists, resource: Resource, *, is_selected: bool) -> Iterator[DltResource]:
+    """A resource for each table of a resource that is read in batches."""
+
+    async def batches() -> AsyncIterator[Batch]:
+        async for batch in lists.support().batches(resource):
+            yield batch
+
+    made = dlt.resource(batches, name=f"{resource.table}_batches", selected=False)
+    for table in resource.tables:
+        rows = dlt.transformer(_rows_of(table), selected=is_selected, **_hints(table, resource))
+        yield made | rows
+
+
+def _rows_of(table: Table) -> Callable[[Batch], Iterator[pa.Table]]:
+    def rows(batch: Batch) -> Iterator[pa.Table]:
+        for part in (*batch.get(table.table, ()), LIST_TABLES[table.table].empty_table()):
+            if is_needed(table.table, part):
+                yield part
+
+    return rows
+
+
+def _hints(table: Table, resource: Resource) -> dict[str, Any]:
     json_names = [name for name, column in table.columns.items() if column.kind == "json"]
     columns: TTableSchemaColumns = {name: {"data_type": "json"} for name in json_names}
     if table is resource:
         columns["_extra"] = {"data_type": "json"}
-    return dlt.resource(
-        rows,
-        name=table.table,
-        primary_key=("workspace_id", *key_of(table, resource)),
-        write_disposition=UPSERT,
-        columns=columns,
-        selected=is_selected,
-    )
+    return {
+        "name": table.table,
+        "primary_key": ("workspace_id", *key_of(table, resource)),
+        "write_disposition": UPSERT,
+        "columns": columns,
+    }
 
 
 @dlt.resource(selected=False)
@@ -189,7 +228,7 @@ TAG_LOGS = (contact_tag_changes, contact_tag_scans)
 @dlt.resource(primary_key=LIST_READS_KEY, write_disposition=UPSERT)
 async def list_reads(lists: Lists, readings: Readings) -> AsyncIterator[pa.Table]:
     """One row per list and run: how it was read, and what that proves."""
-    reads = await lists.current().reads()
+    reads = await lists.current().reads(lists.support().reads())
     stamp = readings.current().options.stamp
     dlt.current.source_state()["workspace_id"] = stamp["workspace_id"]
     rows = rows_table(LIST_READS, [asdict(read) | stamp for read in reads])

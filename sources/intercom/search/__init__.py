@@ -3,12 +3,25 @@
 from .by_id import Lookup, look_up
 from .contacts import ROWS_A_TABLE, ContactSearch, Times, read_contacts
 from .members import Interrupted, MemberRead, ReadSlots, Sighting
-from .pages import count, knows_segments, newest, next_cursor
+from .pages import BY_CREATION, PagingEnd, count, knows_segments, newest, next_cursor
 from .progress import Progress, Tally
-from .queries import SEGMENT, TAG, Dates, Window, all_of, everyone, members_of, updated_after
-from .windows import EVERYTHING, SMALLEST_WINDOW, Span, Windows, window_pages
+from .queries import (
+    SEGMENT,
+    TAG,
+    Dates,
+    Window,
+    all_of,
+    any_of,
+    everyone,
+    is_after,
+    is_equal,
+    members_of,
+    updated_after,
+)
+from .windows import EVERYTHING, SMALLEST_WINDOW, Span, Windows, date_of, window_pages
 
 __all__ = [
+    "BY_CREATION",
     "EVERYTHING",
     "ROWS_A_TABLE",
     "SEGMENT",
@@ -19,6 +32,7 @@ __all__ = [
     "Interrupted",
     "Lookup",
     "MemberRead",
+    "PagingEnd",
     "Progress",
     "ReadSlots",
     "Sighting",
@@ -28,8 +42,12 @@ __all__ = [
     "Window",
     "Windows",
     "all_of",
+    "any_of",
     "count",
+    "date_of",
     "everyone",
+    "is_after",
+    "is_equal",
     "knows_segments",
     "look_up",
     "members_of",

@@ -43,6 +43,21 @@ def all_of(*filters: JSON) -> JSON:
     return {"operator": "AND", "value": list(filters)}
 
 
+def any_of(*filters: JSON) -> JSON:
+    """Records that match one filter or more."""
+    return {"operator": "OR", "value": list(filters)}
+
+
+def is_after(field: str, second: int, dates: "Dates") -> JSON:
+    """Records with a time later than an epoch second, and under the day rule others of that day."""
+    return _filter(field, ">", dates.bound_after(second))
+
+
+def is_equal(field: str, value: object) -> JSON:
+    """Records whose field has that value."""
+    return {"field": field, "operator": "=", "value": value}
+
+
 def _filter(field: str, operator: str, value: str | int | list[str]) -> JSON:
     return {"field": field, "operator": operator, "value": value}
 

@@ -23,6 +23,7 @@ from .queries import Dates, Window
 
 Record = TypeVar("Record")
 Take = Callable[[Page[Record]], Awaitable[None]]
+Dated = Callable[[Page[Record]], int | None]
 
 NEWEST_FIRST = {"field": "created_at", "order": "descending"}
 SMALLEST_WINDOW, LARGEST_WINDOW = 10, 40
@@ -53,6 +54,8 @@ class Windows(Generic[Record]):
         take: called with each page.
         size: pages of a window. A query hardly larger is read by one cursor; with null any query is.
         unread: where an earlier read stopped.
+        follow: how pages are asked for, if not those of contacts.
+        dated: when the last record of a page was created; null where windows cannot begin there.
     """
 
     def __init__(
@@ -65,7 +68,10 @@ class Windows(Generic[Record]):
         dates: Dates,
         size: int | None,
         unread: Sequence[Span] = (EVERYTHING,),
+        follow: Any = pages,
+        dated: Dated[Record] | None = None,
     ) -> None:
+        self._follow, self._dated = follow, dated or _date_of_last
         self._unread = [Window(since, until) for since, until in unread]
         self._client = client
         self._query = query
@@ -92,11 +98,11 @@ class Windows(Generic[Record]):
         left: int | None = None
         parts: Sequence[Window] = ()
         query, read = self._dates.within(self._query, window), 0
-        async with aclosing(pages(self._client, query, self._page)) as following:
+        async with aclosing(self._follow(self._client, query, self._page)) as following:
             async for page in following:
                 await self._take(page)
                 read += len(page.data)
-                created_at = date_of(page.data[-1]) if page.data else None
+                created_at = self._dated(page)
                 if created_at is None:
                     continue
                 edge = self._dates.edge(created_at)
@@ -128,10 +134,10 @@ class Windows(Generic[Record]):
     async def _end(self, window: Window) -> int | None:
         """Reads the last pages, newest first, up to one that ends with a dated contact. The rest is older than that."""
         query = self._dates.within(self._query, window)
-        async with aclosing(pages(self._client, query, self._page, sort=NEWEST_FIRST)) as following:
+        async with aclosing(self._follow(self._client, query, self._page, sort=NEWEST_FIRST)) as following:
             async for page in following:
                 await self._take(page)
-                created_at = date_of(page.data[-1]) if page.data else None
+                created_at = self._dated(page)
                 if created_at is not None:
                     return self._dates.edge_after(created_at)
         return None
@@ -140,6 +146,10 @@ class Windows(Generic[Record]):
 def window_pages(pages: int, breadth: int) -> int:
     """The size of windows, so that all calls under way have one to read."""
     return min(max(pages // breadth, SMALLEST_WINDOW), LARGEST_WINDOW)
+
+
+def _date_of_last(page: Page[Any]) -> int | None:
+    return date_of(page.data[-1]) if page.data else None
 
 
 def date_of(contact: Any) -> int | None:

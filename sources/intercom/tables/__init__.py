@@ -4,7 +4,7 @@ from .attributes import attribute_changes, tracking_problems
 from .contacts import CONTACTS, CONTACTS_KEY, NESTED_CONTACT_FIELDS, Contact, SentContact, read_contact
 from .drift import Fields, KnownFields
 from .embedded import MORE_OF
-from .lists import BESIDE_CONTACTS, LIST_KEYS, LIST_TABLES, NOTED, ListRead, PlannedList, key_of
+from .lists import BESIDE_CONTACTS, LIST_KEYS, LIST_TABLES, NOTED, How, ListRead, PlannedList, Status, key_of
 from .privacy import Privacy, Rule, problems
 from .schemas import (
     COMPANY_MEMBERSHIP_CHANGES,
@@ -77,12 +77,14 @@ __all__ = [
     "WORKSPACES_KEY",
     "Contact",
     "Fields",
+    "How",
     "KnownFields",
     "ListRead",
     "PlannedList",
     "Privacy",
     "Rule",
     "SentContact",
+    "Status",
     "attribute_changes",
     "attribute_rows",
     "changes_table",

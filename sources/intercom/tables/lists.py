@@ -22,15 +22,20 @@ NOTED = {"content_hash": TEXT, "is_deleted": BOOLEAN, "observed_at": TIMESTAMP, 
 """What is noted of each row: a hash of what Intercom sent, whether a complete list no longer has it, and since when."""
 
 
+How = Literal["whole", "changes", "recent", "by_parent"]
+Status = Literal["complete", "partial", "incomplete", "refused", "not_offered"]
+
+
 @dataclass(frozen=True)
 class ListRead:
     """How one list was read in one run: a row of `list_reads`, without workspace and run.
 
     Args:
-        how: `whole`, `changes` (what a search found since the cursor, or of parents that changed), or
-            `by_parent`.
-        status: `complete`; `incomplete`: rows count, but none is marked as deleted; `refused` by Intercom; or
-            `not_offered`: the configured version of its API does not have it, or a setting that it needs is empty.
+        how: `whole`, `changes` (what a search found since the cursor, or of parents that changed), `recent` (changes,
+            and all that was created lately), or `by_parent`.
+        status: `complete`; `partial`: what a budget allowed, and the next runs read the rest; `incomplete`: rows count,
+            but none is marked as deleted; `refused` by Intercom; or `not_offered`: the configured version of its API
+            does not have it, or a setting that it needs is empty.
         calls: answered calls.
         fetched: distinct records.
         total_count: as Intercom counts them, null where it does not.
@@ -39,8 +44,8 @@ class ListRead:
     """
 
     table_name: str
-    how: Literal["whole", "changes", "by_parent"]
-    status: Literal["complete", "incomplete", "refused", "not_offered"]
+    how: How
+    status: Status
     problem: str | None
     started_at: datetime
     observed_at: datetime

@@ -1,0 +1,54 @@
+"""Conversations and tickets in one run: each is read once, in batches, and then it is known how."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection
+
+from ..catalog import RESOURCES, Resource
+from ..lists import NEVER, LoadedLists
+from ..readings import Reading, produced
+from ..tables import ListRead
+from .batches import Batch
+from .searching import SearchRun
+
+
+class SupportReading:
+    """Reads with the client of a reading.
+
+    Args:
+        selected: the tables that the run loads.
+    """
+
+    def __init__(self, reading: Reading, selected: Collection[str]) -> None:
+        self._reading = reading
+        self._selected = frozenset(selected)
+        self._reads: dict[str, ListRead] = {}
+        self._finished = defaultdict[str, asyncio.Event](asyncio.Event)
+
+    async def batches(self, resource: Resource) -> AsyncIterator[Batch]:
+        """The rows to load of one resource. The last batch may be empty: it makes the tables exist."""
+
+        async def produce(queue: "asyncio.Queue[Batch | None]") -> None:
+            async with self._reading as (client, inputs):
+                last = (await asyncio.to_thread(LoadedLists(inputs.tables).last_reads)).get(resource.table, NEVER)
+                tally = self._reading.progress.records
+                run = SearchRun(client, inputs, resource, last, tally, queue.put)
+                read = await run.read()
+                self._reads[resource.table] = read
+                if read.status not in ("refused", "not_offered"):
+                    await queue.put({})
+            self._finished[resource.table].set()
+
+        async for batch in produced(produce):
+            yield batch
+
+    async def reads(self) -> list[ListRead]:
+        """How the selected resources were read, once they are."""
+        chosen = [
+            one
+            for one in RESOURCES
+            if not one.is_listed and not self._selected.isdisjoint(table.table for table in one.tables)
+        ]
+        for one in chosen:
+            await self._finished[one.table].wait()
+        return [self._reads[one.table] for one in chosen]
