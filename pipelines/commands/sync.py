@@ -29,6 +29,7 @@ from sources.intercom.readings import (
 )
 from sources.intercom.resources import intercom_first_load, resources_of, saved_state
 from sources.intercom.search import Progress
+from sources.intercom.support import planned_parts
 from sources.intercom.tags import planned_tags
 
 from ..alerts import Alert, Present, Rule, alerts_of
@@ -56,10 +57,9 @@ class Outcome:
     """What a sync found, changed and cost. `reading_seconds`: the part of `seconds` in which Intercom was read.
 
     `incomplete`: segments (by id) that ended no membership, and why. `lists`: lists of the catalogue, by table, and
-    whether they were `complete`, `incomplete`, `refused` or `not_offered`. `list_rows`: how many of their rows were
-    written. `drift`: fields that are new, missing or of
-    another type, in sentences. `notes`: deviations from a usual reading, with their reasons. `alerts`: what the rules
-    of section `[alerts]` found.
+    whether they were `complete`, `partial`, `incomplete`, `refused` or `not_offered`. `list_rows`: how many of their
+    rows were written. `drift`: fields that are new, missing or of another type, in sentences. `notes`: deviations from
+    a usual reading, with their reasons. `alerts`: what the rules of section `[alerts]` found.
     """
 
     run_id: str
@@ -138,8 +138,9 @@ class Sync(IntercomJob):
                     self._check_synced(pipeline)
                     found = LISTS_ALONE
                 lists = asyncio.run(planned_lists(self._connect(), inputs, chosen(self._lists)))
+                known = {one.table_name: one.records for one in lists}
+                lists += asyncio.run(planned_parts(self._connect(), inputs, chosen(self._lists), known))
                 if CONTACT_TAGS in chosen(self._lists):
-                    known = {one.table_name: one.records for one in lists}
                     lists.append(planned_tags(inputs, known.get(TAGS.table)))
                 return replace(found, lists=tuple(lists), calls_per_second=self._pacer.rate)
 

@@ -58,7 +58,7 @@ def _lists(outcome: Outcome) -> str:
     if not outcome.lists:
         return "not read"
     counts = Counter(outcome.lists.values())
-    others = [f"{counts[status]} {status}" for status in ("incomplete", "refused") if counts[status]]
+    others = [f"{counts[status]} {status}" for status in ("partial", "incomplete", "refused") if counts[status]]
     return ", ".join([f"{counts['complete']} complete", *others, f"{outcome.list_rows:,} rows changed"])
 
 

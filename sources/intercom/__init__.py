@@ -43,6 +43,7 @@ def intercom(
     max_shrink: float = IntercomSettings.max_shrink,
     sweep_every: float = IntercomSettings.sweep_every,
     sweep_budget: int = IntercomSettings.sweep_budget,
+    parts_budget: int = IntercomSettings.parts_budget,
     include_segments: list[str] | None = None,
     exclude_segments: list[str] | None = None,
     exclude_columns: list[str] | None = None,
@@ -64,7 +65,7 @@ def intercom(
     whose progress survives a kill.
 
     Args: `.dlt/config.toml` and docs/settings.md give the reason for each default, and these units: `overlap` in
-        seconds, `sweep_every` in hours, `sweep_budget` in calls, the shares from 0 to 1.
+        seconds, `sweep_every` in hours, the budgets in calls, the shares from 0 to 1.
         resources: lists to read beside contacts and segments: names of tables, `default`, or `all`.
         full: read every contact and segment, not only what changed.
         accept_shrink: record a collapse of a segment at once.

@@ -21,6 +21,7 @@ MOST = {
     "overlap": ("seconds", 31_536_000),
     "sweep_every": ("hours", 8_760),
     "sweep_budget": ("calls", 100_000_000),
+    "parts_budget": ("calls", 100_000_000),
 }
 """Of each number its unit, and the most that makes sense: a year, or more calls than a year allows."""
 WHERE_TOKENS_ARE = (
@@ -44,7 +45,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @configspec
 class IntercomSettings(BaseConfiguration):
-    """Section `[sources.intercom]`. `overlap` is in seconds, `sweep_every` in hours, `sweep_budget` in calls."""
+    """Section `[sources.intercom]`. `overlap` is in seconds, `sweep_every` in hours, the budgets in calls."""
 
     access_token: TSecretStrValue = None  # type: ignore[assignment]  # dlt's way to say "required"
     region: str = "us"
@@ -55,6 +56,7 @@ class IntercomSettings(BaseConfiguration):
     max_shrink: float = 0.5
     sweep_every: float = 20
     sweep_budget: int = 5000
+    parts_budget: int = 5000
     include_segments: list[str] | None = None
     exclude_segments: list[str] | None = None
     exclude_columns: list[str] | None = None
@@ -158,7 +160,7 @@ class IntercomSettings(BaseConfiguration):
             began_at=clock(),
             guard=Guard(self.max_shrink, accept=accept_shrink),
             version=version(self.api_version),
-            limits=Limits(timedelta(hours=self.sweep_every), self.sweep_budget),
+            limits=Limits(timedelta(hours=self.sweep_every), self.sweep_budget, self.parts_budget),
             overlap=self.overlap,
             full=full,
             selection=Selection(self.include_segments or (), self.exclude_segments or ()),

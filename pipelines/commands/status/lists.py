@@ -33,7 +33,7 @@ class ListStatus:
     @property
     def needs_attention(self) -> bool:
         """A list that the version of the API does not offer needs none."""
-        return self.status in ("refused", "incomplete")
+        return self.status in ("refused", "incomplete", "partial")
 
 
 def newest_readings(ask: Ask) -> Mapping[str, list[ListStatus]]:

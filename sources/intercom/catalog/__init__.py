@@ -3,7 +3,7 @@
 from .choice import ALL, BY_NAME, DEFAULT, EMBEDDED, RESOURCES, TABLES, choice_problems, chosen, grain
 from .companies import COMPANIES, COMPANIES_OF_A_SEGMENT, SEGMENTS_OF_A_COMPANY, TAGS
 from .contacts import CONTACT_TAGS
-from .conversations import CONVERSATIONS, CONVERSATIONS_DELETED
+from .conversations import CONVERSATION_PARTS, CONVERSATIONS, CONVERSATIONS_DELETED
 from .form import CONTACTS, OBJECT_TYPES, Column, Nested, Parent, Resource, Search, Searched, Table
 from .groups import ELSEWHERE, NOT_LISTED
 
@@ -16,6 +16,7 @@ __all__ = [
     "CONTACT_TAGS",
     "CONVERSATIONS",
     "CONVERSATIONS_DELETED",
+    "CONVERSATION_PARTS",
     "DEFAULT",
     "ELSEWHERE",
     "EMBEDDED",

@@ -186,4 +186,64 @@ CONVERSATIONS = Resource(
         ),
     ),
 )
-RESOURCES = (CONVERSATIONS,)
+CONVERSATION_PARTS = Resource(
+    table="conversation_part_reads",
+    noun="conversation",
+    group="Conversation Parts",
+    path="/conversations/{id}",
+    rows="conversation_parts",
+    scope=SCOPE,
+    follows="conversations",
+    is_default=False,
+    description="When the parts of each conversation were last read, and how many Intercom counts.",
+    columns={
+        "id": text("The conversation."),
+        "part_count": integer("How many parts its statistics count.", sent="statistics.count_conversation_parts"),
+        "listed_count": integer("How many parts its list of parts counts.", sent="conversation_parts.total_count"),
+        "updated_at": time("When the conversation had last changed, as its parts were read."),
+    },
+    ignored=frozenset(
+        {column.sent.partition(".")[0] or name for name, column in CONVERSATIONS.columns.items()}
+        | {one.within.partition(".")[0] for one in CONVERSATIONS.nested}
+        | {"company", "sales_agent", "sales_agent_participated", "topics", "ticket"}
+    ),
+    nested=(
+        Nested(
+            table="conversation_parts",
+            within="conversation_parts.conversation_parts",
+            key=("part_id",),
+            keeps=True,
+            has_extra=True,
+            description="The parts of each conversation: messages, notes, assignments and changes of its state. "
+            "Intercom sends the 500 newest; older ones stay here if they were loaded before. The first message is no "
+            "part: see source_body in conversations.",
+            columns={
+                "part_id": text("The part.", sent="id"),
+                "part_type": text("What happened, such as `comment`, `note`, `assignment` or `close`."),
+                "body": text("Its text, as HTML."),
+                "author_type": text("`user`, `lead`, `admin`, `team` or `bot`.", sent="author.type"),
+                "author_id": text("The author.", sent="author.id"),
+                "author_name": text("The author's name.", sent="author.name"),
+                "author_email": text("The author's address.", sent="author.email"),
+                "is_from_ai_agent": boolean("Whether Fin wrote it.", sent="author.from_ai_agent"),
+                "is_ai_answer": boolean("Whether it is an answer of Fin's.", sent="author.is_ai_answer"),
+                "assigned_to_type": text("`admin`, `team`, or `nobody_admin`.", sent="assigned_to.type"),
+                "assigned_to_id": text("The new assignee.", sent="assigned_to.id"),
+                "state": text("The state of the conversation after it."),
+                "is_redacted": boolean("Whether its text was removed.", sent="redacted"),
+                "external_id": text("Its id in another system."),
+                "app_package_code": text("The app that made it."),
+                "attachments": json("Its files. Their addresses expire."),
+                "tags": json("Its tags."),
+                "event_details": json("What else is known of an event."),
+                "metadata": json("Quick replies."),
+                "email_metadata": json("Headers of an email.", sent="email_message_metadata"),
+                "translations": json("Its text in other languages."),
+                "notified_at": time("When people were notified of it."),
+                "created_at": time("When it was made."),
+                "updated_at": time("When it was last changed."),
+            },
+        ),
+    ),
+)
+RESOURCES = (CONVERSATIONS, CONVERSATION_PARTS)

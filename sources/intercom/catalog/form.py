@@ -48,6 +48,7 @@ class Table:
     description: str
     columns: Mapping[str, Column] = field(hash=False)
     key: tuple[str, ...] = ("id",)
+    has_extra: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +60,14 @@ class Nested(Table):
         keyed_by: the column that holds the name of each row, where `within` is an object of rows.
         has_history: each change of the rows is logged, too.
         keeps: a row stays although its record lacks it: Intercom sends the newest ones only.
+        has_extra: fields without a column are kept in `_extra`, as those of records are.
     """
 
     within: str
     keyed_by: str = ""
     has_history: bool = False
     keeps: bool = False
+    has_extra: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,10 @@ class Resource(Table):
         scrolls: the list is read by a scroll, of which a workspace has one at a time.
         searched: it is read by search alone; `path` is the search's.
         follows: the searched list whose records are looked up one by one, those that changed since their last lookup.
+            Each lookup is a record.
         search: finds changes, so that the list is read whole once in `sweep_every` hours only.
         is_newest_first: sorted by `newest_by` as documented, so that changes are at its beginning; whole likewise.
+        ignored: fields that another resource has of the same records.
         is_default: whether it is read unless the configuration says otherwise.
         personal: columns that may hold personal data.
     """
@@ -149,7 +154,9 @@ class Resource(Table):
     is_newest_first: bool = False
     newest_by: str = "updated_at"
     nested: tuple[Nested, ...] = ()
+    ignored: frozenset[str] = frozenset()
     is_default: bool = True
+    has_extra: bool = True
     personal: tuple[str, ...] = ()
 
     @property

@@ -6,7 +6,6 @@ ELSEWHERE: Mapping[str, str] = {
     "Contacts": "`contacts`, `contact_removals`, `contact_activities` and `contact_attribute_changes`: always read, by "
     "search and by the activity feed. `contact_subscriptions` is a view on `contacts`.",
     "Segments": "`segments`, `segment_scans` and `membership_changes`: always read.",
-    "Conversation Parts": "`conversation_parts`: they come with the lookup of each conversation.",
     "Data Attributes": "`data_attributes`: read with contacts that changed, and once in `sweep_every`.",
     "Ticket Type Attributes": "`ticket_type_attributes`: they come with `ticket_types`.",
 }

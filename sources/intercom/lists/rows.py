@@ -80,7 +80,10 @@ class RecordReader:
 
     def read(self, value: Raw) -> Record | None:
         """A record; null for a value that is not an object, or that has no id."""
-        fields = fields_of(value)
+        return self.read_fields(fields_of(value))
+
+    def read_fields(self, fields: Fields | None) -> Record | None:
+        """A record of these fields, likewise."""
         row = fields and self._row(self._resource, fields, self._parent)
         if not fields or not row:
             return None
@@ -100,16 +103,17 @@ class RecordReader:
         if None in key:
             return None
         columns = [value for name, value in values.items() if name not in table.key]
-        if table is self._resource:
-            columns.append(_ruled(rules, "_extra", self._extra(fields, odd)))
+        if table.has_extra:
+            columns.append(_ruled(rules, "_extra", self._extra(table, fields, odd)))
         return Row(key, (*key, *columns), _hash(columns))
 
-    def _extra(self, fields: Fields, odd: Mapping[str, str]) -> str | None:
+    def _extra(self, table: Table, fields: Fields, odd: Mapping[str, str]) -> str | None:
         """What has no column, or does not fit into it, as a JSON object. `odd`: the column of each such field."""
-        table, rules = self._resource, self._rules[self._resource.table]
+        rules = self._rules[table.table]
         known = {(column.sent or name).partition(".")[0] for name, column in table.columns.items()}
         known |= {column.older for column in table.columns.values()}
-        known |= {one.within.partition(".")[0] for one in table.nested}
+        if isinstance(table, Resource):
+            known |= {one.within.partition(".")[0] for one in table.nested} | table.ignored
         surprises = {name: canonical(fields[name]) for name in fields.keys() - known - IMPLIED}
         surprises |= {name: canonical(fields[name]) for name, column in odd.items() if column not in rules}
         found = {name: Raw(text.encode()) for name, text in surprises.items()}

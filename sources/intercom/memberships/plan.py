@@ -106,10 +106,14 @@ def _is_among(entries: Iterable[str], segment_id: str, name: str | None) -> bool
 
 @dataclass(frozen=True)
 class Limits:
-    """The greatest age of a sweep, and the calls a run may spend on sweeps, required ones included."""
+    """The greatest age of a sweep, and the calls a run may spend on sweeps, required ones included.
+
+    `parts_budget`: the calls it may spend on parts of conversations.
+    """
 
     sweep_every: timedelta
     sweep_budget: int
+    parts_budget: int = 5000
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ def _rows_of(table: Table) -> Callable[[Batch], Iterator[pa.Table]]:
 def _hints(table: Table, resource: Resource) -> dict[str, Any]:
     json_names = [name for name, column in table.columns.items() if column.kind == "json"]
     columns: TTableSchemaColumns = {name: {"data_type": "json"} for name in json_names}
-    if table is resource:
+    if table.has_extra:
         columns["_extra"] = {"data_type": "json"}
     return {
         "name": table.table,

@@ -4,11 +4,13 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection
 
+from ..api import Intercom
 from ..catalog import RESOURCES, Resource
 from ..lists import NEVER, LoadedLists
-from ..readings import Reading, produced
+from ..readings import Reading, RunInputs, produced
 from ..tables import ListRead
-from .batches import Batch
+from .batches import Batch, Put
+from .lookups import LookupRun
 from .searching import SearchRun
 
 
@@ -23,6 +25,7 @@ class SupportReading:
         self._reading = reading
         self._selected = frozenset(selected)
         self._reads: dict[str, ListRead] = {}
+        self._searches: dict[str, SearchRun] = {}
         self._finished = defaultdict[str, asyncio.Event](asyncio.Event)
 
     async def batches(self, resource: Resource) -> AsyncIterator[Batch]:
@@ -30,10 +33,7 @@ class SupportReading:
 
         async def produce(queue: "asyncio.Queue[Batch | None]") -> None:
             async with self._reading as (client, inputs):
-                last = (await asyncio.to_thread(LoadedLists(inputs.tables).last_reads)).get(resource.table, NEVER)
-                tally = self._reading.progress.records
-                run = SearchRun(client, inputs, resource, last, tally, queue.put)
-                read = await run.read()
+                read = await self._read(resource, client, inputs, queue.put)
                 self._reads[resource.table] = read
                 if read.status not in ("refused", "not_offered"):
                     await queue.put({})
@@ -41,6 +41,21 @@ class SupportReading:
 
         async for batch in produced(produce):
             yield batch
+
+    async def _read(self, resource: Resource, client: Intercom, inputs: RunInputs, put: Put) -> ListRead:
+        last = (await asyncio.to_thread(LoadedLists(inputs.tables).last_reads)).get(resource.table, NEVER)
+        tally = self._reading.progress.records
+        if not resource.follows:
+            search = self._searches[resource.table] = SearchRun(client, inputs, resource, last, tally, put)
+            return await search.read()
+        lookups = LookupRun(client, inputs, resource, last, tally, put)
+        if resource.follows not in self._selected:
+            return await lookups.read({}, ())
+        await self._finished[resource.follows].wait()
+        if self._reads[resource.follows].status in ("refused", "not_offered"):
+            return lookups.refused()
+        search = self._searches[resource.follows]
+        return await lookups.read(search.batches.seen, search.ended)
 
     async def reads(self) -> list[ListRead]:
         """How the selected resources were read, once they are."""

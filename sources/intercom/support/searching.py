@@ -28,6 +28,10 @@ MOST_LOOKUPS = 1_000
 class SearchRun:
     """Reads the records of one resource by search, and compares them with what is loaded.
 
+    Attributes:
+        batches: what it has read.
+        ended: ids of records that it has found to be deleted.
+
     Args:
         last: its newest reading.
         tally: counts its records and calls.
@@ -47,6 +51,7 @@ class SearchRun:
         self._pages, reader = SearchPages(client, resource), RecordReader(resource, inputs.fields.privacy)
         self.batches = Batches(resource, self._loaded, self._options, put, is_new=last.status == "never")
         self._reading = QueryReading(client, self._pages, reader, self.batches, tally)
+        self.ended: frozenset[str] = frozenset()
         self._lookups = 0
 
     async def read(self) -> ListRead:
@@ -62,6 +67,7 @@ class SearchRun:
         except Unavailable as error:
             self._reading.problem = str(error)
             how, gone = "changes", set[str]()
+        self.ended = frozenset(gone)
         await self.batches.flush(gone)
         problem = self._reading.problem
         return self._noted(how, "incomplete" if problem else "complete", problem)

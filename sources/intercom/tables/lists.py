@@ -81,7 +81,7 @@ def key_of(table: Table, resource: Resource) -> tuple[str, ...]:
 def _schema(table: Table, resource: Resource) -> pa.Schema:
     key = ("workspace_id", *key_of(table, resource))
     columns = {name: KINDS[column.kind] for name, column in table.columns.items()}
-    extra = {"_extra": TEXT} if table is resource else {}
+    extra = {"_extra": TEXT} if table.has_extra else {}
     return table_schema(dict.fromkeys(key, TEXT) | columns | extra | NOTED, key=key)
 
 

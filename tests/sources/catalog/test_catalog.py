@@ -141,12 +141,13 @@ def test_every_group_of_the_reference_is_loaded_or_says_why_not() -> None:
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda one: one.table)
 def test_the_sandbox_serves_each_list_and_its_records_from_the_version_on(resource: Resource) -> None:
-    workspace = Workspace(contacts=1, segments=0)
+    workspace = Workspace(contacts=1, segments=0, conversations=1)
     parents = {
         "newsfeed_items": "68",
         "article_statistics": "1",
         "company_notes": f"{1:024x}",
         "custom_objects": "Order",
+        "conversation_part_reads": next(iter(workspace.desk.conversations)),
     }
     parents |= dict.fromkeys(("contact_companies", "contact_tags", "contact_notes"), next(iter(workspace.contacts)))
     call = first_call(resource, parents.get(resource.table, "1"))

@@ -31,7 +31,7 @@ VERSIONS = [("Preview", False), ("2.14", True), ("2.14", False), ("Preview", Tru
 
 @pytest.mark.parametrize(("version", "by_day"), nightly(VERSIONS, *VERSIONS[2:]))
 def test_every_table_equals_the_workspace_through_days_of_churn(tmp_path: Path, version: str, by_day: bool) -> None:
-    deployment = synced_support(tmp_path / "data", "conversations", version=version)
+    deployment = synced_support(tmp_path / "data", "conversation_parts", version=version)
     workspace = deployment.workspace
     workspace.desk.day = day_of("America/Los_Angeles") if by_day else None
     assert differences(deployment) == {}
@@ -54,7 +54,7 @@ def test_every_table_equals_the_workspace_through_days_of_churn(tmp_path: Path, 
 @pytest.mark.nightly
 @pytest.mark.parametrize("version", ["Preview", "2.14"])
 def test_every_table_equals_a_large_workspace_through_ten_days(tmp_path: Path, version: str) -> None:
-    deployment = support_deployment(tmp_path / "data", "conversations", version=version, conversations=4_000)
+    deployment = support_deployment(tmp_path / "data", "conversation_parts", version=version, conversations=4_000)
     deployment.sync()
 
     for _ in range(10):
