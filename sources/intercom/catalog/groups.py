@@ -25,7 +25,6 @@ NOT_LISTED: Mapping[str, str] = {
     "Procedures": "Single runs of a procedure, by their ids.",
     "Reporting Data Export": "Exports are jobs. Not loaded yet.",
     "Switch": "Calls can only be sent on to the Messenger.",
-    "Tickets": "Not loaded yet, except their types and states.",
     "Visitors": "Intercom finds single visitors only. Once they write, they are contacts with the role lead.",
     "WhatsApp": "The state of single messages, by ids that come from elsewhere.",
     "Workflows": "Single workflows, by ids that Intercom does not list.",

@@ -1,6 +1,7 @@
 """Resources around the kinds of tickets, and the objects that a workspace has defined."""
 
-from .form import OBJECT_TYPES, OBJECTS, TICKETS, Nested, Parent, Resource, boolean, integer, json, text, time
+from .form import OBJECT_TYPES, OBJECTS, Nested, Parent, Resource, Searched, boolean, integer, json, text, time
+from .form import TICKETS as SCOPE
 
 TICKET_TYPES = Resource(
     table="ticket_types",
@@ -9,7 +10,7 @@ TICKET_TYPES = Resource(
     path="/ticket_types",
     lookup="/ticket_types/{id}",
     since="2.9",
-    scope=TICKETS,
+    scope=SCOPE,
     description="The kinds of tickets. Archived ones stay in Intercom's list.",
     columns={
         "id": text("The type."),
@@ -53,7 +54,7 @@ TICKET_STATES = Resource(
     group="Ticket States",
     path="/ticket_states",
     since="2.12",
-    scope=TICKETS,
+    scope=SCOPE,
     description="The states that tickets can be in. Archived ones stay in Intercom's list.",
     columns={
         "id": text("The state."),
@@ -69,6 +70,106 @@ TICKET_STATES = Resource(
             key=("ticket_type_id",),
             description="The kinds of tickets that each state is for.",
             columns={"ticket_type_id": text("The kind of ticket.", sent="id")},
+        ),
+    ),
+)
+TICKETS = Resource(
+    table="tickets",
+    noun="ticket",
+    group="Tickets",
+    path="/tickets/search",
+    rows="tickets",
+    lookup="/tickets/{id}",
+    since="2.10",
+    scope=SCOPE,
+    per_page=50,
+    searched=Searched(),
+    is_default=False,
+    description="The tickets, as they are now. A ticket's id is that of its conversation.",
+    columns={
+        "id": text("The ticket."),
+        "ticket_number": text("Its number, as people see it.", sent="ticket_id"),
+        "category": text("`Customer`, `Back-office` or `Tracker`."),
+        "ticket_type_id": text("The kind of ticket.", sent="ticket_type.id"),
+        "ticket_type_name": text("The name of that kind.", sent="ticket_type.name"),
+        "title": text("Its title.", sent="ticket_attributes._default_title_"),
+        "description": text("Its description.", sent="ticket_attributes._default_description_"),
+        "ticket_state": text(
+            "`submitted`, `in_progress`, `waiting_on_customer` or `resolved`.",
+            sent="ticket_state.category",
+            older="ticket_state",
+        ),
+        "ticket_state_id": text("The state; from 2.14 on.", sent="ticket_state.id"),
+        "ticket_state_internal_label": text(
+            "Its name for teammates.", sent="ticket_state.internal_label", older="ticket_state_internal_label"
+        ),
+        "ticket_state_external_label": text(
+            "Its name for contacts.", sent="ticket_state.external_label", older="ticket_state_external_label"
+        ),
+        "previous_ticket_state_id": text("The state before; from 2.16 on."),
+        "admin_assignee_id": text("The teammate that it is assigned to.", none="0"),
+        "team_assignee_id": text("The team that it is assigned to.", none="0"),
+        "is_open": boolean("Whether it is open.", sent="open"),
+        "is_shared": boolean("Whether contacts see it."),
+        "ticket_attributes": json("Its attributes. Their types are in ticket_type_attributes."),
+        "snoozed_until": time("Until when it is snoozed."),
+        "created_at": time("When it was created."),
+        "updated_at": time("When it was last changed."),
+    },
+    personal=("title", "description", "ticket_attributes", "_extra"),
+    nested=(
+        Nested(
+            table="ticket_contacts",
+            within="contacts.contacts",
+            key=("contact_id",),
+            description="The contacts of each ticket.",
+            columns={
+                "contact_id": text("The contact.", sent="id"),
+                "external_id": text("The contact's id in your own systems."),
+            },
+        ),
+        Nested(
+            table="ticket_linked_objects",
+            within="linked_objects.data",
+            key=("object_id",),
+            description="The conversations and tickets that each ticket is linked with, at most 1,000.",
+            columns={
+                "object_id": text("The conversation, or ticket.", sent="id"),
+                "type": text("`conversation`, or `ticket`."),
+                "category": text("The category of a ticket."),
+            },
+        ),
+        Nested(
+            table="ticket_parts",
+            within="ticket_parts.ticket_parts",
+            key=("part_id",),
+            keeps=True,
+            has_extra=True,
+            description="The parts of each ticket: messages, notes, assignments and changes. Intercom sends the 500 "
+            "newest; older ones stay here if they were loaded before.",
+            columns={
+                "part_id": text("The part.", sent="id"),
+                "part_type": text("What happened, such as `comment` or `ticket_state_updated_by_admin`."),
+                "body": text("Its text, as HTML."),
+                "author_type": text("`user`, `admin`, `team` or `bot`.", sent="author.type"),
+                "author_id": text("The author.", sent="author.id"),
+                "author_name": text("The author's name.", sent="author.name"),
+                "author_email": text("The author's address.", sent="author.email"),
+                "assigned_to_type": text("`admin`, or `team`.", sent="assigned_to.type"),
+                "assigned_to_id": text("The new assignee.", sent="assigned_to.id"),
+                "previous_ticket_state": text("The state before it."),
+                "ticket_state": text("The state after it."),
+                "attribute_id": text("The attribute that it changed.", sent="updated_attribute_data.attribute.id"),
+                "attribute_name": text("Its name.", sent="updated_attribute_data.attribute.label"),
+                "attribute_value": json("Its new value.", sent="updated_attribute_data.value"),
+                "is_redacted": boolean("Whether its text was removed.", sent="redacted"),
+                "external_id": text("Its id in another system."),
+                "app_package_code": text("The app that made it."),
+                "attachments": json("Its files. Their addresses expire."),
+                "translations": json("Its text in other languages."),
+                "created_at": time("When it was made."),
+                "updated_at": time("When it was last changed."),
+            },
         ),
     ),
 )
@@ -117,4 +218,4 @@ CUSTOM_OBJECTS = Resource(
     },
     personal=("custom_attributes",),
 )
-RESOURCES = (TICKET_TYPES, TICKET_STATES, DATA_CONNECTORS, CUSTOM_OBJECTS)
+RESOURCES = (TICKET_TYPES, TICKET_STATES, TICKETS, DATA_CONNECTORS, CUSTOM_OBJECTS)
