@@ -40,8 +40,8 @@ from .app import app
 
 DOCS = ROOT / "docs"
 CONFIG = ROOT / ".dlt" / "config.toml"
-SUBJECTS = ("segments", "memberships", "contacts", "companies", "analysis", "workspaces", "lists")
-"""The folders of sql/marts, and the catalogue's lists, in the order of docs/tables.md."""
+SUBJECTS = ("segments", "memberships", "contacts", "companies", "analysis", "workspaces", "support", "lists")
+"""The folders of sql/marts, sql/support, and the catalogue's lists, in the order of docs/tables.md."""
 WIDTH = 120
 DBT_DESCRIPTION = "Intercom's segments, contacts and memberships, as intercom-warehouse publishes them."
 

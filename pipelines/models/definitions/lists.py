@@ -14,6 +14,7 @@ from sources.intercom.tables import key_of
 from ...destinations import WRITTEN_IN
 from .attributes import COMPANIES
 from .model import MART, RAW, SQL, Model
+from .support import built_support_marts, support_marts
 
 NAMES = tuple(name for name in TABLES if name not in EMBEDDED)
 """The tables that have such a mart. Lists that contacts embed have marts of their own, in `sql/marts/contacts`."""
@@ -35,8 +36,8 @@ NOTED = {
 
 @cache
 def list_marts() -> tuple[Model, ...]:
-    """The marts of all tables, with all their columns."""
-    return (*(_model(name, None) for name in NAMES), company_attributes())
+    """The marts of all tables, with all their columns, and those that need some of these tables."""
+    return (*(_model(name, None) for name in NAMES), *support_marts(), company_attributes())
 
 
 def built_marts(loaded: Mapping[str, Collection[str]]) -> tuple[Model, ...]:
@@ -46,6 +47,7 @@ def built_marts(loaded: Mapping[str, Collection[str]]) -> tuple[Model, ...]:
         loaded: the columns of the raw tables, by table.
     """
     lists = tuple(_model(name, frozenset(loaded[name])) for name in NAMES if name in loaded)
+    lists += built_support_marts(loaded)
     return (*lists, company_attributes()) if COMPANIES.table in loaded else lists
 
 
