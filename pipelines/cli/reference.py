@@ -151,7 +151,7 @@ def resources_document() -> Iterator[str]:
     yield "| group | list | tables | key | default | calls | needs | since |\n|---|---|---|---|---|---|---|---|"
     yield from (_resource_row(one) for one in by_group)
     yield "\n## Personal data\n\nColumns that may contain personal data, for `exclude_columns` and `hash_columns`.\n"
-    yield from (f"- `{one.table}.{name}`" for one in RESOURCES for name in one.personal)
+    yield from (f"- `{table.table}.{name}`" for one in RESOURCES for table in one.tables for name in table.personal)
     yield "\n## Read by other means\n\n| group | tables |\n|---|---|"
     yield from (f"| {group} | {text} |" for group, text in ELSEWHERE.items())
     yield "\n## Not loaded\n\n| group | why |\n|---|---|"

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.state_sync import generate_pipeline_state_version_hash
 
-from sources.intercom.catalog import CONTACTS, RESOURCES
+from sources.intercom.catalog import CONTACTS, RESOURCES, TABLES
 from sources.intercom.tables import CONTACTS_KEY
 
 from ..destinations import RAW, Column, Dialect, columns, statement
@@ -24,9 +24,20 @@ IDS = {
     "contact_tag_changes": ("contact_id",),
     "contact_removals": ("contact_id", "merged_into_contact_id"),
     "contact_activities": ("contact_id", "merge_source_id", "merge_target_id"),
+    "conversation_contacts": ("contact_id",),
+    "ticket_contacts": ("contact_id",),
     **{one.table: ("contact_id",) for one in RESOURCES if one.parent and one.parent.table == CONTACTS},
 }
 """Columns that hold nothing but ids of contacts. An id that is in none of them is not a contact's."""
+WRITTEN: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "conversations": ("conversation", "id", ("source_author_id", "rating_contact_id")),
+    "conversation_parts": ("conversation", "conversation_id", ("author_id",)),
+    "conversation_contacts": ("conversation", "conversation_id", ("contact_id",)),
+    "tickets": ("ticket", "id", ()),
+    "ticket_parts": ("ticket", "ticket_id", ("author_id",)),
+    "ticket_contacts": ("ticket", "ticket_id", ("contact_id",)),
+}
+"""Tables of what contacts write: what a row belongs to, the column of that, and those of the contact who wrote it."""
 DLT_PREFIX = "_dlt"
 NOTES_PREFIX = "_"
 """Of dlt's tables, and of those in which a warehouse keeps notes about itself."""
@@ -84,6 +95,7 @@ class Mentions:
         """Clears the contact's row and replaces its id everywhere, in one transaction."""
         with self.client.begin_transaction():
             self._clear_contact()
+            self._clear_written()
             for table, types in self._columns.items():
                 self._rename(table, types, substitute)
             for table in self._staging_tables():
@@ -124,6 +136,25 @@ class Mentions:
                 changes = ", ".join(f'"{name}" = null' for name in names)
                 query = f"update {{raw}}.{{table}} set {changes} where workspace_id = ? and {{key}} = ?"  # noqa: S608 (no values)
                 self._execute(query, self.workspace_id, self.contact_id, table=table, key=key)
+
+    def _clear_written(self) -> None:
+        """Clears what the contact wrote, and all that was written where no other contact ever took part."""
+        for table, (kind, owner, authors) in WRITTEN.items():
+            if table not in self._columns or f"{kind}_contacts" not in self._columns:
+                continue
+            changes = ", ".join(f'"{name}" = null' for name in TABLES[table].personal)
+            alone = (
+                f"{owner} in (select {kind}_id from {{raw}}.{{contacts}} where workspace_id = ? group by {kind}_id "  # noqa: S608 (no values)
+                "having min(contact_id) = ? and max(contact_id) = ?)"
+            )
+            wrote = " or ".join([*(f"{name} = ?" for name in authors), alone])
+            self._execute(
+                f"update {{raw}}.{{table}} set {changes} where workspace_id = ? and ({wrote})",  # noqa: S608 (no values)
+                *(self.workspace_id, *[self.contact_id] * len(authors)),
+                *(self.workspace_id, self.contact_id, self.contact_id),
+                table=table,
+                contacts=f"{kind}_contacts",
+            )
 
     def _rename(self, table: str, types: dict[str, str], substitute: str) -> None:
         changes = ", ".join(f'"{name}" = {_renamed(name, kind)}' for name, kind in types.items())

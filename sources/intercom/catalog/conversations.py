@@ -153,6 +153,7 @@ CONVERSATIONS = Resource(
                 "contact_id": text("The contact.", sent="id"),
                 "external_id": text("The contact's id in your own systems."),
             },
+            personal=("external_id",),
         ),
         Nested(
             table="conversation_teammates",
@@ -243,6 +244,10 @@ CONVERSATION_PARTS = Resource(
                 "created_at": time("When it was made."),
                 "updated_at": time("When it was last changed."),
             },
+            personal=(
+                *("body", "author_name", "author_email", "attachments", "email_metadata", "translations"),
+                *("event_details", "metadata", "external_id", "_extra"),
+            ),
         ),
     ),
 )

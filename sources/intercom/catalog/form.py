@@ -42,13 +42,19 @@ boolean, time, json = partial(Column, "boolean"), partial(Column, "time"), parti
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table of the catalogue. Its key follows the workspace's id, and in tables of a parent the parent's."""
+    """A table of the catalogue. Its key follows the workspace's id, and in tables of a parent the parent's.
+
+    Args:
+        has_extra: fields without a column are kept in `_extra`.
+        personal: columns that may hold personal data.
+    """
 
     table: str
     description: str
     columns: Mapping[str, Column] = field(hash=False)
     key: tuple[str, ...] = ("id",)
     has_extra: bool = True
+    personal: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +66,6 @@ class Nested(Table):
         keyed_by: the column that holds the name of each row, where `within` is an object of rows.
         has_history: each change of the rows is logged, too.
         keeps: a row stays although its record lacks it: Intercom sends the newest ones only.
-        has_extra: fields without a column are kept in `_extra`, as those of records are.
     """
 
     within: str
@@ -134,7 +139,6 @@ class Resource(Table):
         is_newest_first: sorted by `newest_by` as documented, so that changes are at its beginning; whole likewise.
         ignored: fields that another resource has of the same records.
         is_default: whether it is read unless the configuration says otherwise.
-        personal: columns that may hold personal data.
     """
 
     noun: str
@@ -156,8 +160,6 @@ class Resource(Table):
     nested: tuple[Nested, ...] = ()
     ignored: frozenset[str] = frozenset()
     is_default: bool = True
-    has_extra: bool = True
-    personal: tuple[str, ...] = ()
 
     @property
     def id_column(self) -> str:

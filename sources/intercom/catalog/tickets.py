@@ -127,6 +127,7 @@ TICKETS = Resource(
                 "contact_id": text("The contact.", sent="id"),
                 "external_id": text("The contact's id in your own systems."),
             },
+            personal=("external_id",),
         ),
         Nested(
             table="ticket_linked_objects",
@@ -170,6 +171,10 @@ TICKETS = Resource(
                 "created_at": time("When it was made."),
                 "updated_at": time("When it was last changed."),
             },
+            personal=(
+                *("body", "author_name", "author_email", "attachments", "translations"),
+                *("attribute_value", "external_id", "_extra"),
+            ),
         ),
     ),
 )
