@@ -81,6 +81,18 @@ COMPLETE = (
     "record that a complete list no longer has is looked up, or the list is read once more, before it is marked as "
     "deleted. A list that Intercom refuses is a note, and its table stays as it was."
 )
+SEARCHED = (
+    "Conversations and tickets are large, so they are read only if `resources` names them: `conversations`, "
+    "`conversation_parts` (which reads the conversations too), `tickets`. `sync --plan` prints their calls, "
+    "megabytes and minutes. Each run asks whether search compares seconds or days. It reads what changed since the "
+    "run before, once in `sweep_every` also what was created in the last 30 days, and all of them once a week: "
+    "ratings, tags, service levels and attributes may change without an update. The parts of a conversation take a "
+    "call of their own, each time that it changed, at most `parts_budget` in a run. `status` shows how many "
+    "conversations wait. From version 2.16 on Intercom lists the conversations that were deleted. Before that, and "
+    "for tickets, a lookup by id checks each record that search no longer finds, if Intercom counts fewer than are "
+    "loaded. Parts beyond the 500 newest cannot be read: `has_all_parts` in `conversation_metrics` shows where some"
+    " are missing."
+)
 OTHER_SETTINGS = {
     "SOURCES__INTERCOM__ACCESS_TOKEN": "The access token. Required. In `.dlt/secrets.toml`: `access_token` in "
     "`[sources.intercom]`.",
@@ -150,6 +162,7 @@ def resources_document() -> Iterator[str]:
     by_group = sorted(RESOURCES, key=lambda one: one.group)
     yield "| group | list | tables | key | default | calls | needs | since |\n|---|---|---|---|---|---|---|---|"
     yield from (_resource_row(one) for one in by_group)
+    yield f"\n## Conversations and tickets\n\n{_wrapped(SEARCHED)}"
     yield "\n## Personal data\n\nColumns that may contain personal data, for `exclude_columns` and `hash_columns`.\n"
     yield from (f"- `{table.table}.{name}`" for one in RESOURCES for table in one.tables for name in table.personal)
     yield "\n## Read by other means\n\n| group | tables |\n|---|---|"
