@@ -39,6 +39,7 @@ from sources.intercom.catalog import ALL, BY_NAME, TABLES
 
 from ...soak.kills import PROCESSES, Death, reporting_steps
 from ...support.deployments import START, Deployment, standing_still
+from ...support.desks import differences
 from ...support.interference import Stop
 from ...support.lists import complete_tables, different_tables
 from ...support.personal_data import CANARY, found_in, personal
@@ -825,3 +826,22 @@ def test_all_lists_equal_the_workspace(make_deployment: Callable[..., PostgresDe
     assert len(complete_tables(deployment)) == len(TABLES)
     marts = "select count(*) from information_schema.views where table_schema = 'intercom' and table_name = 'companies'"
     assert deployment.query(marts) == [(1,)]
+
+
+@pytest.mark.nightly
+def test_conversations_and_tickets_equal_the_workspace(make_deployment: Callable[..., PostgresDeployment]) -> None:
+    deployment = make_deployment(contacts=20, segments=1, conversations=30, tickets=5)
+    deployment.settings.resources = ["conversation_parts", "tickets"]
+    deployment.sync()
+    assert differences(deployment) == {}
+    deployment.workspace.live_support(15)
+    deployment.workspace.advance(hours=1)
+
+    deployment.sync()
+
+    assert differences(deployment, silent=False) == {}
+    metrics = "select count(*), sum(part_count), bool_and(has_all_parts) from intercom.conversation_metrics"
+    desk = deployment.workspace.desk
+    assert deployment.query(metrics) == [
+        (len(desk.conversations), sum(len(desk.parts[key]) for key in desk.conversations), True)
+    ]
