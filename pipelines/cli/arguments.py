@@ -157,6 +157,13 @@ Marts = Annotated[
     list[str] | None,
     typer.Option("--select", metavar="MART", help="Export only this table. May be given several times."),
 ]
+Contact = Annotated[
+    str, typer.Argument(metavar="CONTACT", help="The contact's id in Intercom, external id or e-mail address.")
+]
+OneSegment = Annotated[
+    str | None, typer.Option("--segment", metavar="NAME", help="Explain only this segment: its name or id.")
+]
+Ask = Annotated[bool, typer.Option("--ask", metavar="", help="Ask Intercom, too: three calls, which need the token.")]
 ContactId = Annotated[str, typer.Argument(metavar="CONTACT_ID", help="The contact's id in Intercom.")]
 Contacts = Annotated[int, typer.Option(min=50, metavar="N", help="Contacts in the simulated workspace.")]
 Days = Annotated[int, typer.Option(min=2, max=90, metavar="N", help="Days to simulate. Each ends with a sync.")]

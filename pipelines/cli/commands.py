@@ -20,6 +20,7 @@ from ..commands import (
     known_resources,
     run_checks,
 )
+from ..commands.explain import Explain, Question, real_workspace
 from ..commands.init import initialize
 from ..commands.repair import Repair
 from ..commands.status import StatusQuery
@@ -28,12 +29,14 @@ from ..destinations import Warehouse
 from ..destinations import configured_warehouse as warehouse_of
 from ..display import reporting, results, show_demo, show_status, show_verification, terminal
 from ..errors import ExitCode, Misconfigured, plain_errors
+from ..explanation import show_explanation
 from ..monitoring import WatchedRun, metrics_of
 from ..runs import utc_now
 from ..settings import (
     DEFAULT_WORKSPACE,
     alert_settings,
     chosen_resources,
+    hashing,
     home,
     intercom_settings,
     monitoring_settings,
@@ -47,8 +50,10 @@ from .arguments import (
     AcceptShrink,
     After,
     AsJson,
+    Ask,
     AsMetrics,
     Chunk,
+    Contact,
     ContactId,
     Contacts,
     Days,
@@ -60,6 +65,7 @@ from .arguments import (
     Full,
     Marts,
     MaxAge,
+    OneSegment,
     OneWorkspace,
     Only,
     OnlyPlan,
@@ -291,6 +297,26 @@ def verify(
         track=reporting.track,
     ).run()
     return Result(verification, lambda: show_verification(verification))
+
+
+@app.command(epilog="Example: intercom-warehouse explain ada@example.com --segment Paying")
+def explain(
+    contact: Contact,
+    segment: OneSegment = None,
+    ask: Ask = False,
+    workspace: OneWorkspace = None,
+    as_json: AsJson = False,
+) -> Result:
+    """Print all that is known of one contact's memberships, and which scan saw it.
+
+    It shows when the contact entered and left each segment, why, how that was seen, and what was not observed. Needs no
+    token without --ask, takes no lock, and does not wait for a sync that is running. No log gets what it prints.
+    """
+    privacy = hashing(workspace or DEFAULT_WORKSPACE)
+    explained = Explain(configured_warehouse(), contact, segment=segment, workspace=workspace, privacy=privacy).run()
+    if ask:
+        explained = Question(intercom_settings(real_workspace(explained))).answered(explained)
+    return Result(explained, lambda: show_explanation(explained))
 
 
 @app.command(epilog="Example: intercom-warehouse forget 667d61cc8a68186f43bafe95")

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ..commands import Aborted, Backfilled, Exported, Forgotten, KnownResources, Outcome
+from ..commands.explain import Explained
 from ..commands.repair import Repaired
 from ..commands.status import Status
 from ..commands.verify import Verification
@@ -23,6 +24,7 @@ OBJECTS = {
     "backfill": Backfilled,
     "backfill_dry_run": PlannedBackfill,
     "verify": Verification,
+    "explain": Explained,
     "status": Status,
     "resources": KnownResources,
     "abort_pending": Aborted,

@@ -8,15 +8,13 @@ from pathlib import Path
 from ..destinations import Ask, Warehouse
 from ..errors import Misconfigured, NothingToRead
 from ..folder import in_one_step
-from ..loading import state_in
 from ..report import Numbers, read_numbers, render
-from ..settings import DEFAULT_WORKSPACE
+from ..runs import published_workspace
 
 BEGINNING = date(1970, 1, 1)
 NOTHING = (
     "No run has observed a segment in {place} since {since}. Choose an earlier day for --since, or run a sync first."
 )
-WORKSPACES = "select distinct workspace_id from intercom.segments order by workspace_id"
 
 
 @dataclass(frozen=True)
@@ -72,19 +70,10 @@ class Report:
 
     def _workspace(self, ask: Ask) -> tuple[str, str]:
         """The id of the workspace and, where there are several, its name here."""
-        published = [workspace_id for (workspace_id,) in ask(WORKSPACES)]
-        folders = self.warehouse.working_folder().glob("*/")
-        names = {state_in(folder).get("workspace_id"): folder.name for folder in folders}
-        if self.workspace is None and len(published) == 1:
-            return published[0], ""
-        wanted = self.workspace or DEFAULT_WORKSPACE
-        found = next((one for one in published if names.get(one) == wanted), None)
-        if found is None and not published:
-            raise NothingToRead(NOTHING.format(place=self.warehouse.address, since=self.since))
+        found = published_workspace(self.warehouse, ask, self.workspace)
         if found is None:
-            known = ", ".join(sorted(names[one] for one in published if one in names)) or "none that has a name here"
-            raise Misconfigured(f"No workspace called {wanted} is published. Choose one with --workspace: {known}.")
-        return found, wanted
+            raise NothingToRead(NOTHING.format(place=self.warehouse.address, since=self.since))
+        return found.workspace_id, "" if found.is_only and self.workspace is None else found.name
 
     def _check_focus(self, numbers: Numbers) -> None:
         names = {segment.name.casefold() for segment in numbers.segments if not segment.is_deleted}

@@ -3,15 +3,18 @@
 from .identity import bound_workspace, check_identity, check_purpose
 from .job import IntercomJob, Job, build_models, refresh_models, utc_now
 from .loss import check_database_is_there
+from .published import PublishedWorkspace, published_workspace
 
 __all__ = [
     "IntercomJob",
     "Job",
+    "PublishedWorkspace",
     "bound_workspace",
     "build_models",
     "check_database_is_there",
     "check_identity",
     "check_purpose",
+    "published_workspace",
     "refresh_models",
     "utc_now",
 ]

@@ -24,6 +24,7 @@ from dlt.common.configuration.specs.config_section_context import ConfigSectionC
 
 from sources.intercom.catalog import DEFAULT
 from sources.intercom.settings import IntercomSettings
+from sources.intercom.tables import Privacy
 from sources.intercom.wire import keep_secret, plainly
 
 from ..destinations import DESTINATIONS, destination_named
@@ -38,6 +39,7 @@ DEMO_WORKSPACE = "demo"
 MOST_SECONDS, MOST_DAYS = 86_400, 365
 
 Settings = TypeVar("Settings", bound=BaseConfiguration)
+Value = TypeVar("Value")
 
 
 @configspec
@@ -129,10 +131,23 @@ def intercom_settings(workspace: str = DEFAULT_WORKSPACE) -> IntercomSettings:
 
 def chosen_resources(workspace: str = DEFAULT_WORKSPACE) -> list[str]:
     """The setting `resources` of a workspace, which needs no token."""
+    names = _without_token(workspace, "resources", list)
+    return [DEFAULT] if names is None else names
+
+
+def hashing(workspace: str = DEFAULT_WORKSPACE) -> Privacy:
+    """Which columns of contacts a workspace hashes, and the key. It needs no token."""
+    columns = _without_token(workspace, "hash_columns", list) or []
+    key = _without_token(workspace, "hash_key", str) or ""
+    return Privacy(hashed=frozenset(columns), key=key.encode())
+
+
+def _without_token(workspace: str, name: str, kind: type[Value]) -> Value | None:
+    """A setting of a workspace, or that of all workspaces."""
     use_project_config()
-    places = (f"{workspace}.sources.intercom.resources", "sources.intercom.resources")
-    found = (dlt.config.get(place, list) for place in places)
-    return next((names for names in found if names is not None), [DEFAULT])
+    places = (f"{workspace}.sources.intercom.{name}", f"sources.intercom.{name}")
+    found = (dlt.secrets.get(place, kind) for place in places)
+    return next((value for value in found if value is not None), None)
 
 
 def sandbox_settings(token: str) -> IntercomSettings:

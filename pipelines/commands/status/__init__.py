@@ -1,7 +1,7 @@
 """`status`: the last runs, freshness, gaps, and lists that were not read."""
 
 from .lists import ListStatus, newest_readings
-from .segments import Days, SegmentStatus
+from .segments import Days, SegmentStatus, ranges
 from .status import RunSummary, Status, StatusQuery, WorkspaceStatus, last_good_sync
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "WorkspaceStatus",
     "last_good_sync",
     "newest_readings",
+    "ranges",
 ]

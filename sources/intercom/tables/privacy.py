@@ -58,6 +58,10 @@ class Privacy:
                 table = table.set_column(position, kind, pa.array(redact(table[name].to_pylist()), kind.type))
         return table
 
+    def hashes_of(self, column: str, text: str) -> tuple[str, ...]:
+        """What a hashed column of contacts holds for a text; nothing for a column that is not hashed."""
+        return (self._hash_of(column)(text),) if self.key and column in self.hashed else ()
+
     def treatment(self, name: str) -> str:
         """For messages: what happens to a value that has no column, or another type than its column."""
         if not self.excluded.isdisjoint((name, EXTRA)):

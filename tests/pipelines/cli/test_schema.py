@@ -57,6 +57,7 @@ def outputs(terminal: Terminal) -> Iterator[tuple[str, str]]:
     for contact_id in sorted(terminal.workspace.contacts)[:9]:
         terminal.workspace.delete(contact_id)
     yield "verify", terminal.run("verify", "--json").output
+    yield "explain", terminal.run("explain", max(terminal.workspace.contacts), "--ask", "--json").output
     yield "error", terminal.run("sync", "--json", SOURCES__INTERCOM__ACCESS_TOKEN="wrong").output
     yield "models", terminal.run("models", "--json").output
     window = ("--from", "2020-01-01", "--to", "2100-01-01", "--chunk", "3650d", "--json")
@@ -86,6 +87,7 @@ def test_every_command_prints_what_the_schema_defines(printed: dict[str, str], c
         "backfill": "contacts_loaded",
         "backfill_dry_run": "chunks",
         "verify": "differences",
+        "explain": "segments",
         "status": "workspaces",
         "error": "request_id",
         "abort_pending": "run_id",

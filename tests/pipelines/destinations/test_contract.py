@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines.alerts import Rule
+from pipelines.commands.explain import Explain
 from pipelines.destinations import (
     DESTINATIONS,
     MARTS,
@@ -90,6 +91,22 @@ def test_alerts_are_judged_in_its_marts(deployed: Deployment) -> None:
     changed = {(one, before[one], now[one]) for one in deployed.workspace.segments if before[one] != now[one]}
     assert changed
     assert {(one.segment_id, one.members_before, one.members) for one in alerts} == changed
+
+
+def test_a_contact_is_explained_by_its_log(deployed: Deployment) -> None:
+    ((contact_id, left_at),) = deployed.query(
+        "select contact_id, left_at from intercom.segment_memberships where leave_reason = 'left'"
+        " order by left_at, contact_id limit 1"
+    )
+
+    explained = Explain(deployed.warehouse, contact_id).run()
+
+    spells = {spell.left_at: spell for story in explained.segments for spell in story.spells}
+    assert explained.has_log
+    assert [one and one.seen_how for one in (spells[left_at].entry, spells[left_at].exit)] == ["page", "lookup"]
+    assert all(spell.entry and spell.entry.scan for spell in spells.values())
+    with pytest.raises(Misconfigured, match="has no contact with that"):
+        Explain(deployed.warehouse, "it's 100% {contact} \\ unknown?").run()
 
 
 def test_the_workspace_is_as_fresh_as_the_run_just_made(deployed: Deployment) -> None:
