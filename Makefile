@@ -2,10 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 AIRFLOW := .venv-airflow/bin
+EXAMPLES := .venv-examples/bin
+SITE := .venv-site/bin
 COMMAND := $(BIN)/intercom-warehouse
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-airflow soak bench sync lint lock wheel sbom
+.PHONY: help install demo test test-all test-airflow soak bench sync lint lock wheel sbom test-examples site
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -46,6 +48,14 @@ test-airflow: install .venv-airflow/installed  ## test the DAGs in a separate Ai
 	@VIRTUAL_ENV=$(CURDIR)/.venv-airflow $(BIN)/uv pip install --quiet --require-hashes -r requirements-airflow.lock
 	@touch $@
 
+test-examples: install .venv-examples/installed  ## run docs/examples, also those that need marimo or Dagster
+	@$(if $(MEMORY),TMPDIR=$(MEMORY)) $(BIN)/python -m pytest tests/test_examples.py
+
+.venv-examples/installed: requirements-examples.lock .venv/installed
+	@test -x $(EXAMPLES)/python || $(BIN)/python -m venv --without-pip .venv-examples
+	@VIRTUAL_ENV=$(CURDIR)/.venv-examples $(BIN)/uv pip install --quiet --require-hashes -r requirements-examples.lock
+	@touch $@
+
 soak: SECONDS ?= 600
 soak: SEED ?= 1
 soak: install  ## kill syncs at random, simulate random lives of workspaces: make soak SECONDS=600 SEED=1
@@ -77,3 +87,5 @@ COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes 
 lock: install  ## renew the locks: with hashes, for every platform, without URLs
 	@$(COMPILE) --extra dev pyproject.toml -o requirements.lock
 	@$(COMPILE) --group airflow -o requirements-airflow.lock
+	@$(COMPILE) --group examples pyproject.toml -o requirements-examples.lock
+	@$(COMPILE) --group site -o requirements-site.lock

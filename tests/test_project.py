@@ -16,7 +16,7 @@ SOURCES = sorted(path for folder in ("pipelines", "sandbox", "sources") for path
 README = (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-airflow.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-airflow.lock", "requirements-examples.lock"])
 def test_a_lock_has_hashes_and_no_url(name: str) -> None:
     lock = (ROOT / name).read_text()
 

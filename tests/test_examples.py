@@ -1,0 +1,152 @@
+"""Every program in docs/examples runs against a served sandbox, and loads what the workspace holds."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.settings import ROOT
+from sandbox.api import create_app, serving
+from sandbox.world import Workspace
+
+from .support.deployments import NO_QUOTA, Deployment
+from .support.postgres import NEEDS_POSTGRES, run
+
+EXAMPLES = ROOT / "docs" / "examples"
+ENVIRONMENT = ROOT / ".venv-examples" / "bin"
+TOKEN = "examples-token"
+TIMEOUT_SECONDS = 300
+MEMBERS = """
+select segment_id, contact_id
+from (
+    select segment_id, contact_id, is_member,
+        row_number() over (partition by segment_id, contact_id order by observed_at desc) as recency
+    from intercom_raw.membership_changes
+) as newest
+where recency = 1 and is_member
+"""
+HAS_ENVIRONMENT = pytest.mark.skipif(
+    not (ENVIRONMENT / "python").exists(), reason="needs marimo and Dagster: make test-examples installs both"
+)
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("examples")]
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Workspace:
+    return Workspace(contacts=120, segments=5, token=TOKEN, companies=5, articles=2)
+
+
+@pytest.fixture(scope="module")
+def url(workspace: Workspace) -> Iterator[str]:
+    with serving(create_app(workspace, limit=NO_QUOTA)) as url:
+        yield url
+
+
+def variables(folder: Path, url: str, **others: str) -> dict[str, str]:
+    """As those of a user whose home is the folder."""
+    given = {
+        "HOME": str(folder),
+        "DLT_DATA_DIR": str(folder / "dlt"),  # root would share one with all users
+        "PATH": os.defpath,
+        "PYTHONPATH": str(ROOT),
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        "DO_NOT_TRACK": "1",
+        "SOURCES__INTERCOM__ACCESS_TOKEN": TOKEN,
+        "SOURCES__INTERCOM__BASE_URL": url,
+        "SOURCES__INTERCOM__RESOURCES": "[]",  # the lists would take most of the time
+    }
+    return given | others
+
+
+def ran(folder: Path, environment: dict[str, str], *command: str | Path) -> str:
+    """What a program printed, started in the folder."""
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert TOKEN not in done.stdout + done.stderr
+    return done.stdout
+
+
+@contextmanager
+def loaded(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The file that a pipeline called intercom leaves in its folder."""
+    with duckdb.connect(str(folder / "intercom.duckdb"), read_only=True) as connection:
+        yield connection
+
+
+def test_ten_lines_load_a_workspace_into_a_file(workspace: Workspace, url: str, tmp_path: Path) -> None:
+    printed = ran(tmp_path, variables(tmp_path, url), sys.executable, EXAMPLES / "to_duckdb.py")
+
+    largest = max(workspace.segments, key=lambda one: (len(workspace.members(one)), one))
+    assert str(len(workspace.members(largest))) in printed
+    with loaded(tmp_path) as connection:
+        assert set(connection.execute(MEMBERS).fetchall()) == workspace.pairs()
+
+
+@pytest.mark.parametrize("engine", [pytest.param("postgres", marks=NEEDS_POSTGRES)])
+def test_ten_lines_load_a_workspace_into_a_database(
+    workspace: Workspace, url: str, tmp_path: Path, database: str, engine: str
+) -> None:
+    environment = variables(tmp_path, url, DESTINATION__POSTGRES__CREDENTIALS=database)
+
+    ran(tmp_path, environment, sys.executable, EXAMPLES / f"to_{engine}.py")
+
+    assert {tuple(row) for row in run(database, MEMBERS)} == workspace.pairs()
+
+
+def test_another_endpoint_is_loaded_beside_the_source(workspace: Workspace, url: str, tmp_path: Path) -> None:
+    ran(tmp_path, variables(tmp_path, url), sys.executable, EXAMPLES / "beside_rest_api.py")
+
+    with loaded(tmp_path) as connection:
+        assert set(connection.execute(MEMBERS).fetchall()) == workspace.pairs()
+        owners = connection.execute("select app__id_code, app__timezone from intercom_raw.token_owners").fetchall()
+        assert owners == [(workspace.workspace_id, workspace.timezone)]
+
+
+@HAS_ENVIRONMENT
+@pytest.mark.nightly
+@pytest.mark.parametrize("selection", ["*", "key:dlt_intercom_segments"])
+def test_dagster_materializes_all_assets_and_single_ones(
+    workspace: Workspace, url: str, tmp_path: Path, selection: str
+) -> None:
+    command = ("asset", "materialize", "-f", EXAMPLES / "dagster_assets.py", "--select", selection)
+
+    ran(tmp_path, variables(tmp_path, url, DAGSTER_DISABLE_TELEMETRY="1"), ENVIRONMENT / "dagster", *command)
+
+    with loaded(tmp_path) as connection:
+        segments = connection.execute("select segment_id from intercom_raw.segments").fetchall()
+        assert {segment_id for (segment_id,) in segments} == workspace.segments.keys()
+        if selection == "*":
+            assert set(connection.execute(MEMBERS).fetchall()) == workspace.pairs()
+
+
+@HAS_ENVIRONMENT
+def test_the_notebook_shows_the_segments(synced: Deployment, tmp_path: Path) -> None:
+    environment = variables(tmp_path, "", PUBLISHED=str(synced.warehouse.published))
+
+    printed = ran(tmp_path, environment, ENVIRONMENT / "python", EXAMPLES / "notebook.py")
+
+    assert "Everyone" in printed
+    assert "300" in printed
+
+
+def test_the_first_examples_have_ten_lines() -> None:
+    for name in ("to_duckdb.py", "to_postgres.py"):
+        tree = ast.parse((EXAMPLES / name).read_text(encoding="utf-8"))
+        assert len(tree.body) - 1 <= 10, name
+
+
+def test_every_example_is_named_in_the_document_and_run_here() -> None:
+    document = (ROOT / "docs" / "dlt-source.md").read_text(encoding="utf-8")
+    tests = Path(__file__).read_text(encoding="utf-8").replace('f"to_{engine}.py"', "to_postgres.py")
+
+    for path in EXAMPLES.glob("*.py"):
+        assert f"(examples/{path.name})" in document
+        assert path.name in tests
