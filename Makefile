@@ -56,6 +56,16 @@ test-examples: install .venv-examples/installed  ## run docs/examples, also thos
 	@VIRTUAL_ENV=$(CURDIR)/.venv-examples $(BIN)/uv pip install --quiet --require-hashes -r requirements-examples.lock
 	@touch $@
 
+site: install .venv-site/installed  ## build the documents as a site in site/html, with the report of a demo
+	@WAREHOUSE__DATA_DIR=$(CURDIR)/site/demo $(COMMAND) --quiet demo > /dev/null
+	@$(BIN)/python docs/site/build.py --report site/demo/report.html --zensical $(CURDIR)/$(SITE)/zensical
+	@echo "open site/html/index.html, or serve it: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site/html"
+
+.venv-site/installed: requirements-site.lock .venv/installed
+	@test -x $(SITE)/python || $(BIN)/python -m venv --without-pip .venv-site
+	@VIRTUAL_ENV=$(CURDIR)/.venv-site $(BIN)/uv pip install --quiet --require-hashes -r requirements-site.lock
+	@touch $@
+
 soak: SECONDS ?= 600
 soak: SEED ?= 1
 soak: install  ## kill syncs at random, simulate random lives of workspaces: make soak SECONDS=600 SEED=1

@@ -14,9 +14,10 @@ from .support.deployments import Deployment
 
 SOURCES = sorted(path for folder in ("pipelines", "sandbox", "sources") for path in (ROOT / folder).rglob("*.py"))
 README = (ROOT / "README.md").read_text()
+LOCKS = sorted(path.name for path in ROOT.glob("requirements*.lock"))
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-airflow.lock", "requirements-examples.lock"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_has_hashes_and_no_url(name: str) -> None:
     lock = (ROOT / name).read_text()
 
