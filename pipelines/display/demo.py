@@ -22,7 +22,7 @@ select segments.name, list(daily.observed_on order by daily.observed_on) as days
 from intercom.segment_daily as daily
 join intercom.segments as segments using (workspace_id, segment_id)
 group by segments.name
-order by count(*) desc, joined + left_segment desc
+order by count(*) desc, joined + left_segment desc, segments.name
 limit 8
 """
 MOVES = """
