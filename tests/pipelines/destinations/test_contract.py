@@ -1,15 +1,22 @@
 """What every destination in the registry promises, and what an unknown one gets."""
 
 import ast
+import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.alerts import Rule
+from pipelines.commands import Abort, Forget
+from pipelines.commands.abort_pending import waiting_for
 from pipelines.commands.explain import Explain
+from pipelines.commands.repair import Repair
+from pipelines.commands.status import StatusQuery
 from pipelines.destinations import (
     DESTINATIONS,
     MARTS,
@@ -20,65 +27,109 @@ from pipelines.destinations import (
     relations,
     statement,
 )
-from pipelines.errors import Busy, Misconfigured
+from pipelines.errors import Busy, ExitCode, Misconfigured
+from pipelines.folder import LockRequest
+from pipelines.loading.packages import Stuck
+from pipelines.runs import build_models
 from pipelines.settings import ROOT, warehouse_settings
-from sandbox.world import Workspace
 
-from ...support.deployments import START, Deployment, standing_still
+from ...soak.kills import Death
+from ...support.deployments import Deployment
+from ...support.nightly import nightly_except
+from ...support.personal_data import CANARY, personal
 from ...support.postgres import NEEDS_POSTGRES
+from ...support.snapshots import copied
 from ...support.terminal import Terminal
-from .postgres_deployment import PostgresDeployment
+from .sites import Site, different_marts, live, lived, members, plain_row, spoil, sync_and_die
 
-Make = Callable[[Path, Workspace], Deployment]
-ENGINES = ("duckdb", "postgres")
+MARKS: dict[str, Any] = {
+    "duckdb": [pytest.mark.xdist_group("postgres")],  # so that one process makes what all are compared with
+    "postgres": NEEDS_POSTGRES,
+}
+DAYS = 3
 DEMO = "display/demo.py"
 """Shows how to query the demo's file."""
+FIRST_MODELS = r"^function \S*execute_many"
+
+
+def new_site(destination: str, folder: Path, request: pytest.FixtureRequest) -> Site:
+    """A destination without marks of its own is untested: an error."""
+    address = request.getfixturevalue("server").database() if destination == "postgres" else ""
+    return Site(destination, folder / "data", address)
+
+
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=MARKS[name]) for name in DESTINATIONS])
+def destination(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(scope="module")
-def make_duckdb() -> Make:
-    return Deployment
+def site(destination: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Site:
+    return new_site(destination, tmp_path_factory.mktemp("site"), request)
 
 
 @pytest.fixture(scope="module")
-def make_postgres(request: pytest.FixtureRequest) -> Make:
-    address = request.getfixturevalue("server").database()
-    return lambda folder, workspace: PostgresDeployment(folder, workspace, address=address)
+def twins(site: Site, tmp_path_factory: pytest.TempPathFactory) -> tuple[Deployment, Deployment]:
+    """Three days of a workspace, synced into the destination and into a DuckDB file at the same instants."""
+
+    def in_a_file(folder: Path) -> Path:
+        return copied("three days", lambda made: sync_daily(Site("duckdb", made)), folder)
+
+    if site.destination == "duckdb":
+        in_a_file(site.folder)
+    else:
+        sync_daily(site)
+    file = in_a_file(tmp_path_factory.mktemp("twin") / "data")
+    return site.deployment(lived(DAYS)), Deployment(file, lived(DAYS))
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=NEEDS_POSTGRES if name == "postgres" else ()) for name in DESTINATIONS],
-)
-def make(request: pytest.FixtureRequest) -> Make:
-    """Makes deployments into one database. A destination without a fixture of its own is untested: an error."""
-    made: Make = request.getfixturevalue(f"make_{request.param}")
-    return made
+def sync_daily(site: Site) -> None:
+    workspace = lived(0)
+    for _ in range(DAYS):
+        live(workspace)
+        assert site.deployment(workspace).job().run().exit_code == ExitCode.DONE
 
 
 @pytest.fixture(scope="module")
-def deployed(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    """Three synced days of a workspace; the tests share it."""
-    workspace = Workspace(contacts=80, segments=4, start=START, monotonic=standing_still)
-    deployment = make(tmp_path_factory.mktemp("deployed") / "data", workspace)
-    for _ in range(3):
-        workspace.live(days=1, churn=0.2)
-        deployment.sync()
-    return deployment
+def differing(twins: tuple[Deployment, Deployment]) -> dict[str, int]:
+    """How the marts differ, before any test has changed them; those of the DuckDB file are all built again."""
+    ours, theirs = twins
+    with theirs.warehouse.held():
+        build_models(theirs.warehouse.pipeline(theirs.name))
+        theirs.warehouse.publish((), list[str]().append)
+    return different_marts(ours.warehouse, theirs.warehouse)
 
 
-def test_readers_see_the_workspace_and_a_sync_without_changes_leaves_their_rows(deployed: Deployment) -> None:
-    memberships = f"select segment_id, contact_id from {MARTS}.current_segment_members"
-    spells = f"select * from {MARTS}.segment_memberships"
-    with deployed.warehouse.reading() as ask:
-        before = sorted(map(repr, ask(spells)))
+@pytest.fixture
+def deployed(twins: tuple[Deployment, Deployment], differing: dict[str, int]) -> Deployment:
+    """The deployment that the tests share. Each leaves it equal to its workspace."""
+    assert differing is not None, "compared before a test changes it"
+    return twins[0]
 
-        assert {tuple(row) for row in ask(memberships)} == deployed.workspace.pairs()
 
+def test_all_marts_have_the_rows_that_a_whole_build_in_a_duckdb_file_has(differing: dict[str, int]) -> None:
+    assert differing == {}
+
+
+def test_a_sync_without_changes_leaves_every_spell(deployed: Deployment) -> None:
+    def spells() -> list[str]:
+        with deployed.warehouse.reading() as ask:
+            return sorted(repr(plain_row(row)) for row in ask(f"select * from {MARTS}.segment_memberships"))
+
+    before = spells()
     deployed.sync()
 
-    with deployed.warehouse.reading() as ask:
-        assert sorted(map(repr, ask(spells))) == before
+    assert spells() == before != []
+    assert members(deployed.warehouse) == deployed.workspace.pairs()
+
+
+def test_status_knows_the_segments_and_their_members(deployed: Deployment) -> None:
+    answer = StatusQuery(deployed.warehouse, deployed.workspace.now()).answer()
+
+    assert answer.unread is None
+    (one,) = answer.workspaces
+    assert (one.segments, one.members) == (len(deployed.workspace.segments), len(deployed.workspace.pairs()))
 
 
 def test_alerts_are_judged_in_its_marts(deployed: Deployment) -> None:
@@ -149,13 +200,28 @@ def test_statements_with_reserved_words_run(deployed: Deployment) -> None:
         assert [tuple(row) for row in client.execute_sql(counted) or ()] == [(1, "a")]
 
 
-def test_one_run_writes_at_a_time(deployed: Deployment, make: Make) -> None:
-    elsewhere = make(deployed.folder, deployed.workspace)
+def test_one_run_writes_at_a_time(deployed: Deployment, site: Site) -> None:
+    elsewhere = site.elsewhere(deployed.workspace)
 
     with deployed.warehouse.held(), pytest.raises(Busy), elsewhere.warehouse.held():
         pass
     with elsewhere.warehouse.held():
         pass
+
+
+def test_a_second_run_waits_for_the_first(deployed: Deployment, site: Site) -> None:
+    elsewhere, told = site.elsewhere(deployed.workspace), list[str]()
+
+    with ExitStack() as before:
+        before.enter_context(deployed.warehouse.held())
+        request = LockRequest(
+            "sync", "b", wait=timedelta(minutes=1), say=told.append, sleep=lambda _: before.close(), monotonic=lambda: 0
+        )
+        with elsewhere.warehouse.held(request), pytest.raises(Busy), deployed.warehouse.held():
+            pass
+
+    assert len(told) == 1
+    assert told[0].startswith("Waiting 1 minute at most: ")
 
 
 def test_rewriting_leaves_every_row(deployed: Deployment) -> None:
@@ -168,6 +234,78 @@ def test_rewriting_leaves_every_row(deployed: Deployment) -> None:
         deployed.warehouse.rewrite(["contacts"])
 
     assert loaded() == before != []
+
+
+def test_a_package_that_cannot_be_loaded_is_dropped_and_read_again(deployed: Deployment) -> None:
+    live(deployed.workspace)
+    changes: list[int | None] = []
+
+    def interfere(step: str) -> None:
+        if step == "Loading":
+            pipeline = deployed.warehouse.pipeline(deployed.name)
+            pipeline.normalize()
+            (file,) = Path(pipeline.working_dir).rglob("new_jobs/membership_changes.*")
+            changes.append(waiting_for(pipeline).packages[0].rows["membership_changes"])
+            spoil(file)
+
+    with pytest.raises(Stuck, match=r"membership_changes: .*abort-pending"):
+        deployed.sync(say=interfere)
+    aborted = Abort(deployed.warehouse, deployed.name, confirm=lambda _: True, clock=deployed.workspace.now).run()
+    outcome = deployed.sync()
+
+    assert aborted.is_dropped
+    assert changes == [outcome.joins + outcome.leaves]
+    assert members(deployed.warehouse) == deployed.workspace.pairs()
+
+
+def test_without_a_run_the_next_sync_equals_the_workspace(deployed: Deployment) -> None:
+    live(deployed.workspace)
+    run_id = deployed.sync().run_id
+
+    repaired = Repair(deployed.warehouse, deployed.name, run_id=run_id, clock=deployed.workspace.now).run()
+    deployed.sync()
+
+    assert [run.run_id for run in repaired.runs] == [run_id]
+    assert members(deployed.warehouse) == deployed.workspace.pairs()
+
+
+def test_a_forgotten_person_is_nowhere_and_all_counts_are_as_they_were(deployed: Deployment, site: Site) -> None:
+    workspace = deployed.workspace
+    contact_id = min(workspace.contacts)
+    workspace.update(contact_id, **personal())
+    workspace.update(max(workspace.contacts), custom_attributes={"referred_by": contact_id})
+    deployed.sync()
+    with deployed.warehouse.reading() as ask:
+        before = sorted(map(plain_row, ask(f"select * from {MARTS}.segment_daily")))
+    held = site.holding([CANARY]), site.holding([contact_id])
+
+    forgotten = Forget(deployed.warehouse, contact_id=contact_id).run()
+
+    assert forgotten.rows["contacts"] == 2
+    assert all(held)
+    assert site.holding([CANARY, contact_id]) == set()
+    with deployed.warehouse.reading() as ask:
+        assert sorted(map(plain_row, ask(f"select * from {MARTS}.segment_daily"))) == before
+    assert deployed.sync(full=True).exit_code == ExitCode.DONE
+    assert members(deployed.warehouse) == workspace.pairs()
+
+
+@pytest.mark.parametrize("number", nightly_except([1, 5, 8], 5))
+def test_readers_keep_the_marts_of_the_last_run_when_the_next_is_killed_and_the_one_after_makes_up_for_it(
+    destination: str, number: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    site = new_site(destination, tmp_path, request)
+    first = site.deployment(lived(1))
+    first.sync()
+
+    ended = sync_and_die(site, 2, Death(FIRST_MODELS, number))
+
+    assert ended == -signal.SIGKILL
+    assert members(first.warehouse) == first.workspace.pairs()
+    last = site.deployment(lived(2))
+    last.workspace.advance(seconds=2)
+    last.sync()
+    assert members(last.warehouse) == last.workspace.pairs()
 
 
 @pytest.mark.parametrize("name", DESTINATIONS)
@@ -208,7 +346,7 @@ def test_no_code_outside_the_destinations_names_an_engine() -> None:
         f"{path.relative_to(ROOT / 'pipelines')}: {word}"
         for path in files
         for word in _words_of_code(ast.parse(path.read_text()))
-        for engine in ENGINES
+        for engine in DESTINATIONS
         if engine in word.lower()
     }
 

@@ -1,6 +1,5 @@
 """PostgreSQL: the same promises as on DuckDB, on a server that the tests start in a temporary folder."""
 
-import gzip
 import json
 import shutil
 import signal
@@ -10,9 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +18,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.commands import Abort, Export, Forget, Report
-from pipelines.commands.abort_pending import waiting_for
+from pipelines.commands import Export, Forget, Report
 from pipelines.commands.status import Days, StatusQuery
 from pipelines.destinations import Warehouse
 from pipelines.destinations.format import FORMAT
 from pipelines.destinations.postgres import Postgres, configured_credentials
-from pipelines.errors import Busy, ExitCode, Misconfigured, ModelsFailed, Unreachable
-from pipelines.folder import LockRequest
-from pipelines.loading.packages import Stuck
+from pipelines.errors import ExitCode, Misconfigured, ModelsFailed, Unreachable
 from pipelines.messages import Step
 from pipelines.models.definitions import SQL, list_marts, load_models
 from pipelines.runs import build_models
-from pipelines.settings import use_project_config, warehouse_settings
+from pipelines.settings import use_project_config
 from sandbox.world import Workspace, add_odd_contacts
 from sources.intercom.api import Refused
 from sources.intercom.catalog import ALL, BY_NAME, TABLES
@@ -46,10 +41,10 @@ from ...support.personal_data import CANARY, found_in, personal
 from ...support.postgres import NEEDS_POSTGRES, PASSWORD, Row, Server, connected, run
 from ..commands.test_backfill import DAY, LONG_AGO, backfill
 from .postgres_deployment import PostgresDeployment, credentials
+from .sites import MARTS, plain_row
 
 MODELS = load_models()
 LISTS = ("tags", "companies", "contact_companies", "contact_tags")
-MARTS = [model.name for model in MODELS if model.layer == "marts"]
 SCAN_TIMES = {
     ("segments", "last_complete_scan_at"),
     ("segment_membership_snapshots", "observed_at"),
@@ -121,43 +116,13 @@ def a_day(workspace: Workspace) -> None:
     workspace.live_lists(8)
 
 
-def test_a_whole_sync_leaves_the_database_equal_to_the_workspace(deployment: PostgresDeployment) -> None:
-    deployment.sync()
-    deployment.workspace.live(days=1, churn=0.1)
-
-    outcome = deployment.sync()
-
-    assert outcome.exit_code == 0
-    assert outcome.warnings == ()
-    assert deployment.members() == deployment.workspace.pairs()
-    loaded = deployment.query(
-        "select id, name, email from intercom_raw.contacts where id = any(?)", list(deployment.workspace.contacts)
-    )
-    there = deployment.workspace.contacts.values()
-    assert sorted(loaded) == sorted((contact.id, contact.value("name"), contact.value("email")) for contact in there)
-
-
-@pytest.mark.nightly
 @pytest.mark.nightly
 @pytest.mark.parametrize("mart", MARTS)
 def test_all_days_give_the_same_rows_as_on_duckdb(twins: tuple[Deployment, PostgresDeployment], mart: str) -> None:
-    ours, theirs = (sorted(plain_rows(twin, f"select * from intercom.{mart}"), key=repr) for twin in twins)
+    ours, theirs = (sorted(map(plain_row, twin.query(f"select * from intercom.{mart}")), key=repr) for twin in twins)
 
     assert ours
     assert theirs == ours
-
-
-def plain_rows(twin: Deployment, sql: str) -> list[Row]:
-    return [tuple(plain(value) for value in row) for row in twin.query(sql)]
-
-
-def plain(value: object) -> object:
-    """Instants in UTC, JSON parsed, and run ids without their random end."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC)
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        return json.loads(value)
-    return value[:15] if isinstance(value, str) and value[8:9] == "T" and value[15:16] == "-" else value
 
 
 @pytest.mark.nightly
@@ -189,7 +154,7 @@ def in_order(row: list[object]) -> str:
 
 
 def plain_table(table: pa.Table) -> list[list[object]]:
-    return [[plain(value) for value in row.values()] for row in table.to_pylist()]
+    return [list(plain_row(row.values())) for row in table.to_pylist()]
 
 
 @pytest.mark.nightly
@@ -528,13 +493,6 @@ def test_choosing_one_model_builds_all(deployment: PostgresDeployment) -> None:
 # What can be wrong
 
 
-def test_an_unknown_destination_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WAREHOUSE__DESTINATION", "snowflake")
-
-    with pytest.raises(Misconfigured, match=r"'snowflake'.*duckdb or postgres.*docs/destinations\.md"):
-        warehouse_settings()
-
-
 @pytest.mark.parametrize(
     ("address", "said"),
     [
@@ -637,59 +595,6 @@ def test_a_server_that_goes_away_during_a_run_is_unavailable(deployment: Postgre
     assert deployment.members() == deployment.workspace.pairs()
 
 
-def test_two_data_folders_do_not_write_at_once(tmp_path: Path, server: Server) -> None:
-    reached = credentials(server.database())
-    here, there = (Warehouse(tmp_path / name, Postgres(reached)) for name in ("here", "there"))
-
-    with here.held(), pytest.raises(Busy, match="another host"), there.held():
-        pass
-    with there.held():
-        pass
-
-
-def test_a_run_waits_for_one_on_another_host(tmp_path: Path, server: Server) -> None:
-    reached, told = credentials(server.database()), list[str]()
-    here, there = (Warehouse(tmp_path / name, Postgres(reached)) for name in ("here", "there"))
-
-    with ExitStack() as before:
-        before.enter_context(here.held())
-        request = LockRequest(
-            "sync", "b", wait=timedelta(minutes=1), say=told.append, sleep=lambda _: before.close(), monotonic=lambda: 0
-        )
-        with there.held(request), pytest.raises(Busy), here.held():
-            pass
-
-    assert told == [
-        f"Waiting 1 minute at most: A run on another host, or with another data folder, holds {here.place}."
-    ]
-
-
-@pytest.mark.nightly
-def test_a_package_that_cannot_be_loaded_is_dropped_and_read_again(deployment: PostgresDeployment) -> None:
-    deployment.sync()
-    deployment.workspace.live(days=1, churn=0.2)
-
-    def spoil(step: str) -> None:
-        if step == "Loading":
-            pipeline = deployment.warehouse.pipeline(deployment.name)
-            pipeline.normalize()
-            (file,) = Path(pipeline.working_dir).rglob("new_jobs/membership_changes.*")
-            changes.append(waiting_for(pipeline).packages[0].rows["membership_changes"])
-            file.write_bytes(gzip.compress(b"INSERT INTO {} VALUES ('spoilt')"))
-
-    changes: list[int | None] = []
-    with pytest.raises(Stuck, match=r"membership_changes: .*abort-pending"):
-        deployment.sync(say=spoil)
-    aborted = Abort(deployment.warehouse, deployment.name, confirm=lambda _: True, clock=deployment.workspace.now).run()
-    left = deployment.query("select count(distinct run_id) from intercom_raw.segment_scans")
-    outcome = deployment.sync()
-
-    assert aborted.is_dropped
-    assert left == [(1,)]
-    assert changes == [outcome.joins + outcome.leaves]
-    assert deployment.members() == deployment.workspace.pairs()
-
-
 @pytest.mark.nightly
 @pytest.mark.parametrize(("port", "exit_code"), [(None, 2), (1, 4)], ids=["not loaded yet", "not there"])
 def test_the_command_line_says_what_to_do_in_one_paragraph(
@@ -743,35 +648,6 @@ def stop_behind_a_chunk_of_contacts(step: str) -> None:
 
 
 # Forgetting
-
-
-@pytest.mark.nightly
-def test_a_forgotten_person_is_in_no_row_and_all_counts_are_as_they_were(deployment: PostgresDeployment) -> None:
-    contact_id = min(deployment.workspace.contacts)
-    deployment.workspace.update(contact_id, **personal())
-    deployment.workspace.update(max(deployment.workspace.contacts), custom_attributes={"referred_by": contact_id})
-    deployment.sync()
-    deployment.workspace.advance(days=1)
-    deployment.sync()
-    counts = "select * from intercom.segment_daily order by 1, 2, 3"
-    before = deployment.query(counts)
-
-    forgotten = Forget(deployment.warehouse, contact_id=contact_id).run()
-    found = {
-        table for table in tables(deployment) for word in (CANARY, contact_id) if word in text_of(deployment, table)
-    }
-    deployment.workspace.advance(days=1)
-    again = deployment.sync(full=True)
-
-    assert forgotten.rows["contacts"] == 2
-    assert found == set()
-    assert found_in(deployment.folder, [CANARY, contact_id]) == {}
-    assert (
-        deployment.query(f"select * from ({counts}) as days where observed_on <= ? order by 1, 2, 3", before[-1][1])
-        == before
-    )
-    assert again.exit_code == ExitCode.DONE
-    assert deployment.members() == deployment.workspace.pairs()
 
 
 @pytest.mark.nightly

@@ -1,0 +1,127 @@
+"""A data folder and a database of each destination, for tests of what all of them promise."""
+
+import gzip
+import json
+import sys
+from collections import Counter
+from collections.abc import Collection
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.destinations import Warehouse
+from pipelines.models.definitions import load_models
+from pipelines.settings import use_project_config
+from sandbox.world import Workspace
+
+from ...soak.kills import PROCESSES, Death, ReportingTransport, reporting_files, reporting_steps
+from ...support.deployments import START, Deployment, standing_still
+from ...support.personal_data import found_in
+from ...support.postgres import Row, run
+from .postgres_deployment import PostgresDeployment
+
+MARTS = [model.name for model in load_models() if model.layer == "marts"]
+
+
+class Site(NamedTuple):
+    """Where a deployment of a destination is. `address`: its database on a server, if it has one."""
+
+    destination: str
+    folder: Path
+    address: str = ""
+
+    def deployment(self, workspace: Workspace) -> Deployment:
+        if self.destination == "postgres":
+            return PostgresDeployment(self.folder, workspace, address=self.address)
+        return Deployment(self.folder, workspace)
+
+    def elsewhere(self, workspace: Workspace) -> Deployment:
+        """The same database, of another data folder where that can be."""
+        folder = self.folder.with_name("elsewhere") if self.address else self.folder
+        return self._replace(folder=folder).deployment(workspace)
+
+    def holding(self, words: Collection[str]) -> set[str]:
+        """Files of the data folder, and tables of the database on a server, that hold one of the texts."""
+        return {*found_in(self.folder, words), *(self._tables_holding(words) if self.address else ())}
+
+    def _tables_holding(self, words: Collection[str]) -> set[str]:
+        named = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname !~ '^(pg_|information)'"
+        tables = [name for (name,) in run(self.address, named)]
+        texts = {table: str(run(self.address, f"select rows::text from {table} as rows")) for table in tables}
+        return {table for table, text in texts.items() if any(word in text for word in words)}
+
+
+def lived(days: int, **options: Any) -> Workspace:
+    """A small workspace after some days; the same for the same arguments."""
+    defaults: dict[str, Any] = {"contacts": 80, "segments": 4, "start": START, "monotonic": standing_still}
+    workspace = Workspace(**(defaults | options))
+    for _ in range(days):
+        live(workspace)
+    return workspace
+
+
+def live(workspace: Workspace) -> None:
+    """A day in which every fifth contact changes."""
+    workspace.live(days=1, churn=0.2)
+
+
+def sync_and_die(site: Site, age: int, death: Death) -> int | None:
+    """Syncs `lived(age)` in another process; returns its exit code, negative if a signal ended it."""
+    process = PROCESSES.Process(target=_sync, args=(site, age, death))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def _sync(site: Site, age: int, death: Death) -> None:
+    use_project_config()
+    deployment = site.deployment(lived(age))
+    sys.addaudithook(reporting_files(str(site.folder), death))
+    deployment.sync(transport=ReportingTransport(deployment.transport, death), say=reporting_steps(death))
+
+
+def spoil(file: Path) -> None:
+    """Makes a file of a load package one that no database accepts."""
+    if file.suffix == ".parquet":
+        rows = pq.read_table(file)
+        position = rows.schema.get_field_index("workspace_id")
+        pq.write_table(rows.set_column(position, "workspace_id", pa.nulls(len(rows), pa.string())), file)
+    else:
+        file.write_bytes(gzip.compress(b"INSERT INTO {} VALUES ('spoilt')"))
+
+
+def members(warehouse: Warehouse) -> set[tuple[str, str]]:
+    """Pairs of segment and contact, as readers see them."""
+    with warehouse.reading() as ask:
+        rows = ask("select segment_id, contact_id from intercom.current_segment_members")
+    return {(segment, contact) for segment, contact in rows}
+
+
+def different_marts(ours: Warehouse, theirs: Warehouse) -> dict[str, int]:
+    """The marts that differ, with the number of rows that only one of the two has, counted as `except all` does."""
+    with ours.reading() as our, theirs.reading() as their:
+        rows = {mart: [Counter(map(plain_row, ask(_all(mart)))) for ask in (our, their)] for mart in MARTS}
+    found = {mart: ((one - other) + (other - one)).total() for mart, (one, other) in rows.items()}
+    return {mart: count for mart, count in found.items() if count}
+
+
+def _all(mart: str) -> str:
+    return f"select * from intercom.{mart}"
+
+
+def plain_row(row: Collection[Any]) -> Row:
+    """A row as every database has it: instants in UTC, JSON in one order, run ids without their random end."""
+    return tuple(plain(value) for value in row)
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        value = json.loads(value)
+    if isinstance(value, dict | list):
+        return json.dumps(value, sort_keys=True)
+    return value[:15] if isinstance(value, str) and value[8:9] == "T" and value[15:16] == "-" else value
