@@ -41,7 +41,7 @@ class Reader:
 
 """Runs a query without parameters."""
 Kind = Literal["table", "view"]
-Swap = Literal["replace", "rename"]
+Swap = Literal["replace", "rename", "repoint"]
 Commented = Literal["table", "view", "table column", "view column"]
 Opened = TypeVar("Opened")
 
@@ -70,7 +70,7 @@ class Dialect:
     name: str
     """SQLGlot's."""
     swap: Swap
-    """How new marts take the place of the old ones: see `swaps`. Both ways need DDL in transactions."""
+    """How new marts take the place of the old ones: see `swaps`. All ways but `repoint` need DDL in transactions."""
     text_types: frozenset[str]
     """The types in `information_schema.columns` whose values can hold text, as the engine spells them."""
     comments: frozenset[Commented] = frozenset(("table", "view", "table column", "view column"))

@@ -1,9 +1,11 @@
-"""The ways in which new marts take the place of the old ones, in one step for their readers.
+"""The ways in which new marts take the place of the old ones, after their checks hold.
 
 `replace` replaces each relation where it is: one that is not built stays. `rename` exchanges the whole schema, where
-replacing a table would block its readers until the end of the build.
+replacing a table would block its readers until the end of the build. Both are one step for readers. `repoint` is for
+engines that cannot change tables in a transaction: readers query views, and these are exchanged one after another.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Protocol
@@ -13,7 +15,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from ..errors import ModelsFailed
 from .interface import Dialect, Swap
-from .sql import identifier, statement
+from .sql import identifier, relations, statement
 
 READERS_GO_FIRST = "100ms"
 """Less than deadlock_timeout, a second by default: where a reader and a drop block each other, the drop gives up."""
@@ -71,8 +73,11 @@ class MartsSwap(Protocol):
 
     def swapped(
         self, client: SqlClientBase[Any], dialect: Dialect, schemas: Sequence[str], models: Collection[str]
-    ) -> AbstractContextManager[None]:
-        """Runs the block in a transaction. Readers see what it builds in the schemas when it ends without an error.
+    ) -> AbstractContextManager[str]:
+        """Readers see what the block builds when it ends without an error. Gives the schema to build marts in.
+
+        Args:
+            schemas: those of the marts and of what they are built from.
 
         Raises:
             ModelsFailed: the swap would drop what others have made. The marts are as they were.
@@ -86,11 +91,11 @@ class Replace:
     @contextmanager
     def swapped(
         self, client: SqlClientBase[Any], dialect: Dialect, schemas: Sequence[str], models: Collection[str]
-    ) -> Iterator[None]:
+    ) -> Iterator[str]:
         with client.begin_transaction():
             for schema in schemas:
                 client.execute_sql(statement(dialect, "create schema if not exists {schema}", schema=schema))
-            yield
+            yield schemas[0]
 
 
 class Rename:
@@ -105,7 +110,7 @@ class Rename:
     @contextmanager
     def swapped(
         self, client: SqlClientBase[Any], dialect: Dialect, schemas: Sequence[str], models: Collection[str]
-    ) -> Iterator[None]:
+    ) -> Iterator[str]:
         with client.begin_transaction():
             old = {schema: number for schema in schemas if (number := _schema_id(client, schema))}
             for schema, number in old.items():
@@ -114,14 +119,80 @@ class Rename:
             for schema in schemas:
                 client.execute_sql(statement(dialect, "create schema {schema}", schema=schema))
                 _carry_over(client, SCHEMA_GRANTS, schema, old.get(schema))
-            yield
+            yield schemas[0]
             _refuse_losses(client, old, schemas[0], models)
             for schema in schemas:
                 _carry_over(client, RELATION_GRANTS, schema, old.get(schema))
         _drop_replaced(client, dialect, schemas[0])
 
 
-SWAPS: Mapping[Swap, MartsSwap] = {"replace": Replace(), "rename": Rename()}
+class Repoint:
+    """Builds `intercom_<number>`, then makes the view of each mart show it. The views stay when a build is killed.
+
+    Readers can see marts of both builds while views are exchanged. Descriptions are on what the views show.
+    """
+
+    create = "create"
+    builds_all = True
+
+    @contextmanager
+    def swapped(
+        self, client: SqlClientBase[Any], dialect: Dialect, schemas: Sequence[str], models: Collection[str]
+    ) -> Iterator[str]:
+        marts = schemas[0]
+        old = _numbered_builds(client, dialect, marts)
+        new = f"{marts}_{max(old, default=0) + 1}"
+        try:
+            for schema in (marts, *_schemas_like(new, schemas)):
+                client.execute_sql(statement(dialect, "create schema if not exists {schema}", schema=schema))
+            yield new
+        except Exception:
+            _drop_build(client, dialect, _schemas_like(new, schemas))
+            raise
+        shown = _repoint(client, dialect, marts, new)
+        for number in old:
+            _drop_views(
+                client, dialect, marts, relations(client.execute_sql, dialect, f"{marts}_{number}").keys() - shown
+            )
+            _drop_build(client, dialect, _schemas_like(f"{marts}_{number}", schemas))
+
+
+SWAPS: Mapping[Swap, MartsSwap] = {"replace": Replace(), "rename": Rename(), "repoint": Repoint()}
+
+
+def _schemas_like(new: str, schemas: Sequence[str]) -> list[str]:
+    """The schemas of one build: the marts' schema is called `new`, the others are named after it."""
+    return [f"{new}{schema.removeprefix(schemas[0])}" for schema in schemas]
+
+
+def _numbered_builds(client: SqlClientBase[Any], dialect: Dialect, marts: str) -> list[int]:
+    query = f"select schema_name from information_schema.schemata where catalog_name = {dialect.catalog}"  # noqa: S608 (a constant)
+    names = [name for (name,) in client.execute_sql(statement(dialect, query)) or ()]
+    numbers = (re.fullmatch(rf"{re.escape(marts)}_(\d+)(?:_\w+)?", name) for name in names)
+    return sorted({int(number[1]) for number in numbers if number})
+
+
+def _repoint(client: SqlClientBase[Any], dialect: Dialect, marts: str, new: str) -> Collection[str]:
+    """Makes the view of each mart show the new build; returns their names."""
+    present = relations(client.execute_sql, dialect, marts)
+    built = relations(client.execute_sql, dialect, new)
+    for mart in built:
+        if present.get(mart) == "table":  # built by another swap
+            client.execute_sql(statement(dialect, "drop table {marts}.{mart}", marts=marts, mart=mart))
+        shown = "create or replace view {marts}.{mart} as select * from {new}.{mart}"
+        client.execute_sql(statement(dialect, shown, marts=marts, mart=mart, new=new))
+    return built.keys()
+
+
+def _drop_views(client: SqlClientBase[Any], dialect: Dialect, marts: str, names: Collection[str]) -> None:
+    """Drops the views of marts that are no longer built."""
+    for name in names:
+        client.execute_sql(statement(dialect, "drop view if exists {marts}.{name}", marts=marts, name=name))
+
+
+def _drop_build(client: SqlClientBase[Any], dialect: Dialect, schemas: Collection[str]) -> None:
+    for schema in schemas:
+        client.execute_sql(statement(dialect, "drop schema if exists {schema} cascade", schema=schema))
 
 
 def _drop_replaced(client: SqlClientBase[Any], dialect: Dialect, marts: str) -> None:

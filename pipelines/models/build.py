@@ -8,7 +8,7 @@ ones are complete and their checks hold.
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC as UTC_CLOCK
 from datetime import datetime, timedelta
 from functools import partial
@@ -203,7 +203,8 @@ def _run(
     """
     started, seconds = time.monotonic(), dict[str, float]()
     names = tuple(model.name for model in models)
-    with place.swap.swapped(client, place.dialect, (place.marts, place.build), names):
+    with place.swap.swapped(client, place.dialect, (place.marts, place.build), names) as marts:
+        place = replace(place, marts=marts)
         _drop_misplaced(client, place, models)
         touched = find_touched(client, place) if derives else None
         built = _with_attributes(client, place, models)
