@@ -4,10 +4,11 @@ BIN := .venv/bin
 AIRFLOW := .venv-airflow/bin
 EXAMPLES := .venv-examples/bin
 SITE := .venv-site/bin
+DUCKLAKE := .venv-ducklake/bin
 COMMAND := $(BIN)/intercom-warehouse
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-airflow soak bench sync lint lock wheel sbom test-examples site
+.PHONY: help install demo test test-all test-airflow soak bench sync lint lock wheel sbom test-examples site test-ducklake
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -66,6 +67,16 @@ site: install .venv-site/installed  ## build the documents as a site in site/htm
 	@VIRTUAL_ENV=$(CURDIR)/.venv-site $(BIN)/uv pip install --quiet --require-hashes -r requirements-site.lock
 	@touch $@
 
+test-ducklake: .venv-ducklake/installed  ## test DuckLake with the DuckDB that has its extension
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && HOME=$$home $(if $(MEMORY),TMPDIR=$(MEMORY)) \
+		$(DUCKLAKE)/python -m pytest -m "not nightly" -k ducklake tests/pipelines/destinations
+
+.venv-ducklake/installed: requirements-ducklake.lock .venv/installed
+	@test -x $(DUCKLAKE)/python || $(BIN)/python -m venv --without-pip .venv-ducklake
+	@VIRTUAL_ENV=$(CURDIR)/.venv-ducklake $(BIN)/uv pip install --quiet --require-hashes -r requirements-ducklake.lock
+	@VIRTUAL_ENV=$(CURDIR)/.venv-ducklake $(BIN)/uv pip install --quiet --no-deps -e .
+	@touch $@
+
 soak: SECONDS ?= 600
 soak: SEED ?= 1
 soak: install  ## kill syncs at random, simulate random lives of workspaces: make soak SECONDS=600 SEED=1
@@ -99,3 +110,4 @@ lock: install  ## renew the locks: with hashes, for every platform, without URLs
 	@$(COMPILE) --group airflow -o requirements-airflow.lock
 	@$(COMPILE) --group examples pyproject.toml -o requirements-examples.lock
 	@$(COMPILE) --group site -o requirements-site.lock
+	@$(COMPILE) --group ducklake pyproject.toml -o requirements-ducklake.lock

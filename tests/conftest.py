@@ -21,7 +21,7 @@ from .support.terminal import Terminal, a_terminal
 
 collect_ignore = ["airflow"]  # needs an environment of its own: make test-airflow
 
-LIMITS = "destination.duckdb.credentials.global_config"
+LIMITS = ("destination.duckdb.credentials.global_config", "destination.ducklake.credentials.global_config")
 """DuckDB gets one thread more here: the tests have a process for each core."""
 
 hypothesis.settings.register_profile("daily", max_examples=50, deadline=None)
@@ -42,8 +42,9 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _project_config() -> None:
     use_project_config()
-    limits = dlt.config.get(LIMITS, dict)
-    os.environ[variable(tuple(LIMITS.split(".")))] = json.dumps({**limits, "threads": 1})
+    for place in LIMITS:
+        limits = dlt.config.get(place, dict)
+        os.environ[variable(tuple(place.split(".")))] = json.dumps({**limits, "threads": 1})
     os.environ["SOURCES__INTERCOM__RESOURCES"] = "[]"  # tests that need lists name them
 
 

@@ -15,6 +15,7 @@ from .warehouse import Warehouse
 
 DESTINATIONS: Mapping[str, str] = {
     "duckdb": "duckdb.DuckDB",
+    "ducklake": "ducklake.DuckLake",
     "postgres": "postgres.Postgres",
 }
 """Module and class by dlt's name. Only what is configured is imported: a driver takes its time, or is not installed."""

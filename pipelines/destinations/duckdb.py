@@ -118,7 +118,7 @@ class DuckDB(Destination):
         try:
             with duckdb.connect(self._openable(self.published), read_only=True) as connection:
                 connection.execute("set TimeZone = 'UTC'")
-                yield Reader(lambda query: connection.execute(query).fetchall(), partial(_batches, connection))
+                yield Reader(lambda query: connection.execute(query).fetchall(), partial(batches, connection))
         except (duckdb.CatalogException, duckdb.BinderException):
             raise NothingToRead(
                 f"{self.published} was published by another release. Run intercom-warehouse models, or sync, to "
@@ -230,7 +230,7 @@ class DuckDB(Destination):
             return False
 
 
-def _batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:
+def batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:
     reader: pa.RecordBatchReader = connection.sql(query).to_arrow_reader(ROWS_A_BATCH)
     yield pa.RecordBatch.from_pylist([], schema=reader.schema)
     yield from reader

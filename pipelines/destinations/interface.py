@@ -110,6 +110,7 @@ class Options(Protocol):
     publish_raw: bool
     day_timezone: str
     compare_builds_every: float
+    maintain_lake_every: int
 
     @property
     def folder(self) -> Path: ...

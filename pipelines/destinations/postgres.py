@@ -25,9 +25,10 @@ from .format import refuse_newer
 from .interface import BUILD, MARTS, RAW, ROWS_A_BATCH, Ask, AttributeSql, Destination, Dialect, Options, Reader, Rows
 from .sql import identifier
 
+VARIABLE = "DESTINATION__POSTGRES__CREDENTIALS"
 SET_CREDENTIALS = (
-    "Set DESTINATION__POSTGRES__CREDENTIALS to postgresql://user:password@host:5432/database, with the password "
-    "percent-encoded (docs/destinations.md)."
+    "Set {variable} to postgresql://user:password@host:5432/database, with the password percent-encoded "
+    "(docs/destinations.md)."
 )
 WAIT_FOR_LOCK = "End that session, or run the command again when it is done."
 REFUSED = "FATAL:"
@@ -99,7 +100,7 @@ PASSING: Mapping[str, tuple[str, str]] = {
     ),
     "25006": (
         "accepts no writes: it is a standby, or set to read only",
-        "Run the command again when it accepts writes, or correct the address in DESTINATION__POSTGRES__CREDENTIALS.",
+        "Run the command again when it accepts writes, or correct the address in {variable}.",
     ),
     "53100": ("has no space left on its disk", "Make room there, then run the command again."),
     "53": ("has no resources left", "Run the command again when it is less busy, or give it more."),
@@ -117,11 +118,11 @@ class Credentials(PostgresCredentials):
 
 
 class Postgres(Destination):
-    """A PostgreSQL database."""
+    """A PostgreSQL database. `variable`: where its address is configured, for messages."""
 
     variables = MappingProxyType(
         {
-            "DESTINATION__POSTGRES__CREDENTIALS": "The database: `postgresql://user:password@host:5432/database`. In "
+            VARIABLE: "The database: `postgresql://user:password@host:5432/database`. In "
             "`.dlt/secrets.toml`: `credentials` in `[destination.postgres]`."
         }
     )
@@ -134,8 +135,8 @@ class Postgres(Destination):
         attributes=ATTRIBUTES,
     )
 
-    def __init__(self, credentials: PostgresCredentials) -> None:
-        self._credentials = credentials
+    def __init__(self, credentials: PostgresCredentials, *, variable: str = VARIABLE) -> None:
+        self._credentials, self._variable = credentials, variable
         self.place = f"{credentials.host}:{credentials.port}/{credentials.database}"
         self.address = f"{self.place}, schema {MARTS}"
         self.subfolder = re.sub(r"[^\w.-]", "_", self.place)
@@ -146,8 +147,11 @@ class Postgres(Destination):
 
     @property
     def exists(self) -> bool:
+        return self.has_schema(RAW)
+
+    def has_schema(self, name: str) -> bool:
         with self._connected() as cursor:
-            cursor.execute("select from pg_namespace where nspname = %s", [RAW])
+            cursor.execute("select from pg_namespace where nspname = %s", [name])
             return bool(cursor.rowcount)
 
     def dlt_destination(self) -> DltDestination[Any, Any]:
@@ -183,9 +187,14 @@ class Postgres(Destination):
 
     def rewrite(self, tables: Collection[str]) -> None:
         """Rewrites each table. Its readers wait for that."""
+        self.rewrite_schema(RAW, tables)
+
+    def rewrite_schema(self, schema: str, tables: Collection[str] | None = None) -> None:
+        """Rewrites tables of a schema, or all of them."""
         with self._connected() as cursor:
-            for table in tables:
-                name = f"{identifier(self.dialect, RAW)}.{identifier(self.dialect, table)}"
+            cursor.execute("select tablename from pg_tables where schemaname = %s", [schema])
+            for table in [name for (name,) in cursor.fetchall()] if tables is None else tables:
+                name = f"{identifier(self.dialect, schema)}.{identifier(self.dialect, table)}"
                 cursor.execute(f"vacuum (full, analyze) {name}")
 
     def explain(self, error: BaseException) -> WarehouseError | None:
@@ -197,20 +206,25 @@ class Postgres(Destination):
             advice = f"Let it create schemas there, and own {RAW}, {MARTS} and {BUILD}."
             return Misconfigured(f"The user {user} may not do in {self.place} what a sync does: {message} {advice}")
         if REFUSED in message and not error.pgcode and not any(reason in message for reason in NOT_NOW):
-            return Misconfigured(f"The PostgreSQL server refuses the user {user}: {message} {SET_CREDENTIALS}")
+            return Misconfigured(f"The PostgreSQL server refuses the user {user}: {message} {self._advice}")
         if isinstance(error, psycopg2.errors.LockNotAvailable):
             return self._blocked()
         for state, (problem, advice) in PASSING.items():
             if (error.pgcode or "").startswith(state):
                 return Unreachable(
-                    f"The PostgreSQL server {self.place} {problem}. The marts are as they were. {advice}"
+                    f"The PostgreSQL server {self.place} {problem}. The marts are as they were. "
+                    f"{advice.format(variable=self._variable)}"
                 )
         if _is_lost(error):
             return Unreachable(
                 f"The PostgreSQL database {self.place} cannot be reached: {message} The marts are as they were. "
-                "Try again later, or correct the address in DESTINATION__POSTGRES__CREDENTIALS."
+                f"Try again later, or correct the address in {self._variable}."
             )
         return None
+
+    @property
+    def _advice(self) -> str:
+        return SET_CREDENTIALS.format(variable=self._variable)
 
     def _blocked(self) -> Busy:
         """The error for a lock that another session has held for too long, with that session where it can be found."""
@@ -234,7 +248,7 @@ class Postgres(Destination):
         try:
             connection = psycopg2.connect(self._credentials.to_native_representation())
         except psycopg2.Error as error:  # from None: libpq's message may quote the whole address
-            unclear = Misconfigured(f"PostgreSQL's credentials cannot be understood. {SET_CREDENTIALS}")
+            unclear = Misconfigured(f"PostgreSQL's credentials cannot be understood. {self._advice}")
             raise self.explain(error) or unclear from None
         try:
             connection.autocommit = True
@@ -255,7 +269,13 @@ def configured_credentials() -> PostgresCredentials:
     except (ConfigurationException, ValueError) as error:
         missing = ", ".join(error.fields) if isinstance(error, ConfigFieldMissingException) else None
         problem = f"lack {missing}" if missing else "cannot be understood"
-        raise Misconfigured(f"PostgreSQL's credentials {problem}. {SET_CREDENTIALS}") from None
+        advice = SET_CREDENTIALS.format(variable=VARIABLE)
+        raise Misconfigured(f"PostgreSQL's credentials {problem}. {advice}") from None
+    return with_session(credentials)
+
+
+def with_session(credentials: PostgresCredentials) -> PostgresCredentials:
+    """Adds what each session sets: times in UTC, and how long it waits for locks."""
     credentials.session_timezone = "UTC"
     credentials.query = {**(credentials.query or {}), "options": _options(credentials)}
     return credentials

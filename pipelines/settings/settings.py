@@ -52,6 +52,7 @@ class WarehouseSettings(BaseConfiguration):
     publish_raw: bool = None  # type: ignore[assignment]
     day_timezone: str = None  # type: ignore[assignment]
     compare_builds_every: float = None  # type: ignore[assignment]
+    maintain_lake_every: int = None  # type: ignore[assignment]
 
     def on_resolved(self) -> None:
         """Raises Misconfigured for an unknown destination or timezone, and for a number that is out of range."""
@@ -64,6 +65,11 @@ class WarehouseSettings(BaseConfiguration):
             raise Misconfigured(
                 f"compare_builds_every is a number of days, and {self.compare_builds_every} is out of range. Set it "
                 f"between 0 and {MOST_DAYS}."
+            )
+        if self.maintain_lake_every < 1:
+            raise Misconfigured(
+                f"maintain_lake_every is a number of loads, and {self.maintain_lake_every} is out of range. Set it "
+                "to 1 or more."
             )
         destination_named(self.destination)
         if not _is_timezone(self.day_timezone):

@@ -6,13 +6,18 @@ import sys
 from collections import Counter
 from collections.abc import Collection
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
+from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
 from pipelines.destinations import Warehouse
+from pipelines.destinations.ducklake import CATALOG, STORAGE, DuckLake
+from pipelines.destinations.ducklake import configured_credentials as lake_credentials
 from pipelines.models.definitions import load_models
 from pipelines.settings import use_project_config
 from sandbox.world import Workspace
@@ -23,6 +28,12 @@ from ...support.personal_data import found_in
 from ...support.postgres import Row, run
 from .postgres_deployment import PostgresDeployment
 
+HAS_DUCKLAKE = find_spec("duckdb_extension_ducklake") is not None
+NEEDS_DUCKLAKE = pytest.mark.skipif(
+    not HAS_DUCKLAKE,
+    reason="no extension ducklake for this DuckDB: make test-ducklake has an environment with it",
+)
+MAINTAIN_EVERY = 4
 MARTS = [model.name for model in load_models() if model.layer == "marts"]
 
 
@@ -36,7 +47,19 @@ class Site(NamedTuple):
     def deployment(self, workspace: Workspace) -> Deployment:
         if self.destination == "postgres":
             return PostgresDeployment(self.folder, workspace, address=self.address)
-        return Deployment(self.folder, workspace)
+        deployment = Deployment(self.folder, workspace)
+        if self.destination == "ducklake":
+            lake = DuckLake(self.folder, self._lake_credentials(), maintain_every=MAINTAIN_EVERY)
+            deployment.warehouse = Warehouse(self.folder, lake)
+        return deployment
+
+    def _lake_credentials(self) -> DuckLakeCredentials:
+        """With a catalogue in the database of this site, if it has one, and files that several data folders reach."""
+        with pytest.MonkeyPatch.context() as environment:
+            if self.address:
+                environment.setenv(CATALOG, self.address)
+                environment.setenv(STORAGE, str(self.folder.with_name("files")))
+            return lake_credentials(self.folder)
 
     def elsewhere(self, workspace: Workspace) -> Deployment:
         """The same database, of another data folder where that can be."""
@@ -45,7 +68,7 @@ class Site(NamedTuple):
 
     def holding(self, words: Collection[str]) -> set[str]:
         """Files of the data folder, and tables of the database on a server, that hold one of the texts."""
-        return {*found_in(self.folder, words), *(self._tables_holding(words) if self.address else ())}
+        return {*found_in(self.folder.parent, words), *(self._tables_holding(words) if self.address else ())}
 
     def _tables_holding(self, words: Collection[str]) -> set[str]:
         named = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname !~ '^(pg_|information)'"

@@ -40,11 +40,13 @@ from ...support.personal_data import CANARY, personal
 from ...support.postgres import NEEDS_POSTGRES
 from ...support.snapshots import copied
 from ...support.terminal import Terminal
-from .sites import Site, different_marts, live, lived, members, plain_row, spoil, sync_and_die
+from .sites import NEEDS_DUCKLAKE, Site, different_marts, live, lived, members, plain_row, spoil, sync_and_die
 
 MARKS: dict[str, Any] = {
     "duckdb": [pytest.mark.xdist_group("postgres")],  # so that one process makes what all are compared with
     "postgres": NEEDS_POSTGRES,
+    "ducklake": [NEEDS_DUCKLAKE, pytest.mark.xdist_group("postgres")],
+    "ducklake in postgres": [NEEDS_DUCKLAKE, *NEEDS_POSTGRES],
 }
 DAYS = 3
 DEMO = "display/demo.py"
@@ -53,12 +55,11 @@ FIRST_MODELS = r"^function \S*execute_many"
 
 
 def new_site(destination: str, folder: Path, request: pytest.FixtureRequest) -> Site:
-    """A destination without marks of its own is untested: an error."""
-    address = request.getfixturevalue("server").database() if destination == "postgres" else ""
-    return Site(destination, folder / "data", address)
+    address = request.getfixturevalue("server").database() if "postgres" in destination else ""
+    return Site(destination.partition(" ")[0], folder / "data", address)
 
 
-@pytest.fixture(scope="module", params=[pytest.param(name, marks=MARKS[name]) for name in DESTINATIONS])
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=marks) for name, marks in MARKS.items()])
 def destination(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -106,6 +107,10 @@ def deployed(twins: tuple[Deployment, Deployment], differing: dict[str, int]) ->
     """The deployment that the tests share. Each leaves it equal to its workspace."""
     assert differing is not None, "compared before a test changes it"
     return twins[0]
+
+
+def test_each_destination_of_the_registry_is_tested() -> None:
+    assert DESTINATIONS.keys() <= MARKS.keys()
 
 
 def test_all_marts_have_the_rows_that_a_whole_build_in_a_duckdb_file_has(differing: dict[str, int]) -> None:
@@ -308,7 +313,7 @@ def test_readers_keep_the_marts_of_the_last_run_when_the_next_is_killed_and_the_
     assert members(last.warehouse) == last.workspace.pairs()
 
 
-@pytest.mark.parametrize("name", DESTINATIONS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS[name]) for name in DESTINATIONS])
 def test_a_dialect_claims_what_dlt_knows(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAREHOUSE__DATA_DIR", str(tmp_path))
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", "postgresql://user:password@localhost/database")
@@ -326,7 +331,7 @@ def test_an_unknown_destination_is_refused_with_the_list_of_those_there_are(
 ) -> None:
     monkeypatch.setenv("WAREHOUSE__DESTINATION", name)
 
-    with pytest.raises(Misconfigured, match=r"duckdb or postgres.*docs/destinations\.md"):
+    with pytest.raises(Misconfigured, match=r"duckdb or ducklake or postgres.*docs/destinations\.md"):
         warehouse_settings()
 
 
@@ -336,7 +341,7 @@ def test_an_unknown_destination_is_refused_before_anything_is_written(terminal: 
 
     assert ended.exit_code == 2, ended.errors
     assert ended.is_one_paragraph
-    assert "duckdb or postgres" in " ".join(ended.errors.split())
+    assert "duckdb or ducklake or postgres" in " ".join(ended.errors.split())
     assert not terminal.folder.exists()
 
 
