@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
+from urllib.parse import quote
 
 import dlt
 import duckdb
@@ -110,7 +111,8 @@ class _Server(_Catalog):
     """A catalogue in a schema of a PostgreSQL database."""
 
     def __init__(self, credentials: ConnectionStringCredentials, schema: str) -> None:
-        keep_secret(credentials.password or "")
+        for secret in (credentials.password or "", quote(credentials.password or "")):  # as it is, and in an address
+            keep_secret(secret)
         address = with_session(PostgresCredentials(credentials.to_native_representation()))
         self._server, self._schema, self.read = Postgres(address, variable=CATALOG), schema, credentials
         self.place = self.address = f"{self._server.place}, schema {schema}"

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from datetime import UTC, datetime
 from importlib.util import find_spec
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 from pipelines.destinations import Warehouse
 from pipelines.destinations.ducklake import CATALOG, STORAGE, DuckLake
 from pipelines.destinations.ducklake import configured_credentials as lake_credentials
+from pipelines.errors import WarehouseError
 from pipelines.models.definitions import load_models
 from pipelines.settings import use_project_config
 from sandbox.world import Workspace
@@ -38,11 +40,15 @@ MARTS = [model.name for model in load_models() if model.layer == "marts"]
 
 
 class Site(NamedTuple):
-    """Where a deployment of a destination is. `address`: its database on a server, if it has one."""
+    """Where a deployment of a destination is.
+
+    `address`: its database on a server, if it has one. `lake`: the data folder that its lake is in, if not this one.
+    """
 
     destination: str
     folder: Path
     address: str = ""
+    lake: Path | None = None
 
     def deployment(self, workspace: Workspace) -> Deployment:
         if self.destination == "postgres":
@@ -53,18 +59,19 @@ class Site(NamedTuple):
             deployment.warehouse = Warehouse(self.folder, lake)
         return deployment
 
+    def elsewhere(self) -> "Site":
+        """The same database, and another data folder where that can be."""
+        if self.destination == "duckdb":
+            return self
+        return self._replace(folder=self.folder.with_name("elsewhere"), lake=self.lake or self.folder)
+
     def _lake_credentials(self) -> DuckLakeCredentials:
         """With a catalogue in the database of this site, if it has one, and files that several data folders reach."""
         with pytest.MonkeyPatch.context() as environment:
             if self.address:
                 environment.setenv(CATALOG, self.address)
                 environment.setenv(STORAGE, str(self.folder.with_name("files")))
-            return lake_credentials(self.folder)
-
-    def elsewhere(self, workspace: Workspace) -> Deployment:
-        """The same database, of another data folder where that can be."""
-        folder = self.folder.with_name("elsewhere") if self.address else self.folder
-        return self._replace(folder=folder).deployment(workspace)
+            return lake_credentials(self.lake or self.folder)
 
     def holding(self, words: Collection[str]) -> set[str]:
         """Files of the data folder, and tables of the database on a server, that hold one of the texts."""
@@ -93,17 +100,26 @@ def live(workspace: Workspace) -> None:
 
 def sync_and_die(site: Site, age: int, death: Death) -> int | None:
     """Syncs `lived(age)` in another process; returns its exit code, negative if a signal ended it."""
-    process = PROCESSES.Process(target=_sync, args=(site, age, death))
-    process.start()
+    process = syncing(site, age, death)
     process.join()
     return process.exitcode
+
+
+def syncing(site: Site, age: int, death: Death) -> BaseProcess:
+    """A process that syncs `lived(age)`. It ends with the exit code of the command."""
+    process = PROCESSES.Process(target=_sync, args=(site, age, death))
+    process.start()
+    return process
 
 
 def _sync(site: Site, age: int, death: Death) -> None:
     use_project_config()
     deployment = site.deployment(lived(age))
     sys.addaudithook(reporting_files(str(site.folder), death))
-    deployment.sync(transport=ReportingTransport(deployment.transport, death), say=reporting_steps(death))
+    try:
+        deployment.sync(transport=ReportingTransport(deployment.transport, death), say=reporting_steps(death))
+    except WarehouseError as error:
+        sys.exit(error.exit_code)
 
 
 def spoil(file: Path) -> None:

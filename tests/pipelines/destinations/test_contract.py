@@ -40,7 +40,7 @@ from ...support.personal_data import CANARY, personal
 from ...support.postgres import NEEDS_POSTGRES
 from ...support.snapshots import copied
 from ...support.terminal import Terminal
-from .sites import NEEDS_DUCKLAKE, Site, different_marts, live, lived, members, plain_row, spoil, sync_and_die
+from .sites import NEEDS_DUCKLAKE, Site, different_marts, live, lived, members, plain_row, spoil, sync_and_die, syncing
 
 MARKS: dict[str, Any] = {
     "duckdb": [pytest.mark.xdist_group("postgres")],  # so that one process makes what all are compared with
@@ -206,7 +206,7 @@ def test_statements_with_reserved_words_run(deployed: Deployment) -> None:
 
 
 def test_one_run_writes_at_a_time(deployed: Deployment, site: Site) -> None:
-    elsewhere = site.elsewhere(deployed.workspace)
+    elsewhere = site.elsewhere().deployment(deployed.workspace)
 
     with deployed.warehouse.held(), pytest.raises(Busy), elsewhere.warehouse.held():
         pass
@@ -215,7 +215,7 @@ def test_one_run_writes_at_a_time(deployed: Deployment, site: Site) -> None:
 
 
 def test_a_second_run_waits_for_the_first(deployed: Deployment, site: Site) -> None:
-    elsewhere, told = site.elsewhere(deployed.workspace), list[str]()
+    elsewhere, told = site.elsewhere().deployment(deployed.workspace), list[str]()
 
     with ExitStack() as before:
         before.enter_context(deployed.warehouse.held())
@@ -239,6 +239,23 @@ def test_rewriting_leaves_every_row(deployed: Deployment) -> None:
         deployed.warehouse.rewrite(["contacts"])
 
     assert loaded() == before != []
+
+
+@pytest.mark.nightly
+def test_of_two_syncs_at_once_one_writes_and_the_other_ends_as_busy(
+    destination: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    site = new_site(destination, tmp_path, request)
+    processes = [syncing(one, 1, Death("^never$")) for one in (site, site.elsewhere())]
+    for process in processes:
+        process.join()
+
+    assert sorted(process.exitcode or 0 for process in processes) in ([0, 0], [0, ExitCode.BUSY])
+    first = site.deployment(lived(1))
+    assert members(first.warehouse) == first.workspace.pairs()
+    with first.warehouse.pipeline(first.name).sql_client() as client:
+        runs = client.execute_sql(f"select count(distinct run_id) from {RAW}.membership_changes")
+    assert runs == [(1,)]
 
 
 def test_a_package_that_cannot_be_loaded_is_dropped_and_read_again(deployed: Deployment) -> None:
