@@ -267,8 +267,13 @@ class DuckLake(Destination):
         self._catalog.publish()
 
     def rewrite(self, tables: Collection[str]) -> None:
-        """Rewrites each file that has deleted rows, and deletes at once what was replaced. Its readers may fail."""
+        """Rewrites each file that has deleted rows, and deletes at once what was replaced. Its readers may fail.
+
+        The catalogue keeps the smallest and largest values of tables that were emptied. So those that loads pass
+        through are dropped; the next load creates them.
+        """
         with self._connected() as client:
+            client.execute_sql(f"drop schema if exists {RAW}_staging cascade")
             self._maintain(client, KEEP_NOTHING, NONE)
         self._catalog.rewrite()
 
