@@ -5,10 +5,12 @@ AIRFLOW := .venv-airflow/bin
 EXAMPLES := .venv-examples/bin
 SITE := .venv-site/bin
 DUCKLAKE := .venv-ducklake/bin
+DIALECTS := .venv-dialects/bin
+SPARK := .venv-spark/bin
 COMMAND := $(BIN)/intercom-warehouse
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-airflow soak bench sync lint lock wheel sbom test-examples site test-ducklake
+.PHONY: help install demo test test-all test-airflow soak bench sync lint lock wheel sbom test-examples site test-ducklake test-spark test-dialects
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -77,6 +79,24 @@ test-ducklake: .venv-ducklake/installed  ## test DuckLake with the DuckDB that h
 	@VIRTUAL_ENV=$(CURDIR)/.venv-ducklake $(BIN)/uv pip install --quiet --no-deps -e .
 	@touch $@
 
+test-spark: install .venv-spark/installed  ## build the marts on a Spark cluster of this machine; needs Java
+	@$(if $(MEMORY),TMPDIR=$(MEMORY)) $(SPARK)/python -m pytest tests/spark
+
+.venv-spark/installed: requirements-spark.lock .venv/installed
+	@test -x $(SPARK)/python || $(BIN)/python -m venv --without-pip .venv-spark
+	@VIRTUAL_ENV=$(CURDIR)/.venv-spark $(BIN)/uv pip install --quiet --require-hashes -r requirements-spark.lock
+	@VIRTUAL_ENV=$(CURDIR)/.venv-spark $(BIN)/uv pip install --quiet --no-deps -e .
+	@touch $@
+
+test-dialects: install .venv-dialects/installed  ## build the marts on DataFusion, ClickHouse and fakesnow, in this process
+	@$(if $(MEMORY),TMPDIR=$(MEMORY)) $(DIALECTS)/python -m pytest -s tests/dialects
+
+.venv-dialects/installed: requirements-dialects.lock .venv/installed
+	@test -x $(DIALECTS)/python || $(BIN)/python -m venv --without-pip .venv-dialects
+	@VIRTUAL_ENV=$(CURDIR)/.venv-dialects $(BIN)/uv pip install --quiet --require-hashes -r requirements-dialects.lock
+	@VIRTUAL_ENV=$(CURDIR)/.venv-dialects $(BIN)/uv pip install --quiet --no-deps -e .
+	@touch $@
+
 soak: SECONDS ?= 600
 soak: SEED ?= 1
 soak: install  ## kill syncs at random, simulate random lives of workspaces: make soak SECONDS=600 SEED=1
@@ -111,3 +131,5 @@ lock: install  ## renew the locks: with hashes, for every platform, without URLs
 	@$(COMPILE) --group examples pyproject.toml -o requirements-examples.lock
 	@$(COMPILE) --group site -o requirements-site.lock
 	@$(COMPILE) --group ducklake pyproject.toml -o requirements-ducklake.lock
+	@$(COMPILE) --constraint requirements.lock --extra dev --extra spark pyproject.toml -o requirements-spark.lock
+	@$(COMPILE) --override tests/dialects/overrides.txt --extra dev --group dialects pyproject.toml -o requirements-dialects.lock

@@ -4,6 +4,7 @@ import gc
 import json
 import os
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from .support.postgres import Server, started
 from .support.snapshots import copied
 from .support.terminal import Terminal, a_terminal
 
-collect_ignore = ["airflow"]  # needs an environment of its own: make test-airflow
+NEEDED = {"dialects": "datafusion", "spark": "pyspark"}
+collect_ignore = ["airflow", *(folder for folder, package in NEEDED.items() if not find_spec(package))]
+"""Tests that need an environment of their own: make test-airflow, make test-dialects, make test-spark."""
 
 LIMITS = ("destination.duckdb.credentials.global_config", "destination.ducklake.credentials.global_config")
 """DuckDB gets one thread more here: the tests have a process for each core."""

@@ -164,6 +164,24 @@ OneSegment = Annotated[
     str | None, typer.Option("--segment", metavar="NAME", help="Explain only this segment: its name or id.")
 ]
 Ask = Annotated[bool, typer.Option("--ask", metavar="", help="Ask Intercom, too: three calls, which need the token.")]
+Raw = Annotated[
+    bool,
+    typer.Option(
+        "--raw", metavar="", help="Write the loaded tables instead, as Parquet, for models --engine: in a folder a run."
+    ),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="Build on Spark instead of in the warehouse: spark://HOST:PORT, or local[*] here."
+    ),
+]
+RawFolder = Annotated[
+    Path | None, typer.Option("--raw", metavar="DIR", help="With --engine: the folder that export --raw wrote.")
+]
+MartsFolder = Annotated[
+    Path | None, typer.Option("--marts", metavar="DIR", help="With --engine: the folder for the tables, as Parquet.")
+]
 ContactId = Annotated[str, typer.Argument(metavar="CONTACT_ID", help="The contact's id in Intercom.")]
 Contacts = Annotated[int, typer.Option(min=50, metavar="N", help="Contacts in the simulated workspace.")]
 Days = Annotated[int, typer.Option(min=2, max=90, metavar="N", help="Days to simulate. Each ends with a sync.")]

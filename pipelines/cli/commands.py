@@ -1,6 +1,7 @@
 """The commands. Their docstrings are their help texts."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import typer
@@ -13,6 +14,8 @@ from ..commands import (
     Export,
     FileFormat,
     Forget,
+    LakeBuild,
+    RawExport,
     Rebuild,
     Report,
     Sync,
@@ -59,11 +62,13 @@ from .arguments import (
     Days,
     Directory,
     DryRun,
+    Engine,
     Focus,
     Format,
     From,
     Full,
     Marts,
+    MartsFolder,
     MaxAge,
     OneSegment,
     OneWorkspace,
@@ -72,6 +77,8 @@ from .arguments import (
     OnlyShow,
     Out,
     People,
+    Raw,
+    RawFolder,
     RunId,
     Sample,
     Seed,
@@ -200,11 +207,20 @@ def backfill(
 @app.command(epilog="Example: intercom-warehouse models --select segment_daily")
 def models(
     select: Select = None,
+    engine: Engine = None,
+    raw: RawFolder = None,
+    marts: MartsFolder = None,
     wait: Wait = NO_WAIT,
     workspace: WorkspaceName = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> Result:
-    """Build the tables again from what is loaded, check them, publish them. Makes no call to Intercom."""
+    """Build the tables again from what is loaded, check them, publish them. Makes no call to Intercom.
+
+    With --engine they are built on Spark, from what export --raw wrote, and published as Parquet files: all of them.
+    """
+    if engine or raw or marts:
+        built = _lake_build(engine, raw, marts, select, wait).run()
+        return Result(BuiltModels.of(built), lambda: results.show_build(built))
     watch("models", workspace)
     built = Rebuild(configured_warehouse(), workspace, select=select, wait=wait, say=reporting.say).run()
     return Result(BuiltModels.of(built), lambda: results.show_build(built))
@@ -266,12 +282,19 @@ def export(
     directory: Directory,
     file_format: Format = FileFormat.PARQUET,
     select: Marts = None,
+    raw: Raw = False,
     as_json: AsJson = False,
 ) -> Result:
     """Write the published tables as Parquet or CSV files, one for each table, all of the same sync.
 
     The files hold personal data, as the tables do. Needs no token, and does not wait for a sync that is running.
     """
+    if raw:
+        if select or file_format != FileFormat.PARQUET:
+            raise Misconfigured("--raw writes all loaded tables, as Parquet. Leave out --select and --format.")
+        kept = warehouse_settings().kept_runs
+        loaded = RawExport(configured_warehouse(), directory, kept, track=reporting.track_files).run()
+        return Result(loaded, lambda: results.show_exported(loaded))
     job = Export(configured_warehouse(), directory, file_format, select, track=reporting.track_files)
     exported = job.run()
     return Result(exported, lambda: results.show_exported(exported))
@@ -389,6 +412,25 @@ def watch(command: str, workspace: str) -> None:
         urls=settings.notify_url,
         reasons=frozenset(settings.notify_on),
         template=settings.notify_body,
+    )
+
+
+def _lake_build(
+    engine: str | None, raw: Path | None, marts: Path | None, select: list[str] | None, wait: timedelta
+) -> LakeBuild:
+    if not (engine and raw and marts) or select:
+        raise Misconfigured(
+            "--engine, --raw and --marts go together, and build all models. Give all three, and leave out --select."
+        )
+    settings = warehouse_settings()
+    return LakeBuild(
+        address=engine,
+        raw=raw,
+        marts=marts,
+        kept=settings.kept_runs,
+        day_timezone=settings.day_timezone,
+        wait=wait,
+        say=reporting.say,
     )
 
 

@@ -3,9 +3,9 @@
 from .abort_pending import Abort, Aborted, Waiting
 from .backfill import DEFAULT_CHUNK, LATEST_ONLY, NO_HISTORY, Backfill, Backfilled, BackfillPreview
 from .check import Finding, run_checks
-from .export import Export, Exported, FileFormat
+from .export import Export, Exported, FileFormat, RawExport
 from .forget import Forget, Forgotten
-from .models import Rebuild
+from .models import LakeBuild, Rebuild
 from .report import Report
 from .resources import KnownResources, known_resources
 from .sync import Outcome, Sync
@@ -26,7 +26,9 @@ __all__ = [
     "Forget",
     "Forgotten",
     "KnownResources",
+    "LakeBuild",
     "Outcome",
+    "RawExport",
     "Rebuild",
     "Report",
     "Sync",

@@ -1,4 +1,4 @@
-"""`export`: the marts as files, Parquet or CSV, for tools that open neither database."""
+"""`export`: the marts as files, Parquet or CSV, for tools that open neither database; the raw tables for `models`."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import pyarrow.parquet as pq
 
 from ..destinations import Reader, Warehouse
 from ..errors import Misconfigured
-from ..folder import in_one_step
+from ..folder import LockRequest, in_one_step
+from ..lake import RunFolders, raw_tables, write_parquet, write_raw
 from ..models import list_marts, load_marts
 
 FORMULA = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
@@ -32,7 +32,7 @@ class FileFormat(StrEnum):
 
 
 class ExportedFile(msgspec.Struct, frozen=True):
-    """A file and what is in it."""
+    """A file, or a raw table's folder, and what is in it."""
 
     mart: str
     file: str
@@ -89,26 +89,49 @@ class Export:
     def _write(self, mart: str, reader: Reader) -> ExportedFile:
         file = self.folder / f"{mart}.{self.file_format}"
         batches = reader.batches(f"select * from intercom.{mart}")  # noqa: S608  # one of our own names
-        write = _write_csv if self.file_format == FileFormat.CSV else _write_parquet
+        write = _write_csv if self.file_format == FileFormat.CSV else write_parquet
         with in_one_step(file) as beside:
             rows = write(beside, batches)
         return ExportedFile(mart, str(file), rows, round(file.stat().st_size / 1e6, 1))
+
+
+@dataclass(frozen=True)
+class RawExport:
+    """Writes the raw tables of one snapshot into a new run's folder, for an engine that builds the marts elsewhere.
+
+    `kept`: how many runs stay.
+    """
+
+    warehouse: Warehouse
+    folder: Path
+    kept: int
+    track: Callable[[Sequence[str]], Iterable[str]] = iter
+
+    def run(self) -> Exported:
+        """Readers see the new run when all tables are written.
+
+        Raises:
+            NothingToRead: nothing is published, or without raw tables.
+            Busy: another export writes into the folder.
+        """
+        runs = RunFolders(self.folder, self.kept)
+        with self.warehouse.reading() as reader:
+            tables = raw_tables(reader)
+            with runs.new_run(LockRequest("export")) as run:
+                files = tuple(self._write(table, reader, run) for table in self.track(tables))
+                runs.point_to(run)
+        return Exported(files)
+
+    def _write(self, table: str, reader: Reader, run: Path) -> ExportedFile:
+        rows = write_raw(reader, table, run)
+        megabytes = sum(file.stat().st_size for file in (run / table).iterdir()) / 1e6
+        return ExportedFile(table, str(run / table), rows, round(megabytes, 1))
 
 
 def _is_there(mart: str, reader: Reader) -> bool:
     """Whether the list of a mart was ever read."""
     query = "select 1 from information_schema.tables where table_schema = 'intercom' and table_name = '{}'"
     return bool(reader(query.format(mart)))
-
-
-def _write_parquet(file: Path, batches: Iterator[pa.RecordBatch]) -> int:
-    first = next(batches)
-    rows = 0
-    with pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
-        for batch in chain([first], batches):
-            writer.write_batch(batch)
-            rows += batch.num_rows
-    return rows
 
 
 def _write_csv(file: Path, batches: Iterator[pa.RecordBatch]) -> int:

@@ -54,10 +54,11 @@ class AttributeSql:
     """How an attribute is named in `columns`, before it is written as a text."""
     columns: Mapping[str, str] = field(hash=False)
     """For each type of a column the expression, in which `{key}` is that text. A value of another type is null."""
-    observed: str
+    observed: str = ""
     """A query for the names and types of the values, but null, of records whose load is not known yet. The types are
     those of columns, without timestamp, and `second` for whole numbers of up to 11 digits; whole numbers of more than
-    18 digits are text. `{records}` stands for a query for all records, `{loads}` for one for the known loads."""
+    18 digits are text. `{records}` stands for a query for all records, `{loads}` for one for the known loads. Empty
+    where only what another database has noted becomes a column."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class Dialect:
     inlines_imports: bool = False
     """Whether a CTE that only imports a table has to be inlined: the engine would write it down when it is read twice,
     and join it without statistics."""
+    qualifies_names: bool = False
+    """Whether a column without an alias keeps its qualifier in its name, so that the next CTE does not find it."""
     catalog: str = "current_database()"
     """An expression for this database's name in `information_schema`."""
     load_fingerprint: str | None = None

@@ -1,7 +1,7 @@
 """From raw tables to marts: SQL files, builds, checks."""
 
 from .build import Build, build, refresh
-from .checks import Fault
+from .checks import Fault, fault_query
 from .definitions import Model, list_marts, load_checks, load_marts, load_models
 from .published import published_marts
 
@@ -10,6 +10,7 @@ __all__ = [
     "Fault",
     "Model",
     "build",
+    "fault_query",
     "list_marts",
     "load_checks",
     "load_marts",

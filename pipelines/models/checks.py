@@ -46,7 +46,7 @@ def run_checks(client: SqlClientBase[Any], checks: Iterable[Check], place: Place
         ModelsFailed: a check cannot be run.
     """
     for check in checks:
-        query = place.statement(FAULTS, faults=Query(select_of(check, place)))
+        query = fault_query(check, place)
         try:
             with client.execute_query(query) as cursor:
                 names = [column[0] for column in cursor.description or ()]
@@ -70,6 +70,11 @@ def write_warnings(client: SqlClientBase[Any], place: Place, faults: Iterable[Fa
     WARNINGS.clear(client, place.dialect, place.build)
     if notes:
         WARNINGS.add(client, place.dialect, place.build, notes)
+
+
+def fault_query(check: Check, place: Place) -> str:
+    """A query for how many rows a check returns, and one of them; no row if there are none."""
+    return place.statement(FAULTS, faults=Query(select_of(check, place)))
 
 
 def message_of(error: DatabaseException) -> str:

@@ -1,7 +1,7 @@
 """What every run shares: the job, the journal entry, identity checks."""
 
 from .identity import bound_workspace, check_identity, check_purpose
-from .job import IntercomJob, Job, build_models, refresh_models, utc_now
+from .job import IntercomJob, Job, Say, build_models, refresh_models, silently, utc_now
 from .loss import check_database_is_there
 from .published import PublishedWorkspace, published_workspace
 
@@ -9,6 +9,7 @@ __all__ = [
     "IntercomJob",
     "Job",
     "PublishedWorkspace",
+    "Say",
     "bound_workspace",
     "build_models",
     "check_database_is_there",
@@ -16,5 +17,6 @@ __all__ = [
     "check_purpose",
     "published_workspace",
     "refresh_models",
+    "silently",
     "utc_now",
 ]

@@ -37,6 +37,8 @@ from .places import HOME_VARIABLE, data_folder, home, settings_files
 DEFAULT_WORKSPACE = "intercom"
 DEMO_WORKSPACE = "demo"
 MOST_SECONDS, MOST_DAYS = 86_400, 365
+FEWEST_RUNS, MOST_RUNS = 2, 1000
+"""Readers of the run before need its files until they are done."""
 
 Settings = TypeVar("Settings", bound=BaseConfiguration)
 Value = TypeVar("Value")
@@ -53,6 +55,7 @@ class WarehouseSettings(BaseConfiguration):
     day_timezone: str = None  # type: ignore[assignment]
     compare_builds_every: float = None  # type: ignore[assignment]
     maintain_lake_every: int = None  # type: ignore[assignment]
+    kept_runs: int = None  # type: ignore[assignment]
 
     def on_resolved(self) -> None:
         """Raises Misconfigured for an unknown destination or timezone, and for a number that is out of range."""
@@ -70,6 +73,11 @@ class WarehouseSettings(BaseConfiguration):
             raise Misconfigured(
                 f"maintain_lake_every is a number of loads, and {self.maintain_lake_every} is out of range. Set it "
                 "to 1 or more."
+            )
+        if not FEWEST_RUNS <= self.kept_runs <= MOST_RUNS:
+            raise Misconfigured(
+                f"kept_runs is a number of folders, and {self.kept_runs} is out of range. Set it between {FEWEST_RUNS} "
+                f"and {MOST_RUNS}."
             )
         destination_named(self.destination)
         if not _is_timezone(self.day_timezone):

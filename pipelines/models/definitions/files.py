@@ -50,9 +50,17 @@ def select_of(file: SqlFile, place: Place) -> str:
     if place.dialect.inlines_imports:
         for cte in placed.ctes:
             cte.set("materialized", False if cte.this.is_star else None)
+    if place.dialect.qualifies_names:
+        for select in placed.find_all(exp.Select):
+            select.set("expressions", [_with_own_name(one) for one in select.expressions])
     if isinstance(file, Model) and file.attributes:
         placed.ctes[-1].this.select(*attribute_columns(file.attributes, place.dialect), copy=False)
     return placed.sql(place.dialect.name, comments=False, copy=False)
+
+
+def _with_own_name(selected: exp.Expr) -> exp.Expr:
+    is_qualified = isinstance(selected, exp.Column) and selected.table and not selected.is_star
+    return exp.alias_(selected, selected.name, quoted=True) if is_qualified else selected
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Builds on a Spark cluster. `make test-spark` runs them in an environment with PySpark."""
