@@ -69,14 +69,14 @@ def test_defaults_documents_and_types_are_in_it_and_no_secret(wheel: Path) -> No
     assert {name for name in names if name.endswith(("secrets.toml", ".pyc", ".duckdb"))} == set()
 
 
-def test_its_metadata_names_licence_classifiers_and_no_extra_but_that_of_developers(wheel: Path) -> None:
+def test_its_metadata_names_licence_classifiers_and_its_extras(wheel: Path) -> None:
     (file,) = (text for name, text in contents(wheel).items() if name.endswith(".dist-info/METADATA"))
     metadata = message_from_bytes(file)
 
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
     assert "Typing :: Typed" in metadata.get_all("Classifier", [])
-    assert metadata.get_all("Provides-Extra") == ["dev"]
+    assert metadata.get_all("Provides-Extra") == ["dev", "spark"]
 
 
 def test_a_second_build_gives_the_same_bytes(wheel: Path, tmp_path: Path) -> None:

@@ -3,12 +3,11 @@
 import logging
 import platform
 from enum import StrEnum
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from ..destinations import RELEASE
+from ..destinations import LIBRARIES, RELEASE
 from ..display import reporting
 from ..errors import ExitCode
 from ..settings import IS_INSTALLED, ROOT
@@ -56,7 +55,7 @@ def choose_log_format(log_format: LogFormat) -> LogFormat:
 def print_version(is_wanted: bool) -> None:
     """The release, and what an error may depend on."""
     if is_wanted:
-        parts = {"dlt": version("dlt"), "duckdb": version("duckdb"), "Python": platform.python_version()}
+        parts = {**LIBRARIES, "Python": platform.python_version()}
         typer.echo(f"intercom-warehouse {RELEASE} ({', '.join(f'{name} {number}' for name, number in parts.items())})")
         raise typer.Exit
 

@@ -80,7 +80,7 @@ def report_to_watchers(exit_code: ExitCode) -> None:
         return
     try:
         warehouse = commands.configured_warehouse()
-    except WarehouseError:  # the error that the command has just ended with
+    except (WarehouseError, OSError):  # the error that the command has just ended with
         warehouse = None
     with suppress(KeyboardInterrupt):  # the run has ended; the user only stops waiting for a receiver
         session.watched.end(warehouse, exit_code, utc_now(), session.record)

@@ -7,7 +7,7 @@ from importlib import import_module
 import dlt
 
 from ..errors import Misconfigured
-from .format import FORMAT, RELEASE, NotedTable, note_release
+from .format import FORMAT, LIBRARIES, RELEASE, NotedTable, note_release
 from .interface import BUILD, MARTS, RAW, Ask, AttributeSql, Destination, Dialect, Kind, Options, PublishedMart, Reader
 from .sql import WRITTEN_IN, Column, Query, columns, descriptions, identifier, parameters, relations, statement
 from .swaps import SWAPS, MartsSwap
@@ -24,6 +24,7 @@ __all__ = [
     "BUILD",
     "DESTINATIONS",
     "FORMAT",
+    "LIBRARIES",
     "MARTS",
     "RAW",
     "RELEASE",

@@ -17,6 +17,8 @@ from .sql import Execute, descriptions, parameters, relations, statement
 FORMAT = 1
 """Raised by a release whose rows an older one would misread. Every release reads all older formats."""
 RELEASE = version("intercom-warehouse")
+LIBRARIES = {name: version(name) for name in ("dlt", "duckdb")}
+"""What loads and what stores, as installed: an error may depend on them."""
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,8 @@ def _write(file: Path, query: StatusQuery) -> None:
     try:
         _, metrics = metrics_of(query)
         write_metrics(file, str(metrics))
-    except (OSError, WarehouseError) as error:
-        reason = str(error) if isinstance(error, WarehouseError) else error.strerror
+    except Exception as error:  # noqa: BLE001  # a report changes nothing of what it reports
+        reason = str(error) if isinstance(error, WarehouseError) else getattr(error, "strerror", type(error).__name__)
         LOGGER.warning(Event(f"The metrics could not be written to {file}: {reason}", "metrics_failed"))
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 
 import pyarrow as pa
 
@@ -62,16 +62,16 @@ class ListReading:
         async with self._reading as (client, inputs):
             return await self._read(BY_NAME[name], client, inputs)
 
-    async def reads(self, beside: Awaitable[Sequence[ListRead]]) -> list[ListRead]:
+    async def reads(self, beside: Callable[[], Awaitable[Sequence[ListRead]]]) -> list[ListRead]:
         """How the lists of the selected tables were read, once they are. The reading's result has them too.
 
         Args:
-            beside: how the other resources were read.
+            beside: says how the other resources were read.
         """
         async with self._reading as (client, inputs):
             chosen = [one for one in RESOURCES if not self._selected.isdisjoint(table.table for table in one.tables)]
             reads = [(await self._read(one, client, inputs)).read for one in chosen if one.is_listed]
-            reads += await beside
+            reads += await beside()
         self._reading.lists = tuple(reads)
         self._reading.remarks += notes(reads)
         return reads

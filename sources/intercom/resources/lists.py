@@ -228,7 +228,7 @@ TAG_LOGS = (contact_tag_changes, contact_tag_scans)
 @dlt.resource(primary_key=LIST_READS_KEY, write_disposition=UPSERT)
 async def list_reads(lists: Lists, readings: Readings) -> AsyncIterator[pa.Table]:
     """One row per list and run: how it was read, and what that proves."""
-    reads = await lists.current().reads(lists.support().reads())
+    reads = await lists.current().reads(lists.support().reads)
     stamp = readings.current().options.stamp
     dlt.current.source_state()["workspace_id"] = stamp["workspace_id"]
     rows = rows_table(LIST_READS, [asdict(read) | stamp for read in reads])
