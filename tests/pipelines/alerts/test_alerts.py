@@ -108,6 +108,7 @@ def test_a_first_sync_finds_no_change_and_a_new_segment_is_none(deployment: Depl
     assert first.alerts == second.alerts == ()
 
 
+@pytest.mark.nightly
 def test_a_change_that_a_failed_run_has_loaded_is_found_by_the_next_good_one(settled: Settled) -> None:
     rules = (Rule("shrank", members=5, segments=("Crowd",)),)
     for contact_id in settled.crowd[:12]:

@@ -309,6 +309,7 @@ def backfill_in_six_chunks(deployment: Deployment, **options: Any) -> Backfilled
 @pytest.mark.parametrize(
     ("deaths", "done_before"), [(KILLS[3:4], 2), pytest.param(KILLS, 5, marks=pytest.mark.nightly)]
 )
+@pytest.mark.nightly
 def test_ninety_days_that_are_killed_end_as_if_nobody_had_been_killed(
     tmp_path: Path, deaths: tuple[Death, ...], done_before: int
 ) -> None:

@@ -259,6 +259,7 @@ def test_whom_a_run_asked_about_last_is_replaced_in_dlts_state(deployment: Deplo
     assert deployment.members() == deployment.workspace.pairs()
 
 
+@pytest.mark.nightly
 def test_the_cursor_stays_where_it_was(lived: Lived) -> None:
     before = lived.cursor()
 

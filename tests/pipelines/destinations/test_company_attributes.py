@@ -14,7 +14,7 @@ from ...support.postgres import NEEDS_POSTGRES
 from .postgres_deployment import PostgresDeployment
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=NEEDS_POSTGRES)])
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=[*NEEDS_POSTGRES, pytest.mark.nightly])])
 def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
     workspace = Workspace(contacts=12, segments=2, companies=5, start=START, monotonic=standing_still)
     if request.param == "duckdb":

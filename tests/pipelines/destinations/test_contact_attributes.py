@@ -41,7 +41,7 @@ HOSTILE: dict[str, Any] = {
 }
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=NEEDS_POSTGRES)])
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=[*NEEDS_POSTGRES, pytest.mark.nightly])])
 def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
     workspace = Workspace(contacts=12, segments=2, start=START, monotonic=standing_still)
     if request.param == "duckdb":

@@ -85,6 +85,7 @@ def test_a_second_build_takes_the_place_of_the_first(file: Path) -> None:
     assert builds(file) == ["served", "served_2", "served_2_build"]
 
 
+@pytest.mark.nightly
 def test_a_check_that_fails_leaves_the_marts_and_no_part_of_the_build(file: Path) -> None:
     before = rows(file)
     ask(file, "update intercom_raw.segment_scans set members = members + 1")
@@ -96,6 +97,7 @@ def test_a_check_that_fails_leaves_the_marts_and_no_part_of_the_build(file: Path
     assert builds(file) == ["served", "served_1", "served_1_build"]
 
 
+@pytest.mark.nightly
 def test_a_mart_that_is_no_longer_built_is_gone_and_views_of_others_stay(file: Path, sql: Path) -> None:
     ask(file, "create view served.of_an_analyst as select 1 as one")
     (sql / "marts" / "analysis" / "segment_overlap.sql").unlink()
@@ -107,6 +109,7 @@ def test_a_mart_that_is_no_longer_built_is_gone_and_views_of_others_stay(file: P
 
 
 @pytest.mark.parametrize("function", nightly_except(["execute_many", "_repoint"], "_repoint"))
+@pytest.mark.nightly
 def test_a_killed_build_leaves_the_old_marts_and_the_next_one_removes_what_it_left(file: Path, function: str) -> None:
     before = rows(file)
     process = PROCESSES.Process(target=die_building, args=(file, Death(rf"^function \S*{function}$")))

@@ -244,6 +244,7 @@ def test_a_check_of_touched_members_finds_their_faults(warehouse: Warehouse) -> 
     assert warehouse.spells() == before
 
 
+@pytest.mark.nightly
 def test_what_was_derived_is_compared_with_a_build_of_all_once_in_a_while(warehouse: Warehouse) -> None:
     _begin(warehouse)
     warehouse.client.execute_sql(

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sandbox.people import Json
 from sandbox.segments.rules import Everyone, Tagged
 
@@ -83,6 +85,7 @@ def test_a_conversation_that_lost_parts_before_the_first_reading_says_so(tmp_pat
     assert deployment.query("select has_all_parts, part_count from intercom.conversation_metrics") == [(False, 500)]
 
 
+@pytest.mark.nightly
 def test_segments_are_those_of_the_contact_when_the_conversation_began(tmp_path: Path) -> None:
     deployment = support_deployment(tmp_path / "data", "conversations", segments=0, conversations=30)
     workspace = deployment.workspace

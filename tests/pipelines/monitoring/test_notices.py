@@ -118,6 +118,7 @@ def test_no_receiver_changes_the_result_or_sees_the_address_printed(
     assert len(receiver.requests) == {"dead": 0, "errors": 3, "redirects": 1}[kind]
 
 
+@pytest.mark.nightly
 def test_a_library_that_logs_all_it_does_logs_no_address(terminal: Terminal, receiver: Receiver) -> None:
     terminal.copy_first_sync()
     program = [str(COMMAND.with_name("python")), "-c", LOGGING_ALL, "models"]

@@ -186,6 +186,7 @@ def test_a_list_that_is_not_in_order_is_read_to_its_end(tmp_path: Path) -> None:
     assert ("New",) in deployment.query("select title from intercom_raw.articles")
 
 
+@pytest.mark.nightly
 def test_a_record_that_returns_is_no_longer_marked(tmp_path: Path) -> None:
     deployment = deployed(tmp_path, "tags")
     tags = deployment.workspace.lists["tags"]

@@ -29,7 +29,7 @@ def cursors(deployment: Deployment) -> list[int]:
 VERSIONS = [("Preview", False), ("2.14", True), ("2.14", False), ("Preview", True), ("2.7", False)]
 
 
-@pytest.mark.parametrize(("version", "by_day"), nightly(VERSIONS, *VERSIONS[2:]))
+@pytest.mark.parametrize(("version", "by_day"), nightly(VERSIONS, *VERSIONS[1:]))
 def test_every_table_equals_the_workspace_through_days_of_churn(tmp_path: Path, version: str, by_day: bool) -> None:
     deployment = synced_support(tmp_path / "data", "conversation_parts", version=version)
     workspace = deployment.workspace
@@ -67,7 +67,7 @@ def test_every_table_equals_a_large_workspace_through_ten_days(tmp_path: Path, v
     assert deployment.workspace.calls["conversations search"] < 10 * 40
 
 
-@pytest.mark.parametrize(("version", "calls"), [("Preview", 4), ("2.14", 3)])
+@pytest.mark.parametrize(("version", "calls"), nightly([("Preview", 4), ("2.14", 3)], ("2.14", 3)))
 def test_a_run_without_changes_makes_a_handful_of_calls(tmp_path: Path, version: str, calls: int) -> None:
     deployment = synced_support(tmp_path / "data", "conversations", version=version)
 
@@ -78,6 +78,7 @@ def test_a_run_without_changes_makes_a_handful_of_calls(tmp_path: Path, version:
     assert last_read(deployment) == ("changes", "complete", None)
 
 
+@pytest.mark.nightly
 def test_silent_changes_of_younger_conversations_are_found_the_next_day(tmp_path: Path) -> None:
     deployment = synced_support(tmp_path / "data", "conversations")
     desk = deployment.workspace.desk
@@ -101,6 +102,7 @@ def test_a_first_load_reads_windows_at_once_and_each_conversation_once(tmp_path:
     assert deployment.workspace.calls["conversations search"] <= 18 + 2 + 5  # 18 pages, the probe, and the windows
 
 
+@pytest.mark.nightly
 def test_a_search_that_is_not_in_order_is_read_to_its_end_by_one_cursor(tmp_path: Path) -> None:
     deployment = support_deployment(tmp_path / "data", "conversations", conversations=2_600)
     deployment.workspace.desk.is_sorted = False
@@ -110,6 +112,7 @@ def test_a_search_that_is_not_in_order_is_read_to_its_end_by_one_cursor(tmp_path
     assert differences(deployment) == {}
 
 
+@pytest.mark.nightly
 def test_pages_that_are_too_large_for_intercom_come_in_smaller_ones(tmp_path: Path) -> None:
     deployment = support_deployment(tmp_path / "data", "conversations")
     deployment.workspace.desk.heaviest = 20
@@ -119,7 +122,7 @@ def test_pages_that_are_too_large_for_intercom_come_in_smaller_ones(tmp_path: Pa
     assert differences(deployment) == {}
 
 
-@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("full", nightly([False, True], True))
 def test_a_short_page_deletes_nothing_and_the_next_run_reads_again(tmp_path: Path, full: bool) -> None:
     deployment = synced_support(tmp_path / "data", "conversations", version="2.14")
     workspace = deployment.workspace
@@ -157,6 +160,7 @@ def test_a_conversation_that_search_does_not_find_is_looked_up_before_it_is_mark
     assert differences(deployment) == {}
 
 
+@pytest.mark.nightly
 def test_a_search_that_fails_for_good_leaves_all_else_loaded(tmp_path: Path) -> None:
     deployment = synced_support(tmp_path / "data", "conversations", "tags")
     deployment.workspace.faults.status(502, times=40, path_prefix="/conversations/search")

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import pytest
 
 from pipelines.errors import ExitCode
 from sources.intercom.tables import PlannedList
@@ -133,6 +134,7 @@ def test_a_conversation_that_changes_while_its_parts_are_read_is_read_again(tmp_
     assert differences(deployment) == {}
 
 
+@pytest.mark.nightly
 def test_an_answer_without_its_parts_counts_as_unread(tmp_path: Path) -> None:
     deployment = support_deployment(tmp_path / "data", PARTS, conversations=20)
     one = next(iter(deployment.workspace.desk.conversations))
@@ -152,6 +154,7 @@ def test_an_answer_without_its_parts_counts_as_unread(tmp_path: Path) -> None:
     assert differences(deployment) == {}
 
 
+@pytest.mark.nightly
 def test_lookups_that_fail_for_good_keep_what_came_and_the_next_run_reads_the_rest(tmp_path: Path) -> None:
     deployment = support_deployment(tmp_path / "data", PARTS, conversations=30)
     last = list(deployment.workspace.desk.conversations)[-1]

@@ -10,7 +10,7 @@ from ...support.desks import differences, marked, synced_support
 from ...support.nightly import nightly
 
 
-@pytest.mark.parametrize("version", nightly(["Preview", "2.11", "2.14", "2.16"], "2.14", "2.16"))
+@pytest.mark.parametrize("version", nightly(["Preview", "2.11", "2.14", "2.16"], "2.11", "2.14", "2.16"))
 def test_every_table_equals_the_workspace_through_days_of_churn(tmp_path: Path, version: str) -> None:
     deployment = synced_support(tmp_path / "data", "tickets", version=version)
     workspace = deployment.workspace
@@ -26,6 +26,7 @@ def test_every_table_equals_the_workspace_through_days_of_churn(tmp_path: Path, 
     assert marked(deployment, "tickets") != set()
 
 
+@pytest.mark.nightly
 def test_a_state_and_nobody_are_the_same_in_all_versions(tmp_path: Path) -> None:
     query = "select ticket_id, ticket_state, ticket_state_internal_label, admin_assignee_id from intercom.tickets"
     found = {}
