@@ -150,10 +150,11 @@ def test_alerts_are_judged_in_its_marts(deployed: Deployment) -> None:
 
 
 def test_a_contact_is_explained_by_its_log(deployed: Deployment) -> None:
-    ((contact_id, left_at),) = deployed.query(
-        "select contact_id, left_at from intercom.segment_memberships where leave_reason = 'left'"
-        " order by left_at, contact_id limit 1"
-    )
+    with deployed.warehouse.reading() as ask:
+        ((contact_id, left_at),) = ask(
+            f"select contact_id, left_at from {MARTS}.segment_memberships where leave_reason = 'left' "
+            "order by left_at, contact_id limit 1"
+        )
 
     explained = Explain(deployed.warehouse, contact_id).run()
 

@@ -150,7 +150,9 @@ def maintained(deployment: Deployment, loads: int) -> Warehouse:
 
 
 def files_of(deployment: Deployment) -> dict[str, int]:
-    """How many files each raw table has."""
+    """How many files each raw table has. Tables that loads pass through have the same names, and are left out."""
     with deployment.warehouse.pipeline(deployment.name).sql_client() as client:
-        rows: Any = client.execute_sql("select table_name, file_count from ducklake_table_info('ducklake')")
+        rows: Any = client.execute_sql(
+            "select table_name, max(file_count) from ducklake_table_info('ducklake') group by table_name"
+        )
     return dict(rows)
