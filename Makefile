@@ -36,7 +36,7 @@ MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 { 
 WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')  # one more than cores: tests wait, too
 PYTEST := $(if $(MEMORY),TMPDIR=$(MEMORY)) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-test: install  ## test every promise, offline, in about ten minutes on two cores
+test: install  ## test every promise, offline, in about six minutes on two cores
 	@$(PYTEST) -m "not nightly"
 
 test-all: test  ## test, then the slow variants of its tests and more random examples
