@@ -22,7 +22,7 @@ from ...support.deployments import AT_ONCE
 from ...support.odd_answers import VALUES, Places
 
 WORKSPACE = Workspace(contacts=0, segments=0, companies=3, articles=3)
-LISTED = [one for one in RESOURCES if one.parent is None]
+LISTED = [one for one in RESOURCES if one.parent is None and one.is_listed]
 NOTED: Json = {"workspace_id": "w", "run_id": "r", "is_deleted": False, "observed_at": WORKSPACE.now()}
 
 
