@@ -54,6 +54,8 @@ INSTALL = (
 )
 UNREACHABLE = ("Failed to attach DuckLake", "DuckLake MetaData", "Unable to connect to Postgres", "Postgres query")
 """In DuckDB's messages about a catalogue's server."""
+INLINED = ("data_inlining_row_limit", "0")
+"""DuckLake's option for how many rows it keeps in its catalogue: none, for numbers lose their last digit there."""
 READERS_KEEP, KEEP_NOTHING = "interval 1 day", "interval 0 second"
 """How long what was replaced stays readable: a query that started before goes on in it."""
 FEW, NONE = 0.25, 0.0
@@ -298,6 +300,9 @@ class DuckLake(Destination):
         """Creates the catalogue if it is missing, and refuses that of a newer release."""
         with self._connected() as client:
             refuse_newer(_asking(client), self.dialect, self.place)
+            options = _asking(client)(f"select option_name, value from ducklake_options('{self._name}')")  # noqa: S608 (our own name)
+            if INLINED not in options:
+                client.execute_sql(f"call {self._name}.set_option('{INLINED[0]}', {INLINED[1]})")
 
     def _loads(self, client: DuckLakeSqlClient) -> int:
         ((loads,),) = client.execute_sql(f"select count(*) from {RAW}._dlt_loads") or ()  # noqa: S608 (a constant)

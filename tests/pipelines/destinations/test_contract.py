@@ -48,7 +48,7 @@ MARKS: dict[str, Any] = {
     "ducklake": [NEEDS_DUCKLAKE, pytest.mark.xdist_group("postgres")],
     "ducklake in postgres": [NEEDS_DUCKLAKE, *NEEDS_POSTGRES],
 }
-DAYS = 3
+DAYS = 5
 DEMO = "display/demo.py"
 """Shows how to query the demo's file."""
 FIRST_MODELS = r"^function \S*execute_many"
@@ -72,10 +72,10 @@ def site(destination: str, tmp_path_factory: pytest.TempPathFactory, request: py
 
 @pytest.fixture(scope="module")
 def twins(site: Site, tmp_path_factory: pytest.TempPathFactory) -> tuple[Deployment, Deployment]:
-    """Three days of a workspace, synced into the destination and into a DuckDB file at the same instants."""
+    """Five days of a workspace, synced into the destination and into a DuckDB file at the same instants."""
 
     def in_a_file(folder: Path) -> Path:
-        return copied("three days", lambda made: sync_daily(Site("duckdb", made)), folder)
+        return copied("five days", lambda made: sync_daily(Site("duckdb", made)), folder)
 
     if site.destination == "duckdb":
         in_a_file(site.folder)
