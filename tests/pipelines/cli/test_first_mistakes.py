@@ -32,7 +32,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown list": ({f"{S}RESOURCES": "tgas"}, "Did you mean tags?"),
     "an unknown destination": (
         {"WAREHOUSE__DESTINATION": "duckdbb"},
-        "WAREHOUSE__DESTINATION to duckdb or postgres",
+        "WAREHOUSE__DESTINATION to duckdb or ducklake or postgres",
     ),
     "a home that is missing": ({"INTERCOM_WAREHOUSE_HOME": "/nonexistent"}, "which is not a folder"),
     "a misspelt home": ({"INTERCOM_WAREHOUSE_HOEM": "/"}, "Did you mean INTERCOM_WAREHOUSE_HOME?"),
