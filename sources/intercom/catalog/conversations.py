@@ -203,10 +203,12 @@ CONVERSATION_PARTS = Resource(
         "listed_count": integer("How many parts its list of parts counts.", sent="conversation_parts.total_count"),
         "updated_at": time("When the conversation had last changed, as its parts were read."),
     },
-    ignored=frozenset(
-        {column.sent.partition(".")[0] or name for name, column in CONVERSATIONS.columns.items()}
-        | {one.within.partition(".")[0] for one in CONVERSATIONS.nested}
-        | {"company", "sales_agent", "sales_agent_participated", "topics", "ticket"}
+    ignored=tuple(
+        sorted(
+            {column.sent.partition(".")[0] or name for name, column in CONVERSATIONS.columns.items()}
+            | {one.within.partition(".")[0] for one in CONVERSATIONS.nested}
+            | {"company", "sales_agent", "sales_agent_participated", "topics", "ticket"}
+        )
     ),
     nested=(
         Nested(

@@ -158,7 +158,7 @@ class Resource(Table):
     is_newest_first: bool = False
     newest_by: str = "updated_at"
     nested: tuple[Nested, ...] = ()
-    ignored: frozenset[str] = frozenset()
+    ignored: tuple[str, ...] = ()
     is_default: bool = True
 
     @property

@@ -113,7 +113,7 @@ class RecordReader:
         known = {(column.sent or name).partition(".")[0] for name, column in table.columns.items()}
         known |= {column.older for column in table.columns.values()}
         if isinstance(table, Resource):
-            known |= {one.within.partition(".")[0] for one in table.nested} | table.ignored
+            known |= {one.within.partition(".")[0] for one in table.nested} | {*table.ignored}
         surprises = {name: canonical(fields[name]) for name in fields.keys() - known - IMPLIED}
         surprises |= {name: canonical(fields[name]) for name, column in odd.items() if column not in rules}
         found = {name: Raw(text.encode()) for name, text in surprises.items()}

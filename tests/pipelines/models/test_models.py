@@ -4,6 +4,8 @@ import math
 import random
 import re
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -1670,6 +1672,18 @@ def test_everything_is_built_from_files_that_are_not_those_of_the_last_build(
     (sql / file).write_text((sql / file).read_text() + "\n")
 
     assert warehouse.refresh(sql).models == MODELS
+
+
+def test_each_process_knows_the_files_of_the_last_build_again() -> None:
+    program = "from pipelines.models.definitions import list_texts; print(list_texts())"
+    texts = [
+        subprocess.run(
+            [sys.executable, "-c", program], env={"PYTHONHASHSEED": seed}, cwd=ROOT, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    ]
+
+    assert texts[0] == texts[1] != b""
 
 
 def test_the_same_files_elsewhere_are_the_same_files(warehouse: Warehouse, sql: Path) -> None:
