@@ -140,10 +140,13 @@ class Repoint:
         self, client: SqlClientBase[Any], dialect: Dialect, schemas: Sequence[str], models: Collection[str]
     ) -> Iterator[str]:
         marts = schemas[0]
-        old = _numbered_builds(client, dialect, marts)
-        new = f"{marts}_{max(old, default=0) + 1}"
+        names = _schema_names(client, dialect)
+        numbers = [int(found[1]) for name in names if (found := re.match(rf"{re.escape(marts)}_(\d+)(?:_|$)", name))]
+        # ours has its build beside it, made first and dropped last; that of another stays, and its number unused
+        old = sorted({one for one in numbers if _schemas_like(f"{marts}_{one}", schemas)[-1] in names})
+        new = f"{marts}_{max(numbers, default=0) + 1}"
         try:
-            for schema in (marts, *_schemas_like(new, schemas)):
+            for schema in (marts, *reversed(_schemas_like(new, schemas))):
                 client.execute_sql(statement(dialect, "create schema if not exists {schema}", schema=schema))
             yield new
         except Exception:
@@ -165,11 +168,9 @@ def _schemas_like(new: str, schemas: Sequence[str]) -> list[str]:
     return [f"{new}{schema.removeprefix(schemas[0])}" for schema in schemas]
 
 
-def _numbered_builds(client: SqlClientBase[Any], dialect: Dialect, marts: str) -> list[int]:
+def _schema_names(client: SqlClientBase[Any], dialect: Dialect) -> set[str]:
     query = f"select schema_name from information_schema.schemata where catalog_name = {dialect.catalog}"  # noqa: S608 (a constant)
-    names = [name for (name,) in client.execute_sql(statement(dialect, query)) or ()]
-    numbers = (re.fullmatch(rf"{re.escape(marts)}_(\d+)(?:_\w+)?", name) for name in names)
-    return sorted({int(number[1]) for number in numbers if number})
+    return {name for (name,) in client.execute_sql(statement(dialect, query)) or ()}
 
 
 def _repoint(client: SqlClientBase[Any], dialect: Dialect, marts: str, new: str) -> Collection[str]:

@@ -100,12 +100,15 @@ def test_a_check_that_fails_leaves_the_marts_and_no_part_of_the_build(file: Path
 @pytest.mark.nightly
 def test_a_mart_that_is_no_longer_built_is_gone_and_views_of_others_stay(file: Path, sql: Path) -> None:
     ask(file, "create view served.of_an_analyst as select 1 as one")
+    ask(file, "create schema served_2024")
+    ask(file, "create table served_2024.kept as select 1 as one")
     (sql / "marts" / "analysis" / "segment_overlap.sql").unlink()
 
     rebuild(file, sql)
 
     views = {name for (name,) in ask(file, "select view_name from duckdb_views() where schema_name = 'served'")}
     assert views == {"of_an_analyst", *MARTS} - {"segment_overlap"}
+    assert ask(file, "select one from served_2024.kept") == [(1,)]
 
 
 @pytest.mark.parametrize("function", nightly_except(["execute_many", "_repoint"], "_repoint"))
