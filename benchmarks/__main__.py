@@ -53,7 +53,7 @@ def benchmarks(
 
 def show_list() -> None:
     for name, scenario in SCENARIOS.items():
-        console.print(f"{name:12}{scenario.__doc__}", highlight=False)
+        console.print(f"{name:22}{scenario.__doc__}", highlight=False)
 
 
 def known(names: list[str]) -> list[str]:

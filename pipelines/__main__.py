@@ -2,6 +2,10 @@
 
 import gc
 import os
+import sys
+
+INTERRUPTED = 130
+"""As a shell has it. The exit codes of `pipelines.errors` are not imported yet."""
 
 
 def main() -> None:
@@ -14,11 +18,15 @@ def main() -> None:
     for name in [name for name in os.environ if name.startswith("DLT_")]:
         del os.environ[name]  # dlt reads them when it is imported; they are meant for another project
     gc.disable()
-    from .cli import main as run
+    try:
+        from .cli import main as run
 
-    gc.freeze()
-    gc.enable()
-    run()
+        gc.freeze()
+        gc.enable()
+        run()
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

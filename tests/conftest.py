@@ -3,6 +3,8 @@
 import gc
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,10 +14,11 @@ import dlt
 import hypothesis
 import pytest
 
-from pipelines.settings import use_project_config
+from pipelines.settings import ROOT, use_project_config
 from pipelines.settings.configuration import variable
 
-from .support.deployments import Deployment, Settled, lively_workspace, settled_workspace
+from .support import snapshots
+from .support.deployments import Deployment, Settled, after_first_run, lively_workspace, settled_workspace
 from .support.postgres import Server, started
 from .support.snapshots import copied
 from .support.terminal import Terminal, a_terminal
@@ -27,8 +30,13 @@ collect_ignore = ["airflow", *(folder for folder, package in NEEDED.items() if n
 LIMITS = ("destination.duckdb.credentials.global_config", "destination.ducklake.credentials.global_config")
 """DuckDB gets one thread more here: the tests have a process for each core."""
 
-hypothesis.settings.register_profile("daily", max_examples=50, deadline=None)
-hypothesis.settings.register_profile("nightly", max_examples=150, deadline=None)
+PROFILES = {"daily": 50, "nightly": 150, "explore": 500}
+"""Examples of each property test. They are the same in each run, so that none fails by chance; `explore` has others."""
+
+for profile, examples in PROFILES.items():
+    hypothesis.settings.register_profile(
+        profile, max_examples=examples, deadline=None, derandomize=profile != "explore", print_blob=True
+    )
 hypothesis.settings.load_profile("daily")
 
 
@@ -37,9 +45,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
-def pytest_unconfigure() -> None:
+def pytest_collection_finish() -> None:
+    """Collections of garbage skip what is there before the first test: it would take a twentieth of the time."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        snapshots.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
     """Removes Hypothesis's hook from the collector: DuckDB reports what it references as leaks at exit."""
     gc.callbacks.clear()
+    gc.unfreeze()
+    if not hasattr(config, "workerinput"):
+        snapshots.end()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -72,13 +94,10 @@ def make_synced(tmp_path: Path) -> Callable[..., Deployment]:
     """Makes a deployment after its first run; the options are those of its workspace."""
 
     def make(**options: Any) -> Deployment:
-        def run_once(folder: Path) -> None:
-            Deployment(folder, lively_workspace(**options)).sync()
+        def deployed(folder: Path) -> Deployment:
+            return Deployment(folder, lively_workspace(**options))
 
-        folder = copied(f"synced {options}", run_once, tmp_path / "data")
-        deployment = Deployment(folder, lively_workspace(**options))
-        deployment.workspace.advance(seconds=1)
-        return deployment
+        return after_first_run(f"synced {options}", deployed, tmp_path / "data")
 
     return make
 
@@ -102,6 +121,17 @@ def settled(tmp_path: Path) -> Settled:
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
     with a_terminal(tmp_path / "data") as terminal:
         yield terminal
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a demo, for tests of the group `demo`: it takes half a minute of a processor's time."""
+    home = tmp_path_factory.mktemp("demo")
+    variables = {"WAREHOUSE__DATA_DIR": str(home / "data"), "HOME": str(home), "PATH": ""}
+    subprocess.run(
+        [sys.executable, "-m", "pipelines", "demo"], cwd=ROOT, env=variables, check=True, capture_output=True
+    )
+    return home / "data"
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,18 @@ def test_volumes_are_where_the_image_keeps_its_data_and_its_user_may_write_there
     assert {POD["securityContext"][name] for name in ("runAsUser", "runAsGroup", "fsGroup")} == {int(user)}
 
 
+def test_what_the_image_copies_exists_and_is_let_in() -> None:
+    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {
+        source
+        for sources in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+        for source in sources.split()
+    }
+
+    assert copied == let_in
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+
+
 def test_the_secret_of_the_document_has_what_the_manifest_reads() -> None:
     keys = {one["valueFrom"]["secretKeyRef"]["key"]: one["valueFrom"]["secretKeyRef"] for one in CONTAINER["env"][1:]}
     created = set(re.findall(r"--from-literal=([\w-]+)=", DOCUMENT))

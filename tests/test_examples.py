@@ -32,7 +32,8 @@ from (
 where recency = 1 and is_member
 """
 HAS_ENVIRONMENT = pytest.mark.skipif(
-    not (ENVIRONMENT / "python").exists(), reason="needs marimo and Dagster: make test-examples installs both"
+    not (ENVIRONMENT.parent / "installed").exists(),  # written when it is complete
+    reason="needs marimo, Dagster and Prefect: make test-examples installs them",
 )
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("examples")]
 
@@ -66,12 +67,18 @@ def variables(folder: Path, url: str, **others: str) -> dict[str, str]:
 
 def ran(folder: Path, environment: dict[str, str], *command: str | Path) -> str:
     """What a program printed, started in the folder."""
+    done = ended(folder, environment, *command)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def ended(folder: Path, environment: dict[str, str], *command: str | Path) -> "subprocess.CompletedProcess[str]":
+    """A program that was started in the folder, and printed no token."""
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
     )
-    assert done.returncode == 0, done.stderr[-3000:]
     assert TOKEN not in done.stdout + done.stderr
-    return done.stdout
+    return done
 
 
 @contextmanager
@@ -125,6 +132,75 @@ def test_dagster_materializes_all_assets_and_single_ones(
         assert {segment_id for (segment_id,) in segments} == workspace.segments.keys()
         if selection == "*":
             assert set(connection.execute(MEMBERS).fetchall()) == workspace.pairs()
+
+
+def of_prefect(folder: Path, url: str, **others: str) -> dict[str, str]:
+    """Its server, database and log are in the folder, and it asks no other host."""
+    own = {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
+    return variables(folder, url, **{"PATH": path, "INTERCOM_WAREHOUSE_HOME": str(folder), **own, **others})
+
+
+@HAS_ENVIRONMENT
+@pytest.mark.nightly
+def test_prefect_syncs_a_workspace_and_then_what_changed(workspace: Workspace, url: str, tmp_path: Path) -> None:
+    command = (ENVIRONMENT / "python", EXAMPLES / "prefect_flow.py")
+
+    first, second = (ended(tmp_path, of_prefect(tmp_path, url), *command) for _ in range(2))
+
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert f"Read {len(workspace.contacts)} contacts" in first.stderr
+    assert "Read 0 contacts" in second.stderr
+    assert (tmp_path / "report.html").exists()
+    with duckdb.connect(str(tmp_path / "data" / "warehouse.duckdb"), read_only=True) as connection:
+        assert set(connection.execute(MEMBERS).fetchall()) == workspace.pairs()
+
+
+@HAS_ENVIRONMENT
+@pytest.mark.nightly
+def test_prefect_shows_why_a_sync_failed_and_does_not_try_a_wrong_token_again(url: str, tmp_path: Path) -> None:
+    wrong = "wrong-" + TOKEN  # contains the token that no program may print
+
+    failed = ended(
+        tmp_path,
+        of_prefect(tmp_path, url, SOURCES__INTERCOM__ACCESS_TOKEN=wrong),
+        ENVIRONMENT / "python",
+        EXAMPLES / "prefect_flow.py",
+    )
+
+    assert failed.returncode == 1
+    assert "CommandFailed: The command ended with exit code 3. Intercom refused GET /me" in failed.stderr
+    assert "Check SOURCES__INTERCOM__ACCESS_TOKEN" in failed.stderr.splitlines()[-2]
+    assert failed.stderr.count("whose token this is") == 1
+    assert "report" not in failed.stderr
+
+
+TRIES = {"0": 1, "1": 1, "2": 1, "3": 1, "4": 6, "5": 6, "6": 2, "7": 1, "130": 1, "killed": 6}
+ENDS_AS_ITS_WORKSPACE_IS_CALLED = """#!/bin/sh
+name=${4#--workspace=}
+echo >> "tries-$name"
+[ "$name" = killed ] && kill -KILL $$
+exit "$name"
+"""
+TRY_WITHOUT_DELAY = f"""
+import prefect_flow
+sync = prefect_flow.sync.with_options(retry_delay_seconds=0)
+for name in {list(TRIES)}:
+    sync(workspace=name, return_state=True)
+"""
+
+
+@HAS_ENVIRONMENT
+@pytest.mark.nightly
+def test_an_exit_code_decides_whether_prefect_tries_again(tmp_path: Path) -> None:
+    command = tmp_path / "command"
+    command.write_text(ENDS_AS_ITS_WORKSPACE_IS_CALLED)
+    command.chmod(0o700)
+    environment = of_prefect(tmp_path, "", INTERCOM_WAREHOUSE_COMMAND=str(command), PYTHONPATH=str(EXAMPLES))
+
+    ran(tmp_path, environment, ENVIRONMENT / "python", "-c", TRY_WITHOUT_DELAY)
+
+    assert {name: (tmp_path / f"tries-{name}").read_text().count("\n") for name in TRIES} == TRIES
 
 
 @HAS_ENVIRONMENT

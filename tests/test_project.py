@@ -5,6 +5,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from pipelines.models.definitions import load_models
@@ -14,12 +15,19 @@ from .support.deployments import Deployment
 
 SOURCES = sorted(path for folder in ("pipelines", "sandbox", "sources") for path in (ROOT / folder).rglob("*.py"))
 README = (ROOT / "README.md").read_text()
-LOCKS = sorted(path.name for path in ROOT.glob("requirements*.lock"))
+LOCKS = sorted(path.name for path in (ROOT / "locks").iterdir())
+
+
+def test_make_installs_every_lock_and_renews_it() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+
+    for option in ("--require-hashes -r", "-o"):
+        assert sorted(re.findall(rf" {option} locks/(\S+\.lock)", makefile)) == LOCKS
 
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_has_hashes_and_no_url(name: str) -> None:
-    lock = (ROOT / name).read_text()
+    lock = (ROOT / "locks" / name).read_text()
 
     assert "--hash=sha256:" in lock
     assert "://" not in lock
@@ -31,6 +39,12 @@ def test_every_default_has_a_comment_above_it() -> None:
 
     unexplained = [line for before, line in pairwise(lines) if "=" in line and before[:1] != "#"]
     assert [line for line in unexplained if not line.startswith("#")] == []
+
+
+def test_only_exploring_tries_examples_that_differ_from_run_to_run() -> None:
+    random = [name for name in ("daily", "nightly", "explore") if not hypothesis.settings.get_profile(name).derandomize]
+
+    assert random == ["explore"]
 
 
 @pytest.mark.xdist_group("proof")

@@ -1,7 +1,5 @@
 """Every query in docs/questions.md gives the printed answer on the demo."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,15 +10,12 @@ import sqlglot
 from .questions import Question, answer_of, questions
 
 QUESTIONS = list(questions())
-pytestmark = pytest.mark.xdist_group("questions")
+pytestmark = pytest.mark.xdist_group("demo")
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    folder: Path = tmp_path_factory.mktemp("demo")
-    variables = {"WAREHOUSE__DATA_DIR": str(folder / "data"), "HOME": str(folder), "PATH": ""}
-    subprocess.run([sys.executable, "-m", "pipelines", "demo"], env=variables, check=True, capture_output=True)
-    with duckdb.connect(str(folder / "data" / "published.duckdb"), read_only=True) as connection:
+def published(demo: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(demo / "published.duckdb"), read_only=True) as connection:
         yield connection
 
 
@@ -37,5 +32,5 @@ def test_the_printed_rows_have_an_order(question: Question) -> None:
 @pytest.mark.long
 @pytest.mark.nightly
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.title)
-def test_the_query_gives_the_printed_answer(demo: duckdb.DuckDBPyConnection, question: Question) -> None:
-    assert answer_of(demo, question.query) == question.answer
+def test_the_query_gives_the_printed_answer(published: duckdb.DuckDBPyConnection, question: Question) -> None:
+    assert answer_of(published, question.query) == question.answer

@@ -82,7 +82,7 @@ def served(
         segments: the number of segments.
         memberships: the average number of segments per contact.
         module: the module that serves.
-        lists: the number of companies, and of articles.
+        lists: the number of companies, articles, and conversations.
 
     Raises:
         ScenarioFailed: the sandbox did not start.

@@ -6,10 +6,10 @@ from ..report import Row
 from .bench import Bench
 from .growth import growth
 from .lists import lists
-from .memory import memory
+from .memory import conversations_memory, memory
 from .models import models
 from .plain import plain
-from .quota import quota, two
+from .quota import conversations, quota, two
 from .tap import tap
 from .throughput import throughput, unchanged
 
@@ -17,7 +17,10 @@ Scenario = Callable[[Bench], list[Row]]
 
 SCENARIOS: Mapping[str, Scenario] = {
     scenario.__name__: scenario
-    for scenario in (tap, quota, two, memory, models, growth, lists, throughput, plain, unchanged)
+    for scenario in (
+        *(tap, quota, two, memory, models, growth, lists, conversations, conversations_memory),
+        *(throughput, plain, unchanged),
+    )
 }
 """The last three share one large workspace, which is served until the end."""
 

@@ -5,9 +5,11 @@ from itertools import pairwise
 from ..measuring import FinishedSync, SandboxLoad, served, sync
 from ..report import Row, at_most, below
 from .bench import Bench
+from .quota import FEW_CONTACTS, PARTS
 
 SMALL, LARGE, HUGE = 50_000, 200_000, 1_000_000
 GB = 1e9
+CONVERSATIONS = 200_000
 
 
 def memory(bench: Bench) -> list[Row]:
@@ -39,3 +41,14 @@ def first_sync(bench: Bench, full: int) -> tuple[FinishedSync, Row]:
 
 def _details(done: FinishedSync) -> str:
     return f"{done.contacts_read + done.joins:,} rows, {done.cost.seconds:.1f} s"
+
+
+def conversations_memory(bench: Bench) -> list[Row]:
+    """The peak of a first sync of 200,000 conversations with all of their parts, without quota and latency."""
+    folder, count = bench.folder / "conversations_memory", bench.contacts(CONVERSATIONS)
+    with served(folder.with_suffix(".sandbox"), contacts=FEW_CONTACTS, conversations=count) as sandbox:
+        load = SandboxLoad(sandbox)
+        done = sync(sandbox, folder, **PARTS)
+        load_row = load.row("conversations_memory")
+    peak, details = done.cost.peak_bytes / GB, f"{done.calls:,} calls, {done.cost.seconds:.1f} s"
+    return [Row("conversations_memory", f"peak at {CONVERSATIONS:,}", peak, "GB", below(1.0), details), load_row]

@@ -163,16 +163,20 @@ def _change(rule: Rule, size: Size) -> Iterator[Alert]:
 
 
 def _deletion(size: Size, before: int) -> str:
-    return f"{size.name} was deleted in Intercom. It had {before:,} members."
+    return f"{size.name} was deleted in Intercom. It had {_members(before)}."
 
 
 def _growth(size: Size, before: int, since: str) -> str:
     change = size.members - before
     share = f" ({abs(change) / before:.1%})" if before else ""
     return (
-        f"{size.name} {'grew' if change > 0 else 'shrank'} by {abs(change):,} members{share} {SINCE[since]}, from "
+        f"{size.name} {'grew' if change > 0 else 'shrank'} by {_members(abs(change))}{share} {SINCE[since]}, from "
         f"{before:,} to {size.members:,}."
     )
+
+
+def _members(count: int) -> str:
+    return f"{count:,} member" if count == 1 else f"{count:,} members"
 
 
 def _age(rule: Rule, size: Size, now: datetime, most: timedelta) -> Iterator[Alert]:

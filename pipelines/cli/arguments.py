@@ -1,25 +1,23 @@
 """Options and arguments of the commands: what they are called, what they mean, and how their text is parsed."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
 from sources.intercom.catalog import choice_problems
-from sources.intercom.readings import By
+from sources.intercom.wire import duration as duration_of
 
-from ..commands import DEFAULT_CHUNK, LATEST_ONLY, FileFormat
+from ..choices import DEFAULT_CHUNK, LATEST_ONLY, FileFormat
 from ..errors import Misconfigured
 from ..settings import DEMO_WORKSPACE
 from .output import session
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-LONGEST_DAYS = 36_525
 EARLIEST_YEAR = 1900
 """An earlier year is a typing error. Timezone calculations also need some room before it."""
 
+By = Literal["created_at", "updated_at"]
 NO_WAIT: Any = "0s"
 CHUNK: Any = f"{DEFAULT_CHUNK.days}d"
 """Texts, since the options' parsers read defaults, too."""
@@ -31,9 +29,7 @@ def duration(text: str) -> timedelta:
     Raises:
         typer.BadParameter: not a duration.
     """
-    match = re.fullmatch(r"(\d{1,8})([smhdw])", text.strip())
-    length = timedelta(**{UNITS[match[2]]: int(match[1])}) if match else None
-    if length is None or length > timedelta(days=LONGEST_DAYS):
+    if (length := duration_of(text)) is None:
         raise typer.BadParameter(f"{text!r} is not a duration. Use 90s, 10m, 26h, 7d or 2w.")
     return length
 

@@ -1,40 +1,21 @@
-"""The commands. Their docstrings are their help texts."""
+"""The commands. Their docstrings are their help texts.
+
+Each imports what it runs: dlt and Arrow take most of a second, which `status` and `--help` need not spend.
+"""
 
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from ..alerts import rules_of
-from ..commands import (
-    NO_HISTORY,
-    Abort,
-    Backfill,
-    Export,
-    FileFormat,
-    Forget,
-    LakeBuild,
-    RawExport,
-    Rebuild,
-    Report,
-    Sync,
-    Waiting,
-    known_resources,
-    run_checks,
-)
-from ..commands.explain import Explain, Question, real_workspace
-from ..commands.init import initialize
-from ..commands.repair import Repair
-from ..commands.status import StatusQuery
-from ..commands.verify import DEFAULT_SAMPLE, Verify, random_seed
+from ..choices import DEFAULT_SAMPLE, NO_HISTORY, FileFormat
+from ..clock import utc_now
 from ..destinations import Warehouse
 from ..destinations import configured_warehouse as warehouse_of
 from ..display import reporting, results, show_demo, show_status, show_verification, terminal
 from ..errors import ExitCode, Misconfigured, plain_errors
-from ..explanation import show_explanation
-from ..monitoring import WatchedRun, metrics_of
-from ..runs import utc_now
 from ..settings import (
     DEFAULT_WORKSPACE,
     alert_settings,
@@ -93,11 +74,15 @@ from .arguments import (
 )
 from .output import BuiltModels, PlannedBackfill, PlannedSync, Result, print_utf8, session
 
+if TYPE_CHECKING:
+    from ..commands import LakeBuild, Waiting
+
 
 @app.command(epilog="Example: intercom-warehouse demo --days 7")
 def demo(contacts: Contacts = 2000, days: Days = 21) -> None:
     """Simulate three weeks of a workspace, sync it day by day, and print a query. Needs no token and no network."""
-    from ..commands.demo import demo as simulate_and_sync  # imports the sandbox, which no other command needs
+    from ..commands import Report
+    from ..commands.demo import demo as simulate_and_sync
 
     warehouse = Warehouse(warehouse_settings().folder)  # always a file: a demo leaves nothing in a database
     warehouse.data_folder.check()
@@ -113,12 +98,17 @@ def init() -> None:
     The folder is the current one, or the one that INTERCOM_WAREHOUSE_HOME names; in a clone the clone. No file that is
     there is changed.
     """
+    from ..commands.init import initialize
+
     results.show_initialized(initialize(home()))
 
 
 @app.command(epilog="Example: intercom-warehouse check")
 def check(workspace: WorkspaceName = DEFAULT_WORKSPACE) -> ExitCode:
     """Check that a sync would work: token, scopes, segments, quota, lock, warehouse and region, one line each."""
+    from ..alerts import rules_of
+    from ..commands import run_checks
+
     rules_of(alert_settings(workspace).rules), monitoring_settings(workspace).file_below(home())  # as sync reads them
     warehouse, exit_code = warehouse_without_wait(), ExitCode.DONE
     with plain_errors(warehouse.explain):
@@ -141,6 +131,9 @@ def sync(
     as_json: AsJson = False,
 ) -> Result:
     """Bring the warehouse up to date: read Intercom, load, build the tables, check them, publish them."""
+    from ..alerts import rules_of
+    from ..commands import Sync
+
     if not plan:
         watch("sync --full" if full else "sync", workspace)
     alerts = alert_settings(workspace)
@@ -182,6 +175,8 @@ def backfill(
     workspace: WorkspaceName = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> Result:
+    from ..commands import Backfill
+
     if not dry_run:
         watch("backfill", workspace)
     job = Backfill(
@@ -218,6 +213,8 @@ def models(
 
     With --engine they are built on Spark, from what export --raw wrote, and published as Parquet files: all of them.
     """
+    from ..commands import Rebuild
+
     if engine or raw or marts:
         built = _lake_build(engine, raw, marts, select, wait).run()
         return Result(BuiltModels.of(built), lambda: results.show_build(built))
@@ -237,6 +234,9 @@ def status(
 
     Needs no token, makes no call to Intercom, and does not wait for a sync that is running.
     """
+    from ..commands.status import StatusQuery
+    from ..monitoring import metrics_of
+
     query = StatusQuery(configured_warehouse(), utc_now(), max_age, workspace)
     if not as_metrics:
         found = query.answer()
@@ -253,6 +253,8 @@ def resources(workspace: WorkspaceName = DEFAULT_WORKSPACE, as_json: AsJson = Fa
 
     Needs no token, makes no call to Intercom, and does not wait for a sync that is running.
     """
+    from ..commands import known_resources
+
     found = known_resources(configured_warehouse(), chosen_resources(workspace), workspace)
     return Result(found, lambda: results.show_resources(found))
 
@@ -271,6 +273,8 @@ def report(
     The page is one file, which loads nothing. It has no personal data without --people. --json prints its numbers.
     Needs no token, and does not wait for a sync that is running.
     """
+    from ..commands import Report
+
     begin = {} if since is None else {"since": since.date()}
     made = Report(configured_warehouse(), workspace, focus=focus or (), with_people=people, **begin)
     found = made.numbers() if as_json else made.write(out)
@@ -289,6 +293,8 @@ def export(
 
     The files hold personal data, as the tables do. Needs no token, and does not wait for a sync that is running.
     """
+    from ..commands import Export, RawExport
+
     if raw:
         if select or file_format != FileFormat.PARQUET:
             raise Misconfigured("--raw writes all loaded tables, as Parquet. Leave out --select and --format.")
@@ -311,6 +317,8 @@ def verify(
 
     Changes since the last sync explain a difference. An unexplained difference gives exit code 6.
     """
+    from ..commands.verify import Verify, random_seed
+
     verification = Verify(
         warehouse_without_wait(),
         workspace,
@@ -335,6 +343,9 @@ def explain(
     It shows when the contact entered and left each segment, why, how that was seen, and what was not observed. Needs no
     token without --ask, takes no lock, and does not wait for a sync that is running. No log gets what it prints.
     """
+    from ..commands.explain import Explain, Question, real_workspace
+    from ..explanation import show_explanation
+
     privacy = hashing(workspace or DEFAULT_WORKSPACE)
     explained = Explain(configured_warehouse(), contact, segment=segment, workspace=workspace, privacy=privacy).run()
     if ask:
@@ -353,6 +364,8 @@ def forget(
 
     Delete the contact in Intercom first. Otherwise the next sync loads it again.
     """
+    from ..commands import Forget
+
     job = Forget(configured_warehouse(), workspace, contact_id=contact_id, wait=wait, say=reporting.say)
     forgotten = job.run()
     return Result(forgotten, lambda: results.show_forgotten(forgotten))
@@ -369,8 +382,9 @@ def abort_pending(
 
     Rows of these packages that are already in the warehouse are deleted, except contacts.
     """
+    from ..commands import Abort
 
-    def confirm(pending: Waiting) -> bool:
+    def confirm(pending: "Waiting") -> bool:
         if not as_json:
             results.show_pending(pending)
         if not yes and (as_json or not sys.stdin.isatty()):
@@ -394,6 +408,8 @@ def repair(
 
     Later observations stay. Contacts stay, too: the next sync reads again those that changed since a removed run.
     """
+    from ..commands.repair import Repair
+
     job = Repair(
         configured_warehouse(), workspace, run_id=run, after=after, is_dry_run=dry_run, wait=wait, say=reporting.say
     )
@@ -403,6 +419,8 @@ def repair(
 
 def watch(command: str, workspace: str) -> None:
     """From here on, the end of this run is reported, as section `[monitoring]` says."""
+    from ..monitoring import WatchedRun
+
     settings = monitoring_settings(workspace)
     session.watched = WatchedRun(
         command,
@@ -417,7 +435,9 @@ def watch(command: str, workspace: str) -> None:
 
 def _lake_build(
     engine: str | None, raw: Path | None, marts: Path | None, select: list[str] | None, wait: timedelta
-) -> LakeBuild:
+) -> "LakeBuild":
+    from ..commands import LakeBuild
+
     if not (engine and raw and marts) or select:
         raise Misconfigured(
             "--engine, --raw and --marts go together, and build all models. Give all three, and leave out --select."

@@ -1,20 +1,24 @@
 """Results of commands: as text for people, or as one JSON object with `--json`."""
 
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 import typer
 
-from sources.intercom.readings import Preview
-
-from ..commands import BackfillPreview
 from ..errors import ExitCode
-from ..models import Build
-from ..monitoring import WatchedRun
+
+if TYPE_CHECKING:  # the command that returns a result has imported it
+    from sources.intercom.readings import Preview
+
+    from ..commands import BackfillPreview
+    from ..models import Build
+    from ..monitoring import WatchedRun
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 

@@ -10,12 +10,12 @@ from typing import NoReturn
 
 import typer
 
-from sources.intercom.api import IntercomError
+from sources.intercom.errors import IntercomError
 from sources.intercom.wire import visible, without_secrets
 
+from ..clock import utc_now
 from ..display import reporting
-from ..errors import ExitCode, Problem, WarehouseError, explained
-from ..runs import utc_now
+from ..errors import ExitCode, Interrupted, Problem, WarehouseError, explained
 from . import commands  # also registers the commands
 from .app import app
 from .output import Result, print_json, session
@@ -53,6 +53,8 @@ def run() -> ExitCode:
     """Runs the command line, and prints its result or error."""
     try:
         result = app(with_general_options_first(sys.argv[1:]), prog_name=app.info.name, standalone_mode=False)
+        if result == ExitCode.INTERRUPTED:  # Typer's for Ctrl+C where the command had not taken it for itself
+            raise Interrupted
         if isinstance(result, Result):
             session.record = result.record
             result.print()

@@ -93,6 +93,59 @@ SEARCHED = (
     "loaded. Parts beyond the 500 newest cannot be read: `has_all_parts` in `conversation_metrics` shows where some"
     " are missing."
 )
+HISTORIES = (
+    "What happened is read only if `resources` names it, since it is personal or takes many calls. Its rows are only "
+    "added: one that Intercom lists no more stays. Activities of teammates (`admin_activity_logs`) are asked for by "
+    "periods of five days, first from the workspace's creation on, then since the run before. Transcripts of phone "
+    "calls (`call_transcripts`, which reads `calls` too) are asked for 20 conversations at a time, if a call is new "
+    "or has changed, and for a week if a transcript is not complete. Events of contacts (`data_events`) and their "
+    "summaries (`data_event_summaries`) take a call each for every contact that was updated or seen since its last "
+    "lookup, at most `events_budget` in a run. Intercom lists the events of 90 days: what is loaded stays. A contact "
+    "whose `last_seen_at` alone has moved is found when all contacts are read: `sync --full`."
+)
+EXPORTED = (
+    "Which contact got which message (`message_receipts`) comes from exports alone: jobs, one at a time for a "
+    "workspace. A run makes a job once in `sweep_every`, for the time from 30 days before the end of the last one, "
+    "since messages are opened and answered later. The first job is for all time. A run waits up to `export_wait` "
+    "minutes for its job. If that is not ready then, a later run loads it. A run that is killed leaves its job "
+    "to the next one: no period is asked for twice. If a job fails, the next one asks for half "
+    "of its time. Intercom keeps the file of a job for two days. Another tool's export that is under way is waited "
+    "for."
+)
+REPORTING = (
+    "The rows of Intercom's reports (`reporting_rows`, which reads `reporting_datasets` too) are exported likewise: a "
+    "job for each dataset, at most five at a time, for all its attributes. They need the setting `client_id`. Without "
+    "it they are left out, and a note says so. Intercom does not say what distinguishes the rows of a dataset, so an "
+    "export replaces the rows of its period: a row that has changed is a new one, and the former one is marked as "
+    "deleted. A row without a time that can be read stays. If an export lacks more than half of the loaded rows, they "
+    "count as deleted only if the next one lacks them too. Up to version 2.15 Intercom leaves out conversations to "
+    "which no user replied.",
+    "All datasets are in one table, with their values as JSON: datasets differ by workspace, and their attributes come "
+    "and go, so columns of their own would change under queries. Select a dataset, and its values by `attribute_id`. "
+    "Values are text, so cast them.",
+    "Single attributes are left out or hashed by their id: "
+    '`exclude_columns = ["reporting_rows.attribute_values.people.email"]`. Intercom is not asked for excluded ones.',
+)
+REPORTING_QUERIES = {
+    "Which attributes does a dataset have?": """
+select attribute_id, name
+from intercom.reporting_attributes
+where dataset_id = 'conversation' and not is_deleted
+order by attribute_id
+""",
+    "How many conversations began on each day, by their state?": """
+select
+    cast(occurred_at as date) as occurred_on,
+    attribute_values ->> '$."conversation.state"' as state,
+    count(*) as conversations,
+    sum(cast(attribute_values ->> '$."conversation.reply_count"' as bigint)) as replies
+from intercom.reporting_rows
+where dataset_id = 'conversation' and not is_deleted
+group by all
+order by occurred_on, state
+""",
+}
+"""Examples, in DuckDB's SQL."""
 OTHER_SETTINGS = {
     "SOURCES__INTERCOM__ACCESS_TOKEN": "The access token. Required. In `.dlt/secrets.toml`: `access_token` in "
     "`[sources.intercom]`.",
@@ -163,8 +216,16 @@ def resources_document() -> Iterator[str]:
     yield "| group | list | tables | key | default | calls | needs | since |\n|---|---|---|---|---|---|---|---|"
     yield from (_resource_row(one) for one in by_group)
     yield f"\n## Conversations and tickets\n\n{_wrapped(SEARCHED)}"
+    yield f"\n## What happened\n\n{_wrapped(HISTORIES)}"
+    yield f"\n## Exports\n\n{_wrapped(EXPORTED)}"
+    yield "\n## Reports"
+    yield from (f"\n{_wrapped(paragraph)}" for paragraph in REPORTING)
+    yield from (f"\n{question}\n\n```sql\n{query.strip()}\n```" for question, query in REPORTING_QUERIES.items())
+    yield "\nThis is for DuckDB. PostgreSQL takes an id as it is: `attribute_values ->> 'conversation.state'`."
     yield "\n## Personal data\n\nColumns that may contain personal data, for `exclude_columns` and `hash_columns`.\n"
     yield from (f"- `{table.table}.{name}`" for one in RESOURCES for table in one.tables for name in table.personal)
+    yield "\n## Bodies\n\nColumns that `keep_bodies_for` clears. After a second dot: a field of JSON.\n"
+    yield from (f"- `{table.table}.{name}`" for one in RESOURCES for table in one.tables for name in table.bodies)
     yield "\n## Read by other means\n\n| group | tables |\n|---|---|"
     yield from (f"| {group} | {text} |" for group, text in ELSEWHERE.items())
     yield "\n## Not loaded\n\n| group | why |\n|---|---|"
@@ -188,8 +249,17 @@ def _calls(one: Resource) -> str:
         )
     if one.searched:
         return f"one for {one.per_page} that changed, and three; all of them once a week"
+    if one.exported and one.exported.by_dataset:
+        return "one, and for each of `reporting_datasets` one for a job, some for its state, and one for its file"
+    if one.exported:
+        return "one for a job, some for its state, and one for its file"
+    if one.periods:
+        return f"one for {one.periods.days} days, and one for each further page; only of the time since the run before"
+    if one.grouped:
+        return f"one for {one.grouped.most} conversations of `{one.follows}` that changed"
     if one.follows:
-        return f"one, if it changed, for each of `{one.follows}`, at most `parts_budget`"
+        budget = "events_budget" if one.is_history else "parts_budget"
+        return f"one, if it changed, for each of `{one.follows}`, at most `{budget}`"
     if one.parent:
         asked = {
             "all": "one",

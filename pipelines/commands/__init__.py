@@ -1,19 +1,20 @@
 """One module or package a command."""
 
-from .abort_pending import Abort, Aborted, Waiting
-from .backfill import DEFAULT_CHUNK, LATEST_ONLY, NO_HISTORY, Backfill, Backfilled, BackfillPreview
-from .check import Finding, run_checks
-from .export import Export, Exported, FileFormat, RawExport
-from .forget import Forget, Forgotten
-from .models import LakeBuild, Rebuild
-from .report import Report
-from .resources import KnownResources, known_resources
-from .sync import Outcome, Sync
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .abort_pending import Abort, Aborted, Waiting
+    from .backfill import Backfill, Backfilled, BackfillPreview
+    from .check import Finding, run_checks
+    from .export import Export, Exported, RawExport
+    from .forget import Forget, Forgotten
+    from .models import LakeBuild, Rebuild
+    from .report import Report
+    from .resources import KnownResources, known_resources
+    from .sync import Outcome, Sync
 
 __all__ = [
-    "DEFAULT_CHUNK",
-    "LATEST_ONLY",
-    "NO_HISTORY",
     "Abort",
     "Aborted",
     "Backfill",
@@ -21,7 +22,6 @@ __all__ = [
     "Backfilled",
     "Export",
     "Exported",
-    "FileFormat",
     "Finding",
     "Forget",
     "Forgotten",
@@ -36,3 +36,23 @@ __all__ = [
     "known_resources",
     "run_checks",
 ]
+NAMES = {
+    "abort_pending": ("Abort", "Aborted", "Waiting"),
+    "backfill": ("Backfill", "BackfillPreview", "Backfilled"),
+    "check": ("Finding", "run_checks"),
+    "export": ("Export", "Exported", "RawExport"),
+    "forget": ("Forget", "Forgotten"),
+    "models": ("LakeBuild", "Rebuild"),
+    "report": ("Report",),
+    "resources": ("KnownResources", "known_resources"),
+    "sync": ("Outcome", "Sync"),
+}
+MODULES = {name: module for module, names in NAMES.items() for name in names}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Imports a command when it is first asked for, with the libraries that only it needs."""
+        if name not in MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f".{MODULES[name]}", __name__), name)

@@ -29,6 +29,7 @@ from sources.intercom.resources import intercom_backfill, saved_state
 from sources.intercom.search import Dates, Progress
 from sources.intercom.tables import Fields
 
+from ..choices import DEFAULT_CHUNK, LATEST_ONLY, NO_HISTORY
 from ..errors import ExitCode, Misconfigured, causes, plain_errors
 from ..folder import Run
 from ..loading import absent_tables, known_fields, load_package, part_store_of, source_state
@@ -36,16 +37,7 @@ from ..messages import Step
 from ..models import Fault
 from ..runs import IntercomJob, check_purpose
 
-DEFAULT_CHUNK = timedelta(days=7)
-"""Short enough that a kill costs little, long enough that there are few loads, each of which takes half a second."""
 MOST_CHUNKS = 10_000
-NO_HISTORY = (
-    "Intercom has no API for memberships from before the first sync: a backfill loads contacts, not the segments they "
-    "were in."
-)
-LATEST_ONLY = (
-    "By updated_at, only contacts whose latest update is in the window are found: Intercom keeps no earlier ones."
-)
 
 
 @dataclass(frozen=True)

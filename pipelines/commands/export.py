@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from ..choices import FileFormat
 from ..destinations import Reader, Warehouse
 from ..errors import Misconfigured
 from ..folder import LockRequest, in_one_step
@@ -22,13 +22,6 @@ FORMULA = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 """How a cell begins that a spreadsheet would compute. An apostrophe before it makes it text."""
 BYTE_ORDER_MARK = "\ufeff".encode()
 """Without it, Excel takes UTF-8 for the encoding of its own country."""
-
-
-class FileFormat(StrEnum):
-    """What kind of files are written."""
-
-    PARQUET = "parquet"
-    CSV = "csv"
 
 
 class ExportedFile(msgspec.Struct, frozen=True):

@@ -109,7 +109,7 @@ class Forget(Job):
         is_built = has_marts(pipeline)
         if is_built:
             self.say("Building the models and checking them")
-            build_models(pipeline, day_timezone=self.warehouse.day_timezone)
+            build_models(pipeline, day_timezone=self.warehouse.day_timezone, compatibility=self.warehouse.compatibility)
         self.say(f"Rewriting {self.warehouse.place}")
         self.warehouse.rewrite(tables)
         if is_built:

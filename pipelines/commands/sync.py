@@ -6,15 +6,21 @@ and the cursor arrive together or not at all.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 import dlt
 
 from sources.intercom import intercom
 from sources.intercom.api import App, Intercom
-from sources.intercom.catalog import CONTACT_TAGS, TAGS, chosen
+from sources.intercom.catalog import CONTACT_TAGS, TAGS, Resource, chosen
+from sources.intercom.exports import planned_exports
+from sources.intercom.history import planned_history
 from sources.intercom.lists import planned_lists
 from sources.intercom.memberships import Plan, ReadingResult, RunOptions, Selection
 from sources.intercom.readings import (
@@ -30,6 +36,7 @@ from sources.intercom.readings import (
 from sources.intercom.resources import intercom_first_load, resources_of, saved_state
 from sources.intercom.search import Progress
 from sources.intercom.support import planned_parts
+from sources.intercom.tables import PlannedList
 from sources.intercom.tags import planned_tags
 
 from ..alerts import Alert, Present, Rule, alerts_of
@@ -38,6 +45,7 @@ from ..folder import Run, read_journal
 from ..loading import (
     Background,
     PartStore,
+    client_of,
     known_fields,
     load_package,
     new_runs,
@@ -46,7 +54,7 @@ from ..loading import (
 )
 from ..messages import Step
 from ..models import Build, load_checks
-from ..runs import IntercomJob, check_purpose
+from ..runs import IntercomJob, check_purpose, remove_bodies
 from .status import last_good_sync
 
 LISTS_ALONE = Preview(0, Plan((), ()), is_of_lists=True)
@@ -115,6 +123,7 @@ class Sync(IntercomJob):
         """
         with self._identified("sync --full" if self.full else "sync") as (run, pipeline, app):
             found = self._load(pipeline, app, run.run_id)
+            remove_old_bodies(self, pipeline, app.id_code)
             outcome = with_alerts(self._outcome(run, found, self._refresh(pipeline)), self)
             run.exit_code = int(outcome.exit_code)
             run.contacts_read, run.memberships_changed = outcome.contacts_read, outcome.joins + outcome.leaves
@@ -137,11 +146,7 @@ class Sync(IntercomJob):
                 else:
                     self._check_synced(pipeline)
                     found = LISTS_ALONE
-                lists = asyncio.run(planned_lists(self._connect(), inputs, chosen(self._lists)))
-                known = {one.table_name: one.records for one in lists}
-                lists += asyncio.run(planned_parts(self._connect(), inputs, chosen(self._lists), known))
-                if CONTACT_TAGS in chosen(self._lists):
-                    lists.append(planned_tags(inputs, known.get(TAGS.table)))
+                lists = asyncio.run(planned(self._connect, inputs, chosen(self._lists)))
                 return replace(found, lists=tuple(lists), calls_per_second=self._pacer.rate)
 
     @property
@@ -174,8 +179,9 @@ class Sync(IntercomJob):
         return RunInputs(
             self.settings.options(app, run_id, clock=self.clock, full=self.full, accept_shrink=self.accept_shrink),
             saved_state(state),
-            LoadedTables(pipeline.sql_client, app.id_code),
-            self.settings.fields(known_fields(pipeline)),
+            LoadedTables(partial(client_of, pipeline), app.id_code),
+            self.settings.fields(known_fields(pipeline), self.clock()),
+            folder=Path(pipeline.working_dir),
         )
 
     def _check_synced(self, pipeline: dlt.Pipeline) -> None:
@@ -209,7 +215,7 @@ class Sync(IntercomJob):
         source = source.with_resources(*only) if only else source
         source.resources.add(new_runs(self.warehouse.journal, options.workspace_id, inputs.tables, self.workspace))
         began = time.monotonic()
-        with inputs.tables, self.watch(progress):
+        with inputs.tables, self.watch(progress), models_parsed():
             pipeline.extract(source)
         self._reading_seconds += time.monotonic() - began
         self.say(Step("Loading", "load"))
@@ -284,6 +290,35 @@ class Sync(IntercomJob):
             reading_seconds=round(self._reading_seconds, 3),
             seconds=self._seconds,
         )
+
+
+@contextmanager
+def models_parsed() -> Iterator[None]:
+    """Parses the SQL files beside a block that mostly waits. What is wrong with one is raised by the build."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(load_checks)
+        yield
+
+
+def remove_old_bodies(job: Sync, pipeline: dlt.Pipeline, workspace_id: str) -> None:
+    """Clears what people wrote longer ago than it may be kept, in rows that the run did not read again."""
+    before = job.settings.bodies_before(job.clock())
+    if before is not None:
+        job.say(Step("Clearing old bodies", "clear_bodies"))
+        with pipeline.sql_client() as client:
+            remove_bodies(client, job.warehouse.dialect, workspace_id, before)
+
+
+async def planned(
+    connect: Callable[[], Intercom], inputs: RunInputs, resources: Sequence[Resource]
+) -> list[PlannedList]:
+    """What a run would read beside contacts and segments, and at what cost."""
+    lists = await planned_lists(connect(), inputs, resources)
+    known = {one.table_name: one.records for one in lists}
+    lists += await planned_parts(connect(), inputs, resources, known)
+    lists += await planned_history(inputs, resources, known)
+    lists += planned_exports(inputs, resources)
+    return [*lists, planned_tags(inputs, known.get(TAGS.table))] if CONTACT_TAGS in resources else lists
 
 
 def with_alerts(outcome: Outcome, job: Sync) -> Outcome:

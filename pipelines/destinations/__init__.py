@@ -1,17 +1,47 @@
 """The databases that a warehouse can live in: a file each, and a line each in `DESTINATIONS`."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from datetime import timedelta
 from importlib import import_module
-
-import dlt
+from typing import TYPE_CHECKING
 
 from ..errors import Misconfigured
 from .format import FORMAT, LIBRARIES, RELEASE, NotedTable, note_release
-from .interface import BUILD, MARTS, RAW, Ask, AttributeSql, Destination, Dialect, Kind, Options, PublishedMart, Reader
-from .sql import WRITTEN_IN, Column, Query, columns, descriptions, identifier, parameters, relations, statement
+from .interface import (
+    BUILD,
+    MARTS,
+    RAW,
+    TOOLS,
+    Ask,
+    AttributeSql,
+    Destination,
+    Dialect,
+    Kind,
+    Options,
+    PublishedMart,
+    Reader,
+)
+from .sql import (
+    WRITTEN_IN,
+    Column,
+    Query,
+    Relations,
+    all_relations,
+    columns,
+    descriptions,
+    identifier,
+    parameters,
+    relations,
+    statement,
+    texts,
+)
 from .swaps import SWAPS, MartsSwap
 from .warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import dlt
 
 DESTINATIONS: Mapping[str, str] = {
     "duckdb": "duckdb.DuckDB",
@@ -29,6 +59,7 @@ __all__ = [
     "RAW",
     "RELEASE",
     "SWAPS",
+    "TOOLS",
     "WRITTEN_IN",
     "Ask",
     "AttributeSql",
@@ -42,7 +73,9 @@ __all__ = [
     "PublishedMart",
     "Query",
     "Reader",
+    "Relations",
     "Warehouse",
+    "all_relations",
     "columns",
     "configured_warehouse",
     "descriptions",
@@ -53,6 +86,7 @@ __all__ = [
     "parameters",
     "relations",
     "statement",
+    "texts",
 ]
 
 
@@ -72,7 +106,7 @@ def configured_warehouse(options: Options) -> Warehouse:
     """Raises Misconfigured where destination or data folder cannot be used, or a setting of them is missing."""
     destination = destination_named(options.destination).configured(options)
     compare = timedelta(days=options.compare_builds_every)
-    warehouse = Warehouse(options.folder, destination, options.day_timezone, compare)
+    warehouse = Warehouse(options.folder, destination, options.day_timezone, compare, options.compatibility)
     warehouse.data_folder.check()
     return warehouse
 

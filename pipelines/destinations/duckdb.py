@@ -1,5 +1,7 @@
 """DuckDB: a file in the data folder, and beside it the copy that readers open."""
 
+from __future__ import annotations
+
 import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -7,12 +9,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import dlt
 import duckdb
-import pyarrow as pa
-from dlt.common.destination import Destination as DltDestination
 
 from ..errors import Busy, Misconfigured, NothingToRead, Unreadable, WarehouseError, cause_of, first_line, plain_errors
 from ..folder import AT_ONCE, LockRequest, plain_path
@@ -20,6 +19,10 @@ from ..messages import Step
 from .format import refuse_newer
 from .interface import RAW, ROWS_A_BATCH, AttributeSql, Destination, Dialect, Options, PublishedMart, Reader
 from .published_copy import check_closed, drop_successor, log_of, publish_all, publish_marts, replaced, rewrite_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from dlt.common.destination import Destination as DltDestination
 
 STORAGE_VERSION = "v1.2.0"
 """The file format of new files: clients from DuckDB 1.2.2 on open it. DuckDB 2.0 would write its own, which 1.5 cannot
@@ -70,10 +73,13 @@ class DuckDB(Destination):
         swap="replace",
         text_types=frozenset(("VARCHAR", "JSON")),
         inlines_imports=True,
-        load_fingerprint="sum(hash({load_id}))",
+        builds_changes=True,
         list_ids="unnest(json_extract_string({column}, '$.data[*].id'))",
+        without_field="case when json_type({column}) = 'OBJECT' "
+        "then json_merge_patch({column}, json_object({field}, null)) else {column} end",
         attributes=ATTRIBUTES,
     )
+    is_configured_by_dlt = False
 
     def __init__(self, folder: Path, *, wait_for_readers: timedelta = AT_ONCE, publish_raw: bool = True) -> None:
         self.file = folder / "warehouse.duckdb"
@@ -95,6 +101,8 @@ class DuckDB(Destination):
         return self.file.exists()
 
     def dlt_destination(self) -> DltDestination[Any, Any]:
+        import dlt
+
         return dlt.destinations.duckdb(self._openable(self.file))
 
     @contextmanager
@@ -231,6 +239,8 @@ class DuckDB(Destination):
 
 
 def batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
     reader: pa.RecordBatchReader = connection.sql(query).to_arrow_reader(ROWS_A_BATCH)
     yield pa.RecordBatch.from_pylist([], schema=reader.schema)
     yield from reader
@@ -238,5 +248,7 @@ def batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.Re
 
 def set_limits(connection: duckdb.DuckDBPyConnection) -> None:
     """Sets the memory limit, and all else that dlt sets whenever it opens the database."""
+    import dlt
+
     for name, value in dict(dlt.config.get("destination.duckdb.credentials.global_config", dict) or {}).items():
         connection.execute(f"set global {name} = '{value}'")

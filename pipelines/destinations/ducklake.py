@@ -50,7 +50,7 @@ EXTENSIONS = {
 """DuckDB's extensions that a lake needs, by the kind of its catalogue."""
 INSTALL = (
     "Install duckdb==1.5.5 with duckdb-extension-ducklake==1.5.5 and duckdb-extension-postgres-scanner==1.5.5, or use "
-    "requirements-ducklake.lock (docs/destinations.md)."
+    "locks/ducklake.lock (docs/destinations.md)."
 )
 UNREACHABLE = ("Failed to attach DuckLake", "DuckLake MetaData", "Unable to connect to Postgres", "Postgres query")
 """In DuckDB's messages about a catalogue's server."""

@@ -3,16 +3,19 @@
 An older release then leaves a warehouse alone that it would misread.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
-
-from dlt.destinations.sql_client import SqlClientBase
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Misconfigured
 from .interface import RAW, Ask, Dialect, Rows
 from .sql import Execute, descriptions, parameters, relations, statement
+
+if TYPE_CHECKING:
+    from dlt.destinations.sql_client import SqlClientBase
 
 FORMAT = 1
 """Raised by a release whose rows an older one would misread. Every release reads all older formats."""
@@ -34,13 +37,13 @@ class NotedTable:
         """Creates the table if it is missing, and describes it."""
         names = ", ".join(f"{column} {kind}" for column, kind in self.types.items())
         template = f"create table if not exists {{schema}}.{{table}} ({names})"
-        client.execute_sql(statement(dialect, template, schema=schema, table=self.name))
-        for described in descriptions(dialect, "table", schema, self.name, self.description, self.columns):
-            client.execute_sql(described)
+        created = statement(dialect, template, schema=schema, table=self.name)
+        described = descriptions(dialect, "table", schema, self.name, self.description, self.columns)
+        client.execute_many([created, *described])
 
-    def rows(self, execute: Execute, dialect: Dialect, schema: str) -> Rows:
-        """All notes; none where the table is missing."""
-        if self.name not in relations(execute, dialect, schema):
+    def rows(self, execute: Execute, dialect: Dialect, schema: str, present: Collection[str] | None = None) -> Rows:
+        """All notes; none where the table is missing. `present`: the relations of the schema, where they are known."""
+        if self.name not in (relations(execute, dialect, schema) if present is None else present):
             return ()
         template = f"select {', '.join(self.types)} from {{schema}}.{{table}}"  # noqa: S608 (constants)
         return execute(statement(dialect, template, schema=schema, table=self.name)) or ()

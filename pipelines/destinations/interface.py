@@ -1,5 +1,7 @@
 """What a destination is: the contract that each of them keeps, and what the rest of the code knows of it."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -7,18 +9,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
-
-import pyarrow as pa
-from dlt.common.destination import Destination as DltDestination
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 from ..errors import WarehouseError
 from ..folder import LockRequest
+
+if TYPE_CHECKING:  # readers need neither dlt nor Arrow, whose imports take most of a second
+    import pyarrow as pa
+    from dlt.common.destination import Destination as DltDestination
 
 RAW = "intercom_raw"
 MARTS = "intercom"
 BUILD = f"{MARTS}_build"
 """What the marts are built from: staging and intermediate models, and the notes of builds."""
+TOOLS = ("fivetran",)
+"""Tools in the form of whose tables builds can make views."""
 
 Rows = Sequence[Sequence[Any]]
 Ask = Callable[[str], Rows]
@@ -85,12 +90,14 @@ class Dialect:
     """Whether a column without an alias keeps its qualifier in its name, so that the next CTE does not find it."""
     catalog: str = "current_database()"
     """An expression for this database's name in `information_schema`."""
-    load_fingerprint: str | None = None
-    """An aggregate over the column `{load_id}` that differs when a table holds rows of other loads. Null where each
-    build builds all marts."""
+    builds_changes: bool = False
+    """Whether builds note what the marts were built from, so that a sync builds what has changed. The others build
+    all marts each time."""
     list_ids: str = ""
     """An expression for the ids in Intercom's lists within contacts, a row each, where `{column}` is a list. The models
     write `list_ids(...)`."""
+    without_field: str = ""
+    """The JSON `{column}` without the field that the text `{field}` names, if it is an object."""
     attributes: AttributeSql | None = None
     """Null where no mart has columns for custom attributes."""
 
@@ -114,6 +121,7 @@ class Options(Protocol):
     day_timezone: str
     compare_builds_every: float
     maintain_lake_every: int
+    compatibility: list[str]
 
     @property
     def folder(self) -> Path: ...
@@ -123,6 +131,8 @@ class Destination(ABC):
     """A database that holds raw tables and marts."""
 
     dialect: ClassVar[Dialect]
+    is_configured_by_dlt: ClassVar[bool] = True
+    """Whether `configured` asks dlt."""
     variables: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Environment variables that it needs, each with a description for docs/settings.md."""
     place: str

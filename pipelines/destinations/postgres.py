@@ -132,6 +132,7 @@ class Postgres(Destination):
         text_types=frozenset(("character varying", "text", "json", "jsonb")),
         inlines_imports=True,
         list_ids="jsonb_path_query(cast({column} as jsonb), '$.data[*].id') #>> '{{}}'",
+        without_field="case when jsonb_typeof({column}) = 'object' then {column} - {field} else {column} end",
         attributes=ATTRIBUTES,
     )
 

@@ -4,12 +4,9 @@ A statement that only one engine has, such as `vacuum` or `attach`, stays in tha
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
-
-import sqlglot
-from sqlglot import exp
 
 from .interface import Dialect, Kind, Rows
 
@@ -17,12 +14,18 @@ WRITTEN_IN = "duckdb"
 """The dialect of all SQL in Python and in `sql/`."""
 Execute = Callable[[str], Rows | None]
 """Runs a query without parameters: `execute_sql` of dlt's client, or an `Ask`."""
+Relations = Mapping[str, Mapping[str, Kind]]
+"""What is a table and what a view, by schema and name. A schema without any is absent."""
+RELATIONS = (
+    "select table_schema, table_name, case when table_type = 'VIEW' then 'view' else 'table' end "
+    "from information_schema.tables where table_catalog ="
+)
 NAME = re.compile(r"(?<!')\{(\w+)\}")
 TEXT = re.compile(r"'\{(\w+)\}'")
 
 
 class Query(str):
-    """A whole query in the destination's dialect, to stand in a template."""
+    """A whole query, or a list, in the destination's dialect, to stand in a template. It comes out in parentheses."""
 
     __slots__ = ()
 
@@ -48,9 +51,19 @@ def statement(dialect: Dialect, template: str, **parts: str) -> str:
     return re.sub(pattern, lambda found: markers[found[0]].filled(dialect, parts), translated)
 
 
+def query(dialect: Dialect, text: str) -> str:
+    """Translates a query without parameters and parts."""
+    return text if dialect.name == WRITTEN_IN else statement(dialect, text)
+
+
 def identifier(dialect: Dialect, name: str) -> str:
     """A name, quoted."""
     return _identifier(dialect.name, name)
+
+
+def texts(dialect: Dialect, values: Iterable[str]) -> Query:
+    """A list of literals, for a template."""
+    return Query(", ".join(_text(dialect.name, value) for value in values))
 
 
 def parameters(count: int) -> str:
@@ -73,15 +86,16 @@ def descriptions(
 
 def relations(execute: Execute, dialect: Dialect, schema: str) -> dict[str, Kind]:
     """Tables and views of a schema."""
-    rows = execute(
-        statement(
-            dialect,
-            "select table_name, case when table_type = 'VIEW' then 'view' else 'table' end "  # noqa: S608 (a constant)
-            f"from information_schema.tables where table_catalog = {dialect.catalog} and table_schema = '{{schema}}'",
-            schema=schema,
-        )
-    )
-    return {row[0]: row[1] for row in rows or ()}
+    query = f"{RELATIONS} {dialect.catalog} and table_schema = '{{schema}}'"
+    return {name: kind for _, name, kind in execute(statement(dialect, query, schema=schema)) or ()}
+
+
+def all_relations(execute: Execute, dialect: Dialect) -> Relations:
+    """Tables and views of all schemas, in one query: each takes the database some milliseconds."""
+    present: dict[str, dict[str, Kind]] = {}
+    for schema, name, kind in execute(statement(dialect, f"{RELATIONS} {dialect.catalog}")) or ():
+        present.setdefault(schema, {})[name] = kind
+    return present
 
 
 def columns(execute: Execute, dialect: Dialect, schema: str) -> list[Column]:
@@ -112,6 +126,9 @@ class _Marker(NamedTuple):
 @cache
 def _translated(dialect: str, template: str) -> tuple[str, dict[str, _Marker]]:
     """The template in a dialect, and its markers as they are written there. SQLGlot works once for each template."""
+    import sqlglot  # readers of what is written in DuckDB's dialect need no translation
+    from sqlglot import exp
+
     tree = sqlglot.parse_one(NAME.sub(r'"{\1}"', template), dialect=WRITTEN_IN)
     for parameter in list(tree.find_all(exp.Placeholder)):
         parameter.replace(exp.Var(this="%s"))
@@ -123,8 +140,12 @@ def _translated(dialect: str, template: str) -> tuple[str, dict[str, _Marker]]:
 
 @cache
 def _identifier(dialect: str, name: str) -> str:
+    from sqlglot import exp
+
     return exp.to_identifier(name, quoted=True).sql(dialect, copy=False)
 
 
 def _text(dialect: str, text: str) -> str:
+    from sqlglot import exp
+
     return exp.Literal.string(text).sql(dialect, copy=False)

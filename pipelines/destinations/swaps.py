@@ -5,17 +5,19 @@ replacing a table would block its readers until the end of the build. Both are o
 engines that cannot change tables in a transaction: readers query views, and these are exchanged one after another.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any, Protocol
-
-from dlt.destinations.exceptions import DatabaseTransientException
-from dlt.destinations.sql_client import SqlClientBase
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ModelsFailed
 from .interface import Dialect, Swap
 from .sql import identifier, relations, statement
+
+if TYPE_CHECKING:
+    from dlt.destinations.sql_client import SqlClientBase
 
 READERS_GO_FIRST = "100ms"
 """Less than deadlock_timeout, a second by default: where a reader and a drop block each other, the drop gives up."""
@@ -77,7 +79,7 @@ class MartsSwap(Protocol):
         """Readers see what the block builds when it ends without an error. Gives the schema to build marts in.
 
         Args:
-            schemas: those of the marts and of what they are built from.
+            schemas: those that readers query, first that of the marts, and last that of what they are built from.
 
         Raises:
             ModelsFailed: the swap would drop what others have made. The marts are as they were.
@@ -146,17 +148,17 @@ class Repoint:
         old = sorted({one for one in numbers if _schemas_like(f"{marts}_{one}", schemas)[-1] in names})
         new = f"{marts}_{max(numbers, default=0) + 1}"
         try:
-            for schema in (marts, *reversed(_schemas_like(new, schemas))):
+            for schema in (*schemas[:-1], *reversed(_schemas_like(new, schemas))):
                 client.execute_sql(statement(dialect, "create schema if not exists {schema}", schema=schema))
             yield new
         except Exception:
             _drop_build(client, dialect, _schemas_like(new, schemas))
             raise
-        shown = _repoint(client, dialect, marts, new)
+        shown = {schema: _repoint(client, dialect, schema, _like(new, schema, marts)) for schema in schemas[:-1]}
         for number in old:
-            _drop_views(
-                client, dialect, marts, relations(client.execute_sql, dialect, f"{marts}_{number}").keys() - shown
-            )
+            for schema, kept in shown.items():
+                built = relations(client.execute_sql, dialect, _like(f"{marts}_{number}", schema, marts)).keys()
+                _drop_views(client, dialect, schema, built - kept)
             _drop_build(client, dialect, _schemas_like(f"{marts}_{number}", schemas))
 
 
@@ -165,7 +167,11 @@ SWAPS: Mapping[Swap, MartsSwap] = {"replace": Replace(), "rename": Rename(), "re
 
 def _schemas_like(new: str, schemas: Sequence[str]) -> list[str]:
     """The schemas of one build: the marts' schema is called `new`, the others are named after it."""
-    return [f"{new}{schema.removeprefix(schemas[0])}" for schema in schemas]
+    return [_like(new, schema, schemas[0]) for schema in schemas]
+
+
+def _like(new: str, schema: str, marts: str) -> str:
+    return f"{new}{schema.removeprefix(marts)}"
 
 
 def _schema_names(client: SqlClientBase[Any], dialect: Dialect) -> set[str]:
@@ -198,6 +204,8 @@ def _drop_build(client: SqlClientBase[Any], dialect: Dialect, schemas: Collectio
 
 def _drop_replaced(client: SqlClientBase[Any], dialect: Dialect, marts: str) -> None:
     """Drops the schemas that builds replaced. The next build drops those that readers still use."""
+    from dlt.destinations.exceptions import DatabaseTransientException
+
     schemas = client.execute_sql("select nspname from pg_namespace where starts_with(nspname, %s)", _replaced(marts))
     for (schema,) in schemas or ():
         with suppress(DatabaseTransientException), client.begin_transaction():

@@ -1,22 +1,25 @@
 """A warehouse: a data folder, and the destination that its runs load into."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
-
-import dlt
-from dlt.common.destination import Destination as DltDestination
-from dlt.common.destination import DestinationCapabilitiesContext
-from dlt.common.normalizers.naming import NamingConvention
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import WarehouseError, causes, explained
 from ..folder import DataFolder, LockRequest
 from .duckdb import DuckDB
 from .interface import RAW, Destination, Dialect, PublishedMart, Reader
-from .sql import statement
+from .sql import query
+
+if TYPE_CHECKING:
+    import dlt
+    from dlt.common.destination import Destination as DltDestination
+    from dlt.common.destination import DestinationCapabilitiesContext
+    from dlt.common.normalizers.naming import NamingConvention
 
 A_WEEK = timedelta(days=7)
 
@@ -25,7 +28,7 @@ class Warehouse:
     """What commands work on. The default destination is a DuckDB file in the data folder.
 
     `day_timezone`: whose days the marts count. `compare_builds_every`: how often what syncs derive is compared with a
-    build of all.
+    build of all. `compatibility`: the tools in the form of whose tables builds make views.
     """
 
     def __init__(
@@ -34,9 +37,11 @@ class Warehouse:
         destination: Destination | None = None,
         day_timezone: str = "UTC",
         compare_builds_every: timedelta = A_WEEK,
+        compatibility: Collection[str] = (),
     ) -> None:
         self.data_folder = DataFolder(folder)
         self.day_timezone, self.compare_builds_every = day_timezone, compare_builds_every
+        self.compatibility = tuple(dict.fromkeys(compatibility))
         self.destination = destination or DuckDB(folder)
 
     @property
@@ -113,6 +118,8 @@ class Warehouse:
 
     def pipeline(self, name: str, folder: Path | None = None) -> dlt.Pipeline:
         """The dlt pipeline of one workspace. Its working folder is in `folder`, else in that of the warehouse."""
+        import dlt
+
         return dlt.pipeline(
             pipeline_name=name,
             pipelines_dir=str(folder or self.data_folder.plain_working_folder / self.destination.subfolder),
@@ -133,8 +140,8 @@ class Warehouse:
         """
         with self.destination.reading() as reader:
             yield Reader(
-                lambda query: reader.ask(statement(self.dialect, query)),
-                lambda query: reader.batches(statement(self.dialect, query)),
+                lambda text: reader.ask(query(self.dialect, text)),
+                lambda text: reader.batches(query(self.dialect, text)),
             )
 
     def publish(self, marts: Iterable[PublishedMart], say: Callable[[str], None]) -> None:
@@ -159,7 +166,7 @@ class Warehouse:
 def _with_capabilities_cached(destination: DltDestination[Any, Any]) -> DltDestination[Any, Any]:
     """dlt computes them a dozen times a run, each time from all configuration: a seventh of a small run's time."""
     compute = destination.capabilities
-    cached = dict[type, DestinationCapabilitiesContext]()
+    cached: dict[type, DestinationCapabilitiesContext] = {}
 
     def capabilities(config: Any = None, naming: NamingConvention | None = None) -> DestinationCapabilitiesContext:
         if config is not None:

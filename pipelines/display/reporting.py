@@ -1,5 +1,7 @@
 """What a command reports while it runs: events, which go to people or, with `--log-format json`, to programs."""
 
+from __future__ import annotations
+
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +10,7 @@ from dataclasses import asdict
 from threading import Event as Signal
 from threading import Thread
 from traceback import format_exception
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -16,17 +18,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from sources.intercom.search import Progress
 from sources.intercom.wire import visible, without_secrets
 
-from ..commands import Outcome
 from ..errors import ExitCode, Problem
 from ..folder import newest_run
 from ..messages import Event, Step
 from .json_lines import write_json_lines
-from .progress import ProgressMeter, ProgressMetrics
-from .screen import live_display, log_line, summary
 from .terminal import SCAN_PROBLEMS, TerminalHandler, stderr
+
+if TYPE_CHECKING:  # a command that reads Intercom imports it
+    from sources.intercom.search import Progress
+
+    from ..commands import Outcome
+    from .progress import ProgressMeter, ProgressMetrics
 
 LOGGER = logging.getLogger("intercom_warehouse")
 LINE_SECONDS = 30
@@ -82,6 +86,9 @@ def watch(
     Args:
         clock: seconds that only grow.
     """
+    from .progress import ProgressMeter
+    from .screen import summary
+
     meter = ProgressMeter(reading, clock=clock)
     with _live(meter, console) if _can_draw(console) else repeating(lambda: _report_progress(meter), every_seconds):
         yield
@@ -94,6 +101,8 @@ def _can_draw(console: Console) -> bool:
 
 
 def _live(meter: ProgressMeter, console: Console) -> Live:
+    from .screen import live_display
+
     def draw() -> RenderableType:
         return live_display(meter.metrics(), width=console.width)
 
@@ -119,6 +128,8 @@ def repeating(act: Callable[[], None], every_seconds: float) -> Iterator[None]:
 
 
 def _report_progress(meter: ProgressMeter) -> None:
+    from .screen import log_line
+
     metrics = meter.metrics()
     _report_metrics("progress", log_line(metrics), metrics)
 

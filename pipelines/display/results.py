@@ -1,33 +1,39 @@
 """Results of the commands that write, for people."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from sources.intercom.readings import Preview, moment_of
 from sources.intercom.wire import named
 
-from ..commands import (
-    Aborted,
-    Backfilled,
-    BackfillPreview,
-    Exported,
-    Finding,
-    Forgotten,
-    KnownResources,
-    Outcome,
-    Waiting,
-)
-from ..commands.init import Initialized
-from ..commands.repair import Repaired
-from ..destinations import Warehouse
 from ..messages import duration_text
-from ..models import Build
 from ..settings import SECRETS
 from .terminal import SCAN_PROBLEMS, as_text, print_notes, print_row, print_rows, shortest, stdout
+
+if TYPE_CHECKING:  # the command that returns a result has imported it
+    from sources.intercom.readings import Preview
+
+    from ..commands import (
+        Aborted,
+        Backfilled,
+        BackfillPreview,
+        Exported,
+        Finding,
+        Forgotten,
+        KnownResources,
+        Outcome,
+        Waiting,
+    )
+    from ..commands.init import Initialized
+    from ..commands.repair import Repaired
+    from ..destinations import Warehouse
+    from ..models import Build
 
 CHOOSE = (
     "The setting resources in .dlt/config.toml chooses what a sync reads. sync --only tags,companies reads some lists "
@@ -158,6 +164,8 @@ def show_backfill(outcome: Backfilled, warehouse: Warehouse) -> None:
 
 
 def show_backfill_plan(preview: BackfillPreview) -> None:
+    from sources.intercom.readings import moment_of
+
     table = _table("from", "to", numbers=("contacts", "calls"))
     table.show_edge = table.pad_edge = False
     for estimate in preview.estimates:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from typer.rich_utils import rich_format_error
 
 from sources.intercom.wire import visible, without_secrets
 
@@ -76,6 +75,8 @@ class TerminalHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         usage_error = getattr(record, "usage_error", None)
         if usage_error and self._console.is_terminal:
+            from typer.rich_utils import rich_format_error  # imports a reader of Markdown
+
             rich_format_error(usage_error)
         elif record.levelno < logging.ERROR:
             self._print(f"[dim]·[/dim] {as_text(record.getMessage())}", soft_wrap=True)

@@ -1,11 +1,15 @@
 """The result of `verify`, for people."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..commands.verify import Difference, Verification
 from .terminal import lines_as_text, print_notes, print_rows, stdout
+
+if TYPE_CHECKING:
+    from ..commands.verify import Difference, Verification
 
 MOST_GROUPS = 20
 """Groups of differences that are shown: enough to see what they have in common."""
@@ -33,7 +37,7 @@ def show_verification(verification: Verification) -> None:
 
 def _groups(differences: Iterable[Difference]) -> list[list[Difference]]:
     """Groups of differences with the same segment and explanation. Each unexplained one is a group, and comes first."""
-    groups = defaultdict[Any, list[Difference]](list)
+    groups: dict[Any, list[Difference]] = defaultdict(list)
     for difference in sorted(differences, key=lambda difference: difference.explanation is not None):
         reason = difference.explanation or difference.contact_id
         groups[difference.segment_id, difference.in_intercom, reason].append(difference)

@@ -1,6 +1,6 @@
 """Errors that end a command: a class for each reaction, exit codes, and causes outside this program."""
 
-from .causes import CAUSES, Cause, cause_of, cause_of_text, explained
+from .causes import CAUSES, Cause, cause_of, cause_of_text, explained, is_of_memory
 from .errors import (
     Busy,
     ExitCode,
@@ -40,6 +40,7 @@ __all__ = [
     "exit_code_of",
     "explained",
     "first_line",
+    "is_of_memory",
     "is_ours",
     "plain_errors",
 ]

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import Misconfigured, NoResources, WarehouseError, causes
+from .errors import Interrupted, Misconfigured, NoResources, WarehouseError, causes, is_interrupt
 
 OWN_TEXTS = frozenset(("builtins", "intercom_warehouse", "pipelines", "sources"))
 """Packages whose errors' texts are not searched for a cause: they may be a contact's. Libraries keep one as text."""
@@ -38,6 +38,15 @@ class Cause:
         return self.error(message.format(file=place, folder=folder, free=_free(folder)))
 
 
+MEMORY = Cause(
+    "There is not enough memory for this run. Nothing that was loaded before is lost.",
+    "Give the process more memory (docs/settings.md says what memory_limit covers), or end other programs, then "
+    "run the command again.",
+    NoResources,
+    frozenset((errno.ENOMEM,)),
+    texts=("Out of Memory Error", "bad allocation", "malloc of size", "can't start new thread"),
+    kinds=frozenset(("MemoryError", "ArrowMemoryError", "OutOfMemoryException")),
+)
 CAUSES = (
     Cause(
         "No space is left on the disk of {folder} ({free} MB free). Nothing that was loaded before is lost.",
@@ -115,15 +124,7 @@ CAUSES = (
         Misconfigured,
         frozenset((errno.ELOOP,)),
     ),
-    Cause(
-        "There is not enough memory for this run. Nothing that was loaded before is lost.",
-        "Give the process more memory (docs/settings.md says what memory_limit covers), or end other programs, then "
-        "run the command again.",
-        NoResources,
-        frozenset((errno.ENOMEM,)),
-        texts=("Out of Memory Error", "bad allocation", "malloc of size", "can't start new thread"),
-        kinds=frozenset(("MemoryError", "ArrowMemoryError", "OutOfMemoryException")),
-    ),
+    MEMORY,
 )
 GONE = Cause(
     "The data folder {file} was deleted or moved while a command used it.",
@@ -145,6 +146,8 @@ def explained(error: BaseException, folder: Path | None = None) -> WarehouseErro
         folder: the data folder, for errors that name no file.
     """
     for cause in causes(error):
+        if is_interrupt(cause):
+            return Interrupted()
         if row := cause_of(cause):
             return row.explained(_place(cause, folder))
     if folder and _is_missing(folder) and any(map(_is_of_files, causes(error))):
@@ -160,6 +163,11 @@ def cause_of(error: BaseException) -> Cause | None:
         if isinstance(error, OSError) and error.errno in row.errnos:
             return row
     return cause_of_text(str(error)) if _is_of_library(error) else None
+
+
+def is_of_memory(error: BaseException) -> bool:
+    """Whether an error, or one of its causes, says that there is not enough memory."""
+    return any(cause_of(cause) is MEMORY for cause in causes(error))
 
 
 def cause_of_text(text: str) -> Cause | None:

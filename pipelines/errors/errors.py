@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
-from sources.intercom.api import IntercomError, Refused, SetupError, Unavailable
+from sources.intercom.errors import IntercomError, Refused, SetupError, Unavailable
 
 
 class ExitCode(IntEnum):
@@ -91,6 +91,9 @@ class Interrupted(WarehouseError):
 
     exit_code = ExitCode.INTERRUPTED
 
+    def __init__(self) -> None:
+        super().__init__("Interrupted. Nothing is lost: run the command again to continue.")
+
 
 def exit_code_of(error: BaseException) -> ExitCode:
     if isinstance(error, WarehouseError):
@@ -105,6 +108,11 @@ def exit_code_of(error: BaseException) -> ExitCode:
 def is_ours(error: BaseException) -> bool:
     """Whether this project wrote the message: it is then readable, and free of secrets and personal data."""
     return isinstance(error, WarehouseError | IntercomError)
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether the user pressed Ctrl+C. DuckDB has an error of its own for that, while it runs a query."""
+    return isinstance(error, KeyboardInterrupt) or (type(error) is RuntimeError and str(error) == "Query interrupted")
 
 
 @contextmanager
@@ -122,8 +130,8 @@ def plain_errors(explain: Callable[[BaseException], WarehouseError | None]) -> I
         for cause in causes(error):
             if is_ours(cause):
                 raise cause from None
-            if isinstance(cause, KeyboardInterrupt):
-                raise Interrupted("Interrupted. Nothing is lost: run the command again to continue.") from None
+            if is_interrupt(cause):
+                raise Interrupted from None
         if explained := explain(error):
             raise explained from None
         raise

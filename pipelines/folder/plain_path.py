@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dlt.common.storages import file_storage
-
 from ..errors import Misconfigured
 
 PLAIN = re.compile(r"[\w./ ,=+@-]*")
@@ -52,6 +50,8 @@ def _link(folder: Path) -> Path:
             f"The path of the data folder {folder} has a question mark or a backslash, which DuckDB cannot open. "
             "Nothing was written. Set WAREHOUSE__DATA_DIR to a path without them."
         )
+    from dlt.common.storages import file_storage  # only such a path needs it
+
     vars(file_storage)["os"] = _Os()
     parent = Path(tempfile.mkdtemp(prefix="intercom-warehouse-"))
     atexit.register(shutil.rmtree, parent, ignore_errors=True)

@@ -2,9 +2,9 @@
 
 from .background import Background
 from .contact_rows import Mentions, is_id, pseudonym
-from .load import absent_tables, known_fields, load_package, part_store_of, source_state, state_in, with_all_tables
+from .load import absent_tables, client_of, known_fields, load_package, part_store_of, source_state, with_all_tables
 from .loads import KEPT, delete_loads, delete_rows, drop_pending, loaded_rows
-from .packages import PendingPackage, pending_folders, pending_packages, stuck_packages_explained
+from .packages import PendingPackage, pending_packages, stuck_packages_explained
 from .part_store import PartStore
 from .recovery import set_aside
 from .runs_table import new_runs
@@ -19,6 +19,7 @@ __all__ = [
     "PendingPackage",
     "absent_tables",
     "agreed",
+    "client_of",
     "delete_loads",
     "delete_rows",
     "delete_states",
@@ -30,13 +31,11 @@ __all__ = [
     "loaded_rows",
     "new_runs",
     "part_store_of",
-    "pending_folders",
     "pending_packages",
     "pseudonym",
     "restored",
     "set_aside",
     "source_state",
-    "state_in",
     "stuck_packages_explained",
     "with_all_tables",
 ]

@@ -26,6 +26,14 @@ IDS = {
     "contact_activities": ("contact_id", "merge_source_id", "merge_target_id"),
     "conversation_contacts": ("contact_id",),
     "ticket_contacts": ("contact_id",),
+    "calls": ("contact_id",),
+    "message_receipts": ("contact_id",),
+    **{
+        table.table: ("id" if table is one else "contact_id",)
+        for one in RESOURCES
+        if one.follows == CONTACTS
+        for table in one.tables
+    },
     **{one.table: ("contact_id",) for one in RESOURCES if one.parent and one.parent.table == CONTACTS},
 }
 """Columns that hold nothing but ids of contacts. An id that is in none of them is not a contact's."""
@@ -38,6 +46,8 @@ WRITTEN: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "ticket_contacts": ("ticket", "ticket_id", ("contact_id",)),
 }
 """Tables of what contacts write: what a row belongs to, the column of that, and those of the contact who wrote it."""
+FORMER = {"conversation_part_reads": "_extra"}
+"""Columns that only release 1.0 filled."""
 DLT_PREFIX = "_dlt"
 NOTES_PREFIX = "_"
 """Of dlt's tables, and of those in which a warehouse keeps notes about itself."""
@@ -94,8 +104,11 @@ class Mentions:
     def replace(self, substitute: str, pipeline_name: str) -> None:
         """Clears the contact's row and replaces its id everywhere, in one transaction."""
         with self.client.begin_transaction():
+            self._clear_reports()
             self._clear_contact()
             self._clear_written()
+            self._clear_transcripts()
+            self._clear_former()
             for table, types in self._columns.items():
                 self._rename(table, types, substitute)
             for table in self._staging_tables():
@@ -131,6 +144,9 @@ class Mentions:
             ("contact_attribute_changes", ["value"], "contact_id"),
             ("contact_activities", ["external_id", "failure_reason"], "contact_id"),
             ("contact_notes", ["body", "_extra"], "contact_id"),
+            ("calls", TABLES["calls"].personal, "contact_id"),
+            ("data_events", TABLES["data_events"].personal, "contact_id"),
+            ("message_receipts", TABLES["message_receipts"].personal, "contact_id"),
         ):
             if table in self._columns:
                 changes = ", ".join(f'"{name}" = null' for name in names)
@@ -155,6 +171,39 @@ class Mentions:
                 table=table,
                 contacts=f"{kind}_contacts",
             )
+
+    def _clear_transcripts(self) -> None:
+        """Clears what was said in calls with the contact."""
+        if {"calls", "call_transcripts"} <= self._columns.keys():
+            changes = ", ".join(f'"{name}" = null' for name in TABLES["call_transcripts"].personal)
+            self._execute(
+                f"update {{raw}}.{{table}} set {changes} where workspace_id = ? and id in "  # noqa: S608 (no values)
+                "(select id from {raw}.{calls} where workspace_id = ? and contact_id = ?)",
+                *(self.workspace_id, self.workspace_id, self.contact_id),
+                table="call_transcripts",
+                calls="calls",
+            )
+
+    def _clear_reports(self) -> None:
+        """Clears the rows of reports that name the contact, by its id or by its address. A dataset has any columns."""
+        if not {"reporting_rows", "contacts"} <= self._columns.keys():
+            return
+        known = "select email from {raw}.{table} where workspace_id = ? and id = ? and email <> ''"
+        addresses = [
+            address for (address,) in self._select(known, self.workspace_id, self.contact_id, table="contacts")
+        ]
+        for text in (self.contact_id, *addresses):
+            self._execute(
+                "update {raw}.{table} set attribute_values = null where workspace_id = ? "
+                "and position(lower(?) in lower(cast(attribute_values as text))) > 0",
+                *(self.workspace_id, text),
+                table="reporting_rows",
+            )
+
+    def _clear_former(self) -> None:
+        for table, name in FORMER.items():
+            if name in self._columns.get(table, ()):
+                self._execute(f'update {{raw}}.{{table}} set "{name}" = null', table=table)  # noqa: S608 (our own names)
 
     def _rename(self, table: str, types: dict[str, str], substitute: str) -> None:
         changes = ", ".join(f'"{name}" = {_renamed(name, kind)}' for name, kind in types.items())

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import dlt
-import msgspec
 from dlt.destinations.sql_client import SqlClientBase
 
 from sources.intercom.resources import intercom_empty_tables
@@ -42,10 +42,19 @@ def load_package(pipeline: dlt.Pipeline) -> None:
     drop_old_notes(Path(pipeline.working_dir))
 
 
+@lru_cache(maxsize=1)  # dlt keeps the last pipeline, too
+def client_of(pipeline: dlt.Pipeline) -> SqlClientBase[Any]:
+    """The pipeline's client of the warehouse, made once: dlt reads its schema and configuration for that.
+
+    It has one connection, so no block that opens it may be within another one.
+    """
+    return pipeline.sql_client()
+
+
 @contextmanager
 def with_all_tables(pipeline: dlt.Pipeline) -> Iterator[SqlClientBase[Any]]:
     """A client of the warehouse. Creates raw tables that no earlier release has loaded, after pending packages."""
-    with pipeline.sql_client() as client:
+    with client_of(pipeline) as client:
         present = relations(client.execute_sql, dialect_of(pipeline), RAW)
         absent = BESIDE_CONTACTS.keys() - present.keys()
         if not (absent and present):
@@ -55,7 +64,7 @@ def with_all_tables(pipeline: dlt.Pipeline) -> Iterator[SqlClientBase[Any]]:
         pipeline.sync_destination()
     pipeline.extract(intercom_empty_tables(absent))
     load_package(pipeline)
-    with pipeline.sql_client() as client:
+    with client_of(pipeline) as client:
         yield client
 
 
@@ -87,17 +96,6 @@ def source_state(pipeline: dlt.Pipeline) -> dict[str, Any]:
     sources: dict[str, Any] = pipeline.state.get("sources") or {}
     state: dict[str, Any] = sources.get("intercom", {})
     return state
-
-
-def state_in(folder: Path) -> dict[str, Any]:
-    """The source's state in a pipeline's working folder; empty if that is missing or cannot be read."""
-    try:
-        state = msgspec.json.decode((folder / "state.json").read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return {}
-    sources = state.get("sources")
-    found = sources.get("intercom") if isinstance(sources, dict) else None
-    return found if isinstance(found, dict) else {}
 
 
 def known_fields(pipeline: dlt.Pipeline) -> KnownFields | None:

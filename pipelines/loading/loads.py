@@ -8,13 +8,16 @@ from typing import Any, NamedTuple
 import dlt
 from dlt.destinations.sql_client import SqlClientBase
 
+from sources.intercom.catalog import RESOURCES
 from sources.intercom.tables import LIST_TABLES
 
 from ..destinations import Dialect, columns, parameters, statement
-from .packages import pending_folders
+from ..folder import pending_folders
 from .recovery import set_aside
 
-KEPT = frozenset(("contacts", *LIST_TABLES))
+READ = frozenset(one.table for one in RESOURCES if one.follows and one.nested)
+"""Tables that note which nested rows were read. A dropped load may lack those rows, so its notes go with it."""
+KEPT = frozenset(("contacts", *LIST_TABLES)) - READ
 """The tables whose rows stay: each is a record as Intercom sent it, no matter which load wrote it."""
 
 

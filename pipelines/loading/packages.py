@@ -17,6 +17,7 @@ from dlt.common.storages.load_package import JOB_EXCEPTION_EXTENSION, PackageSto
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from ..errors import WarehouseError, cause_of_text
+from ..folder import pending_folders
 from ..settings import DEFAULT_WORKSPACE
 
 LOGS = (
@@ -60,32 +61,6 @@ class PendingPackage:
 def pending_packages(working_folder: Path) -> list[PendingPackage]:
     """The packages in a pipeline's working folder that are not loaded, the oldest first."""
     return [_package(folder) for folder in pending_folders(working_folder)]
-
-
-def pending_folders(working_folder: Path) -> list[Path]:
-    """The folders of the packages that are not loaded, the oldest first."""
-    packages = {folder.name: folder for stage in (extracted, normalized) for folder in stage(working_folder)}
-    return [packages[load_id] for load_id in sorted(packages) if not is_loaded(packages[load_id])]
-
-
-def extracted(working_folder: Path) -> list[Path]:
-    """The folders of extracted packages, the oldest first."""
-    return subfolders(working_folder / "normalize" / "extracted")
-
-
-def normalized(working_folder: Path) -> list[Path]:
-    """The folders of normalized packages, the oldest first."""
-    return subfolders(working_folder / "load" / "normalized")
-
-
-def subfolders(parent: Path) -> list[Path]:
-    """The folders in a folder, by name; none where it does not exist."""
-    return sorted(folder for folder in parent.iterdir() if folder.is_dir()) if parent.is_dir() else []
-
-
-def is_loaded(package: Path) -> bool:
-    """Whether all jobs of a package are done, even if dlt has not put it away."""
-    return (package / PackageStorage.PACKAGE_COMPLETED_FILE_NAME).exists()
 
 
 @contextmanager

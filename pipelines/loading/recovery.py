@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileName
 
-from .packages import extracted, is_loaded, normalized, subfolders
+from ..folder import extracted, is_loaded, normalized, subfolders
 
 NEW, STARTED, COMPLETED = (
     PackageStorage.NEW_JOBS_FOLDER,

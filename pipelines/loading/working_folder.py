@@ -21,10 +21,9 @@ import pyarrow.parquet as pq
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from ..destinations import RAW, Warehouse, statement
-from ..folder import plain_path
-from .load import LOADED_STATE, note_loaded_state, state_hash
+from ..folder import pending_folders, plain_path
+from .load import LOADED_STATE, client_of, note_loaded_state, state_hash
 from .loads import delete_loads, drop_pending
-from .packages import pending_folders
 from .recovery import repair_packages, set_aside
 
 VERSION = re.compile(r"\d+\.\d+\.\d+\s*")
@@ -113,7 +112,7 @@ def delete_states(pipeline: dlt.Pipeline, warehouse: Warehouse) -> None:
 
 def newest_state(pipeline: dlt.Pipeline, warehouse: Warehouse) -> str | None:
     """The version hash of the newest state that the warehouse holds; null if it holds none."""
-    with pipeline.sql_client() as client:
+    with client_of(pipeline) as client:
         try:
             query = statement(warehouse.dialect, NEWEST_STATE, raw=RAW)
             rows = client.execute_sql(query, pipeline.pipeline_name)

@@ -18,12 +18,13 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 
-from ..destinations import Dialect, Kind, columns, relations
-from ..errors import ModelsFailed
+from ..destinations import Dialect, Kind, Relations, all_relations, columns
+from ..errors import ModelsFailed, is_of_memory
 from .checks import Fault, message_of, read_warnings, run_checks, write_warnings
 from .comparison import refuse_differences
+from .compatibility import create_views, prepare_schemas, wanted_views
 from .definitions import (
-    COMPANIES,
+    LISTED,
     NEXT_STEP,
     SQL,
     UTC,
@@ -35,15 +36,16 @@ from .definitions import (
     comments,
     current_attributes,
     downstream,
+    has_lists,
     load_checks,
     load_models,
     select_of,
     with_attributes,
 )
-from .derivation import derivation, is_derived, kept_sums
-from .mark import BUILT_FROM, FILES, WHOLE_AT, Mark, current_mark, read_mark, write_mark
-from .restricted import restricted
-from .touched import can_find_touched, drop_touched, find_touched, note_loads
+from .derivation import before_derivation, derivation, is_derived
+from .mark import BUILT_FROM, FILES, WHOLE_AT, Basis, current_basis, read_mark, write_mark
+from .restricted import Subset, deletions, restricted, subsets_of
+from .touched import drop_touched, find_touched, new_loads, note_loads
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def build(
     marts: str,
     select: Collection[str] | None = None,
     day_timezone: str = UTC,
+    compatibility: Collection[str] = (),
     folder: Path = SQL,
 ) -> Build:
     """Builds all models, or those in `select` and all downstream of them, and runs their checks.
@@ -76,18 +79,24 @@ def build(
     Where all marts are swapped at once, all are built, even if few are selected. Elsewhere a relation is dropped only
     when its model turns from view to table or back. `client` is open and in no transaction.
 
+    Args:
+        compatibility: the tools in the form of whose tables there are views.
+
     Raises:
         ModelsFailed: a model failed, or an error-level check returned rows. Everything is rolled back.
         Misconfigured: `select` names an unknown model.
     """
-    place = Place(raw, marts, dialect, day_timezone)
-    models = _all_models(client, place, folder)
+    place = Place(raw, marts, dialect, day_timezone, tuple(compatibility))
+    known = all_relations(client.execute_sql, dialect)
+    models = _all_models(client, place, known, folder)
     chosen = models if select is None else downstream(models, select)
     if place.swap.builds_all:
         chosen = models
-    is_marked = chosen is models and dialect.load_fingerprint is not None
-    mark = {**_current_mark(client, place, folder), WHOLE_AT: _now().isoformat()} if is_marked else None
-    return _run(client, place, chosen, _checks_of(chosen, folder), mark)
+    todo = _Todo(chosen, _checks_of(chosen, folder))
+    if chosen is not models or not dialect.builds_changes:
+        return _run(client, place, known, todo)
+    basis = _current_basis(client, place, known, folder)
+    return _run(client, place, known, todo, replace(basis, mark={**basis.mark, WHOLE_AT: _now().isoformat()}))
 
 
 def refresh(
@@ -97,6 +106,7 @@ def refresh(
     raw: str,
     marts: str,
     day_timezone: str = UTC,
+    compatibility: Collection[str] = (),
     compare_every: timedelta | None = None,
     folder: Path = SQL,
 ) -> Build:
@@ -110,27 +120,68 @@ def refresh(
         compare_every: compare what is derived of touched members with a build of all, if the last one is longer ago;
             null for never.
     """
-    place = Place(raw, marts, dialect, day_timezone)
-    whole = partial(build, client, dialect, raw=raw, marts=marts, day_timezone=day_timezone, folder=folder)
-    if dialect.load_fingerprint is None:
+    place = Place(raw, marts, dialect, day_timezone, tuple(compatibility))
+    whole = partial(
+        build,
+        client,
+        dialect,
+        raw=raw,
+        marts=marts,
+        day_timezone=day_timezone,
+        compatibility=compatibility,
+        folder=folder,
+    )
+    if not dialect.builds_changes:
         return whole()
-    before, mark = read_mark(client, place), _current_mark(client, place, folder)
-    changed = {source for source, state in mark.items() if before.get(source) != state}
-    models = _all_models(client, place, folder)
-    if not before or FILES in changed or not _are_built(client, place, models):
+    known = all_relations(client.execute_sql, dialect)
+    notes = known.get(place.build, {})
+    before, basis = read_mark(client, place, notes), _current_basis(client, place, known, folder)
+    changed = {source for source, state in basis.mark.items() if before.get(source) != state}
+    models = _all_models(client, place, known, folder)
+    if not before or FILES in changed or not _are_built(place, known, models):
         return whole()
-    due = _due(models, changed)
-    compared = [one for one in models if is_derived(one)] if _is_older(before.get(WHOLE_AT), compare_every) else []
+    compares = _is_older(before.get(WHOLE_AT), compare_every)
+    compared = [one for one in models if is_derived(one)] if compares else []
+    todo = _todo(_due(models, changed), read_warnings(client, place, notes), folder, compared)
+    if any(map(is_derived, todo.models)):
+        todo = replace(todo, new=new_loads(client, place, before, basis.loads, notes))
+    whole_at = _now().isoformat() if compares else before.get(WHOLE_AT, "")
+    try:
+        return _run(client, place, known, todo, replace(basis, mark={**basis.mark, WHOLE_AT: whole_at}))
+    except (ModelsFailed, DatabaseException) as error:
+        # a database notes each deleted row in memory; a build of all deletes none, and writes the rest to disk
+        if todo.new is None or not is_of_memory(error):
+            raise
+    return whole()
+
+
+@dataclass(frozen=True)
+class _Todo:
+    """What a build does.
+
+    Args:
+        known: the faults of checks that need no run.
+        new: by source, the loads that touch members: of incremental models their rows alone are built, if there are
+            few. Null where all rows are built.
+        compared: models whose tables have to equal a build of all.
+    """
+
+    models: tuple[Model, ...]
+    checks: Collection[Check]
+    known: Collection[Fault] = ()
+    new: Mapping[str, Collection[str]] | None = None
+    compared: Collection[Model] = ()
+
+
+def _todo(due: Collection[Model], warnings: Iterable[Fault], folder: Path, compared: Collection[Model]) -> _Todo:
+    """The models to build of those that are due, and the checks to run."""
     # views show changes without a build, unless they get new columns
     tables = tuple(model for model in due if model.materialized == "table" or model.owner)
-    touches = any(map(is_derived, tables))
-    checks = [check for check in _checks_of(due, folder) if touches or compared or not check.is_incremental]
+    touches = compared or any(map(is_derived, tables))
+    checks = [check for check in _checks_of(due, folder) if touches or check.when == "always"]
     run = {check.name for check in checks}
-    known = [fault for fault in read_warnings(client, place) if fault.check not in run]
-    derives = touches and can_find_touched(client, place, before)
-    whole_at = _now().isoformat() if compared else before.get(WHOLE_AT, "")
-    mark = {**mark, WHOLE_AT: whole_at}
-    return _run(client, place, tables, checks, mark, known=known, derives=derives, compared=compared)
+    known = [fault for fault in warnings if fault.check not in run]
+    return _Todo(tables, checks, known, compared=compared)
 
 
 def _is_older(time: str | None, age: timedelta | None) -> bool:
@@ -156,81 +207,83 @@ def _checks_of(models: Iterable[Model], folder: Path) -> list[Check]:
     return [check for check in load_checks(folder) if not (check.reads and check.reads.isdisjoint(names))]
 
 
-def _current_mark(client: SqlClientBase[Any], place: Place, folder: Path) -> Mark:
-    tables = {table for model in load_models(folder) for table in model.loaded}
-    return current_mark(client, place, tables=sorted({*tables, COMPANIES.table}), folder=folder)
+def _current_basis(client: SqlClientBase[Any], place: Place, known: Relations, folder: Path) -> Basis:
+    loaded = {table for model in load_models(folder) for table in model.loaded}
+    tables = sorted({*loaded, *(owner.table for owner in LISTED)})
+    return current_basis(client, place, tables=tables, present=known.get(place.raw, {}), folder=folder)
 
 
-def _all_models(client: SqlClientBase[Any], place: Place, folder: Path) -> tuple[Model, ...]:
+def _all_models(client: SqlClientBase[Any], place: Place, known: Relations, folder: Path) -> tuple[Model, ...]:
     """Those of the files, and those of each list of the catalogue that is loaded."""
     loaded = defaultdict[str, set[str]](set)
-    for column in columns(client.execute_sql, place.dialect, place.raw):
-        loaded[column.table].add(column.name)
+    if has_lists(known.get(place.raw, {})):
+        for column in columns(client.execute_sql, place.dialect, place.raw):
+            loaded[column.table].add(column.name)
     return (*load_models(folder), *built_marts(loaded))
 
 
-def _are_built(client: SqlClientBase[Any], place: Place, models: Iterable[Model]) -> bool:
+def _are_built(place: Place, known: Relations, models: Iterable[Model]) -> bool:
     """Whether there is a relation for each model. That of a list is missing after its first load."""
-    return {model.name: model.materialized for model in models}.items() <= _present(client, place).items()
+    return {model.name: model.materialized for model in models}.items() <= _present(place, known).items()
 
 
-def _present(client: SqlClientBase[Any], place: Place) -> dict[str, Kind]:
+def _present(place: Place, known: Relations) -> dict[str, Kind]:
     """The relations that are in the schema of the model of their name."""
     return {
         name: kind
         for schema in (place.build, place.marts)
-        for name, kind in relations(client.execute_sql, place.dialect, schema).items()
+        for name, kind in known.get(schema, {}).items()
         if place.schema_of(name) == schema
     }
 
 
-def _run(
-    client: SqlClientBase[Any],
-    place: Place,
-    models: tuple[Model, ...],
-    checks: Iterable[Check],
-    mark: Mark | None,
-    *,
-    known: Iterable[Fault] = (),
-    derives: bool = False,
-    compared: Collection[Model] = (),
-) -> Build:
-    """Without a `mark` the last build's stays: this build leaves some of what has changed to the next.
-
-    `known` are the faults of checks that need no run.
-    `derives`: of incremental models the rows of touched members alone are built, if there are few. `compared` are
-    models whose tables have to equal a build of all.
-    """
+def _run(client: SqlClientBase[Any], place: Place, known: Relations, todo: _Todo, basis: Basis | None = None) -> Build:
+    """Without a `basis` the last build's stays: this build leaves some of what has changed to the next."""
     started, seconds = time.monotonic(), dict[str, float]()
-    names = tuple(model.name for model in models)
-    with place.swap.swapped(client, place.dialect, (place.marts, place.build), names) as marts:
-        place = replace(place, marts=marts)
-        _drop_misplaced(client, place, models)
-        touched = find_touched(client, place) if derives else None
-        built = _with_attributes(client, place, models)
+    names = tuple(model.name for model in todo.models)
+    schemas = (place.marts, *prepare_schemas(client, place, known), place.build)
+    with place.swap.swapped(client, place.dialect, schemas, (*names, *wanted_views(place))) as marts:
+        place, known = replace(place, marts=marts), all_relations(client.execute_sql, place.dialect)
+        _drop_misplaced(client, place, known, todo.models)
+        touched = None if todo.new is None else find_touched(client, place, todo.new)
+        built, checks, subsets = _with_attributes(client, place, known, todo.models), todo.checks, None
         if touched is not None:
             built = tuple(restricted(one) if is_derived(one) else one for one in built)
-            checks = [restricted(one) if one.is_incremental and not compared else one for one in checks]
-            client.execute_many([*kept_sums(built, place)])
-        _create(client, _timed(built, seconds), place, of_touched=touched is not None)
-        refuse_differences(client, place, compared)
-        faults = (*known, *run_checks(client, _timed(checks, seconds), place))
+            checks = todo.checks if todo.compared else [*_of_touched(todo.checks)]
+            derived = [one for one in built if is_derived(one)]
+            subsets = subsets_of([*derived, *checks])
+            client.execute_many([*before_derivation(derived, place, subsets)])
+        _create(client, _timed(built, seconds), place, known, subsets)
+        create_views(client, place)
+        refuse_differences(client, place, todo.compared)
+        faults = (*todo.known, *run_checks(client, _timed(checks, seconds), place))
         if errors := [str(fault) for fault in faults if fault.severity == "error"]:
             raise ModelsFailed(f"What was built contradicts itself: {'; '.join(errors)}. {NEXT_STEP}")
-        if mark is not None:
-            write_mark(client, place, mark)
-            note_loads(client, place)
+        if basis is not None:
+            write_mark(client, place, basis.mark)
+            note_loads(client, place, basis.loads)
             write_warnings(client, place, faults)
-        if touched is not None:
+        if subsets is not None:
+            client.execute_many([*deletions(subsets, place)])
             drop_touched(client, place)
     return Build(names, faults, time.monotonic() - started, seconds, touched)
 
 
-def _with_attributes(client: SqlClientBase[Any], place: Place, models: tuple[Model, ...]) -> tuple[Model, ...]:
+def _of_touched(checks: Iterable[Check]) -> Iterator[Check]:
+    """The checks that have to hold after a build of touched members."""
+    for check in checks:
+        if check.when != "whole":
+            yield restricted(check) if check.when == "touched" else check
+
+
+def _with_attributes(
+    client: SqlClientBase[Any], place: Place, known: Relations, models: tuple[Model, ...]
+) -> tuple[Model, ...]:
     """The models with the columns of custom attributes as they are now."""
+    present = known.get(place.raw, {})
     try:
         return tuple(
-            with_attributes(model, current_attributes(client, place, model.owner)) if model.owner else model
+            with_attributes(model, current_attributes(client, place, model.owner, present)) if model.owner else model
             for model in models
         )
     except DatabaseException as error:
@@ -245,19 +298,26 @@ def _timed(files: Iterable[File], seconds: dict[str, float]) -> Iterator[File]:
         seconds[file.name] = time.monotonic() - started
 
 
-def _drop_misplaced(client: SqlClientBase[Any], place: Place, models: Iterable[Model]) -> None:
+def _drop_misplaced(client: SqlClientBase[Any], place: Place, known: Relations, models: Iterable[Model]) -> None:
     """Drops what earlier releases built beside the marts. Relations of other names are not ours."""
     ours = {model.name for model in models if place.schema_of(model.name) == place.build} | {BUILT_FROM.name}
-    for name, kind in relations(client.execute_sql, place.dialect, place.marts).items():
+    for name, kind in known.get(place.marts, {}).items():
         if name in ours:
             client.execute_sql(place.statement(f"drop {kind} {{marts}}.{{name}}", name=name))
 
 
-def _create(client: SqlClientBase[Any], models: Iterable[Model], place: Place, *, of_touched: bool) -> None:
-    present = _present(client, place)
+def _create(
+    client: SqlClientBase[Any],
+    models: Iterable[Model],
+    place: Place,
+    known: Relations,
+    subsets: Collection[Subset] | None,
+) -> None:
+    """Without `subsets` of touched members, all rows are built."""
+    present = _present(place, known)
     for model in models:
-        if of_touched and is_derived(model):
-            statements = [*derivation(model, place)]
+        if subsets is not None and is_derived(model):
+            statements = [*derivation(model, place, subsets)]
         else:
             statements = [*_creation(model, present.get(model.name), place), *comments(model, place)]
         try:

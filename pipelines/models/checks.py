@@ -1,7 +1,7 @@
 """Runs the checks. Every row that a check returns is a fault."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,9 +57,9 @@ def run_checks(client: SqlClientBase[Any], checks: Iterable[Check], place: Place
             yield Fault(check.name, check.severity, row[0], dict(zip(names[1:], row[1:], strict=True)))
 
 
-def read_warnings(client: SqlClientBase[Any], place: Place) -> list[Fault]:
+def read_warnings(client: SqlClientBase[Any], place: Place, present: Collection[str]) -> list[Fault]:
     """The faults that were noted with the last build."""
-    rows = WARNINGS.rows(client.execute_sql, place.dialect, place.build)
+    rows = WARNINGS.rows(client.execute_sql, place.dialect, place.build, present)
     return [Fault(check, "warn", count, json.loads(example)) for check, count, example in rows]
 
 

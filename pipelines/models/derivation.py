@@ -1,11 +1,11 @@
 """Brings the tables of incremental models up to date: the statements that derive the rows of touched members again."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from ..destinations import Query
 from .definitions import Model, Place, select_of
-from .restricted import key_of
-from .touched import TOUCHED
+from .restricted import Subset, creation_of, deletions, key_of, subsets_of
+from .touched import KEY, TOUCHED
 
 MOVED = "int_moved_sums"
 """The table that holds the differences of one model while it is built."""
@@ -15,27 +15,45 @@ def is_derived(model: Model) -> bool:
     return bool(model.incremental_on) and model.materialized == "table"
 
 
-def derivation(model: Model, place: Place) -> Iterator[str]:
-    """Brings what the table has of touched members up to date. `model` is restricted to them."""
-    return _summation(model, place) if model.sums else _replacement(model, place)
+def derivation(model: Model, place: Place, subsets: Collection[Subset]) -> Iterator[str]:
+    """Brings what the table has of touched members up to date, and then the subsets of it.
+
+    `model` is restricted to touched members.
+    """
+    return _summation(model, place) if model.sums else _replacement(model, place, subsets)
 
 
-def kept_sums(models: Iterable[Model], place: Place) -> Iterator[str]:
-    """Keeps what touched members contribute to sums, before any model is built. `models` are restricted to them."""
-    for model in models:
-        if model.sums:
-            created = place.statement("create or replace table {build}.{kept}", kept=_kept(model))
-            yield f"{created} as {select_of(model, place)}"
+def before_derivation(models: Collection[Model], place: Place, subsets: Collection[Subset]) -> Iterator[str]:
+    """Keeps what touched members contribute to sums, before any model is built. `models` are restricted to them.
+
+    Of tables that are not built, the subsets are made too: nothing else would.
+    """
+    summed = [model for model in models if model.sums]
+    built = {model.name for model in models}
+    for subset in sorted(subsets_of(summed) | {one for one in subsets if one.table not in built}):
+        yield creation_of(subset, place)
+    for model in summed:
+        created = place.statement("create or replace table {build}.{kept}", kept=_kept(model))
+        yield f"{created} as {select_of(model, place)}"
 
 
-def _replacement(model: Model, place: Place) -> Iterator[str]:
+def _replacement(model: Model, place: Place, subsets: Collection[Subset]) -> Iterator[str]:
     """Deletes the rows of touched members, and inserts those that they have now."""
-    named = {"schema": place.schema_of(model.name), "name": model.name, "touched": TOUCHED}
+    now = Subset(model.name, KEY)
+    named = {"schema": place.schema_of(model.name), "name": model.name, "touched": TOUCHED, "now": now.name}
     pairs = zip(model.incremental_on, key_of(model), strict=True)
     equal = " and ".join(f"{{name}}.{column} = {{touched}}.{key}" for column, key in pairs)
-    deleted = f"delete from {{schema}}.{{name}} using {{build}}.{{touched}} where {equal}"  # noqa: S608 (our own names)
-    yield place.statement(deleted, **named)
-    yield f"{place.statement('insert into {schema}.{name}', **named)} {select_of(model, place)}"
+    yield f"{place.statement('create or replace table {schema}.{now}', **named)} as {select_of(model, place)}"
+    for template in (
+        f"delete from {{schema}}.{{name}} using {{build}}.{{touched}} where {equal}",  # noqa: S608 (our own names)
+        "insert into {schema}.{name} select * from {schema}.{now}",
+    ):
+        yield place.statement(template, **named)
+    if now not in subsets:
+        yield from deletions([now], place)
+    for subset in subsets:
+        if subset.table == model.name and subset != now:
+            yield creation_of(subset, place)
 
 
 def _summation(model: Model, place: Place) -> Iterator[str]:

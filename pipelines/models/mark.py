@@ -1,17 +1,18 @@
 """The mark: what the marts were built from, kept beside them, so that a sync builds only what has changed.
 
-Only destinations whose dialect has a `load_fingerprint` keep one. The others build all marts each time.
+Only destinations whose dialect `builds_changes` keep one. The others build all marts each time.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
-from ..destinations import NotedTable, Query
+from ..destinations import NotedTable
 from .definitions import UTC, Place, list_texts
 
 BUILT_FROM = NotedTable(
@@ -29,19 +30,50 @@ WHOLE_AT = "whole_at"
 """No source, but when all was built, or compared with a build of all, in ISO 8601."""
 
 NOT_LOADED = "not loaded yet"
+LOADS = "select '{table}' as source, {load_id}, count(*) from {raw}.{table} group by {load_id}"
+NO_LOAD = ""
+"""The load of rows that another program has written without one."""
 
 Mark = Mapping[str, str]
 """The state of each source, by its name. Two states differ if the source does."""
+Loads = Mapping[str, int]
+"""How many rows a loaded table has of each load.
+
+The newest load is not enough: load ids are times of the host's clock, which can be set back, and rows can be deleted.
+"""
 
 
-def current_mark(client: SqlClientBase[Any], place: Place, *, tables: Iterable[str], folder: Path) -> Mark:
-    """The sources as they are now: the raw tables and the files in `folder`."""
-    return {FILES: _state_of_files(folder, place), **{table: _state_of_table(client, place, table) for table in tables}}
+@dataclass(frozen=True)
+class Basis:
+    """What marts are built from. `loads` are those of each loaded table that is there."""
+
+    mark: Mark
+    loads: Mapping[str, Loads]
 
 
-def read_mark(client: SqlClientBase[Any], place: Place) -> Mark:
+def current_basis(
+    client: SqlClientBase[Any], place: Place, *, tables: Collection[str], present: Collection[str], folder: Path
+) -> Basis:
+    """The sources as they are now: the raw tables, as far as they are `present`, and the files in `folder`."""
+    loads = current_loads(client, place, [table for table in tables if table in present])
+    states = {table: state_of(loads[table]) if table in loads else NOT_LOADED for table in tables}
+    return Basis({FILES: _state_of_files(folder, place), **states}, loads)
+
+
+def current_loads(client: SqlClientBase[Any], place: Place, tables: Iterable[str]) -> Mapping[str, Loads]:
+    """The loads of each of these tables, in one query."""
+    loads: dict[str, dict[str, int]] = {table: {} for table in tables}
+    if not loads:
+        return loads
+    query = " union all ".join(place.statement(LOADS, table=table, load_id="_dlt_load_id") for table in loads)
+    for table, load_id, count in client.execute_sql(query) or ():
+        loads[table][load_id or NO_LOAD] = count
+    return loads
+
+
+def read_mark(client: SqlClientBase[Any], place: Place, present: Collection[str]) -> Mark:
     """The sources as they were when the marts were built; empty if that is unknown."""
-    return {row[0]: row[1] for row in BUILT_FROM.rows(client.execute_sql, place.dialect, place.build)}
+    return {row[0]: row[1] for row in BUILT_FROM.rows(client.execute_sql, place.dialect, place.build, present)}
 
 
 def write_mark(client: SqlClientBase[Any], place: Place, mark: Mark) -> None:
@@ -51,29 +83,15 @@ def write_mark(client: SqlClientBase[Any], place: Place, mark: Mark) -> None:
     BUILT_FROM.add(client, place.dialect, place.build, list(mark.items()))
 
 
+def state_of(loads: Loads) -> str:
+    """The state of a table that has these rows."""
+    listed = json.dumps(sorted(loads.items()))
+    return f"{sum(loads.values())} rows of {len(loads)} loads {hashlib.sha256(listed.encode()).hexdigest()}"
+
+
 def _state_of_files(folder: Path, place: Place) -> str:
     """Includes descriptions, which a build writes too, the catalogue, and the timezone of days."""
     files = sorted(path for suffix in ("sql", "yml") for path in folder.rglob(f"*.{suffix}"))
     texts = (f"{path.relative_to(folder).as_posix()}\n{path.read_text(encoding='utf-8')}" for path in files)
     state = hashlib.sha256("\0".join([*texts, *list_texts()]).encode()).hexdigest()
     return state if place.day_timezone == UTC else f"{state} {place.day_timezone}"
-
-
-def _state_of_table(client: SqlClientBase[Any], place: Place, table: str) -> str:
-    """How many rows it has, and of which loads.
-
-    The newest load is not enough: load ids are times of the host's clock, which can be set back, and rows can be
-    deleted.
-    """
-    return state_of(client, place, place.statement("select * from {raw}.{table}", table=table))
-
-
-def state_of(client: SqlClientBase[Any], place: Place, rows: str) -> str:
-    """The state of a table of which the query `rows` gives all, or some."""
-    template = f"select count(*), {place.dialect.load_fingerprint} from {{rows}} as rows"  # noqa: S608 (no values)
-    try:
-        found = client.execute_sql(place.statement(template, rows=Query(rows), load_id="_dlt_load_id")) or ()
-    except DatabaseUndefinedRelation:
-        return NOT_LOADED
-    ((count, loads),) = found
-    return f"{count} rows of loads {loads}"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from ..destinations import MARTS, RAW, Dialect, PublishedMart
+from .compatibility import published_views
 from .definitions import MART, UTC, Model, Place, list_marts, load_models, select_of
 
 
@@ -14,6 +15,7 @@ def published_marts(dialect: Dialect, day_timezone: str = UTC) -> Iterator[Publi
     for model in published_models((*load_models(), *list_marts())):
         schema = place.schema_of(model.name)
         yield PublishedMart(schema, model.name, model.materialized, select_of(model, place))
+    yield from published_views(place)
 
 
 def published_models(models: Iterable[Model]) -> list[Model]:

@@ -8,13 +8,16 @@ that was newly found removed. Merges join contacts: with one of them all are tou
 that were built from, what that touches is unknown, and all is built.
 """
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from dlt.common.utils import chunks
 from dlt.destinations.sql_client import SqlClientBase
 
-from ..destinations import NotedTable, Query
+from ..destinations import NotedTable, Query, texts
 from .definitions import Place
-from .mark import NOT_LOADED, Mark, state_of
+from .mark import NO_LOAD, NOT_LOADED, Loads, Mark, state_of
 
 BUILT_LOADS = NotedTable(
     "_built_loads",
@@ -28,11 +31,14 @@ KEY, KEY_IN_ANY = ("workspace_id", "segment_id", "member_id"), ("workspace_id", 
 """A member in one segment, and in any."""
 SOURCES = ("membership_changes", "company_membership_changes", "contact_removals", "segments")
 """The loaded tables whose new rows touch members."""
+NOTES_A_STATEMENT = 500
 LARGEST_SHARE = 0.2
 """Of all spells. If more members are touched, it is cheaper to build all."""
 
-KNOWN = "select * from {raw}.{table} where {load_id} in (select load_id from {build}.{loads} where source = '{table}')"
-NEW = KNOWN.replace(" in (", " not in (")
+Loaded = Mapping[str, Loads]
+"""The loads of loaded tables, by table."""
+
+NEW = "select * from {raw}.{table} where {load_id} in {loads}"
 FIND = """
 create or replace table {build}.{touched} as
 with recursive
@@ -95,15 +101,28 @@ semi join reached on known.workspace_id = reached.workspace_id and known.member_
 """
 
 
-def can_find_touched(client: SqlClientBase[Any], place: Place, before: Mark) -> bool:
-    """Whether all rows that the marts were built from are still loaded. To be called outside of a transaction."""
-    return all(_only_grew(client, place, source, before) for source in SOURCES)
+def new_loads(
+    client: SqlClientBase[Any], place: Place, before: Mark, loads: Loaded, present: Collection[str]
+) -> dict[str, set[str]] | None:
+    """By source, the loads that the marts were not built from; null where rows of earlier builds are missing."""
+    built, new = _built_loads(client, place, present), dict[str, set[str]]()
+    for source in SOURCES:
+        now = loads.get(source, {})
+        kept = {load: count for load, count in now.items() if load in built[source]}
+        if before.get(source) not in (NOT_LOADED, state_of(kept)) or NO_LOAD in now:
+            return None  # also where the load of a row is unknown
+        new[source] = now.keys() - kept.keys()
+    return new
 
 
-def find_touched(client: SqlClientBase[Any], place: Place) -> int | None:
-    """Creates the table of touched members, and counts them. Null, and no table, where there are too many of them."""
-    new = {source: Query(_of(NEW, source, place)) for source in SOURCES}
-    client.execute_sql(place.statement(FIND, touched=TOUCHED, **new))
+def find_touched(client: SqlClientBase[Any], place: Place, new: Mapping[str, Collection[str]]) -> int | None:
+    """Creates the table of touched members, and counts them. Null, and no table, where there are too many of them.
+
+    Args:
+        new: the loads that touch them, by source.
+    """
+    rows = {source: Query(_of_loads(new[source], source, place)) for source in SOURCES}
+    client.execute_sql(place.statement(FIND, touched=TOUCHED, **rows))
     counted = "select (select count(*) from {build}.{touched}), (select count(*) from {build}.int_spells)"
     ((touched, spells),) = client.execute_sql(place.statement(counted, touched=TOUCHED)) or ()
     if touched <= LARGEST_SHARE * spells:
@@ -112,24 +131,34 @@ def find_touched(client: SqlClientBase[Any], place: Place) -> int | None:
     return None
 
 
+def _of_loads(loads: Collection[str], source: str, place: Place) -> str:
+    """A query for the rows of these loads. Literals, so that the database reads no others."""
+    listed = texts(place.dialect, sorted(loads) or [""])
+    return place.statement(NEW, table=source, load_id="_dlt_load_id", loads=listed)
+
+
 def drop_touched(client: SqlClientBase[Any], place: Place) -> None:
     """Nothing outside of a build sees the table."""
     client.execute_sql(place.statement("drop table if exists {build}.{touched}", touched=TOUCHED))
 
 
-def note_loads(client: SqlClientBase[Any], place: Place) -> None:
+def note_loads(client: SqlClientBase[Any], place: Place, loads: Loaded) -> None:
     """Notes what the marts are built from. To be called in the transaction that builds them."""
     BUILT_LOADS.create(client, place.dialect, place.build)
-    BUILT_LOADS.clear(client, place.dialect, place.build)
-    for source in SOURCES:
-        noted = "insert into {build}.{loads} select distinct '{table}', {load_id} from {raw}.{table}"
-        client.execute_sql(_of(noted, source, place))
+    built = {
+        (source, load) for source, known in _built_loads(client, place, (BUILT_LOADS.name,)).items() for load in known
+    }
+    now = {(source, load) for source in SOURCES for load in loads.get(source, {})}
+    if built - now:
+        BUILT_LOADS.clear(client, place.dialect, place.build)
+        built = set()
+    for part in chunks(sorted(now - built), NOTES_A_STATEMENT):
+        BUILT_LOADS.add(client, place.dialect, place.build, part)
 
 
-def _only_grew(client: SqlClientBase[Any], place: Place, source: str, before: Mark) -> bool:
-    """Whether each row that was built from is still there."""
-    return before.get(source) in (NOT_LOADED, state_of(client, place, _of(KNOWN, source, place)))
-
-
-def _of(template: str, source: str, place: Place) -> str:
-    return place.statement(template, table=source, loads=BUILT_LOADS.name, load_id="_dlt_load_id")
+def _built_loads(client: SqlClientBase[Any], place: Place, present: Collection[str]) -> dict[str, set[str]]:
+    """The noted loads, by source."""
+    noted = defaultdict[str, set[str]](set)
+    for source, load_id in BUILT_LOADS.rows(client.execute_sql, place.dialect, place.build, present):
+        noted[source].add(load_id)
+    return noted

@@ -1,15 +1,19 @@
 """What a receiver gets about a run, and why."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..alerts import Alert
 from ..errors import ExitCode
 from ..folder import Run
+
+if TYPE_CHECKING:
+    from ..alerts import Alert
 
 MOST_ALERTS = 20
 """Alerts in the text; the body has all."""

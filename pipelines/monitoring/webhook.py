@@ -11,8 +11,6 @@ from threading import Thread
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import httpx
-
 from sources.intercom.wire import trusted_certificates
 
 SENT = range(200, 300)
@@ -87,6 +85,8 @@ class _Post(Thread):
                 return
 
     def _status(self) -> int:
+        import httpx  # few commands notify, and its import takes a tenth of a second
+
         verify = trusted_certificates() if self.url.startswith("https:") else True
         headers = {"Content-Type": "application/json", "User-Agent": "intercom-warehouse"}
         with (

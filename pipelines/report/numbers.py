@@ -85,7 +85,7 @@ from intercom.segment_membership_events as events
 join intercom.contacts as contacts
     on contacts.workspace_id = events.workspace_id and contacts.contact_id = events.contact_id
 where events.workspace_id = {workspace} and events.reason <> 'baseline'
-order by events.occurred_at desc, person, events.segment_name limit {most}
+order by events.occurred_at desc, events.contact_id, events.segment_id limit {most}
 """
 
 

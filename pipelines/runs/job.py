@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import KW_ONLY, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import dlt
@@ -17,12 +17,13 @@ from sources.intercom.readings import check_host_clock
 from sources.intercom.search import Progress
 from sources.intercom.settings import IntercomSettings
 
+from ..clock import utc_now
 from ..destinations import MARTS, RAW, Warehouse, dialect_of
 from ..folder import AT_ONCE, LockRequest, Run
 from ..loading import UNREADABLE, agreed, is_usable, load_package, restored, with_all_tables
 from ..messages import Step
 from ..models import Build, build, published_marts, refresh
-from ..settings import DEFAULT_WORKSPACE
+from ..settings import DEFAULT_WORKSPACE, use_project_config
 from .identity import check_identity, check_purpose
 from .loss import check_database_is_there, check_not_lost
 from .recording import recorded
@@ -32,11 +33,6 @@ Watch = Callable[[Progress], AbstractContextManager[object]]
 
 FIRST_CALL_ATTEMPTS = 4
 """A host that cannot be reached is more often misspelled than down, so the error comes after seconds."""
-
-
-def utc_now() -> datetime:
-    """The clock of a real run."""
-    return datetime.now(UTC)
 
 
 def silently(_: str) -> None:
@@ -68,6 +64,7 @@ class Job:
     usage: Usage = field(default_factory=Usage)
 
     def __post_init__(self) -> None:
+        use_project_config()
         self._began = time.monotonic()
         self._remarks: list[str] = []
 
@@ -116,8 +113,9 @@ class Job:
             ModelsFailed: marts and published copy are as they were.
         """
         self.say(Step("Building the models and checking them", "build"))
-        built = build_models(pipeline, day_timezone=self.warehouse.day_timezone)
-        self.warehouse.publish(published_marts(self.warehouse.dialect, self.warehouse.day_timezone), self.say)
+        warehouse = self.warehouse
+        built = build_models(pipeline, day_timezone=warehouse.day_timezone, compatibility=warehouse.compatibility)
+        warehouse.publish(published_marts(warehouse.dialect, warehouse.day_timezone), self.say)
         return built
 
 
@@ -189,17 +187,35 @@ async def _workspace_of(client: Intercom) -> App:
         return (await client.me()).app
 
 
-def build_models(pipeline: dlt.Pipeline, select: Collection[str] | None = None, day_timezone: str = "UTC") -> Build:
+def build_models(
+    pipeline: dlt.Pipeline,
+    select: Collection[str] | None = None,
+    day_timezone: str = "UTC",
+    compatibility: Collection[str] = (),
+) -> Build:
     """Builds the models, or some of them and all downstream of those, and runs the checks.
 
     Raises:
         ModelsFailed: the marts are as they were.
     """
     with with_all_tables(pipeline) as client:
-        return build(client, dialect_of(pipeline), raw=RAW, marts=MARTS, select=select, day_timezone=day_timezone)
+        return build(
+            client,
+            dialect_of(pipeline),
+            raw=RAW,
+            marts=MARTS,
+            select=select,
+            day_timezone=day_timezone,
+            compatibility=compatibility,
+        )
 
 
-def refresh_models(pipeline: dlt.Pipeline, day_timezone: str = "UTC", compare_every: timedelta | None = None) -> Build:
+def refresh_models(
+    pipeline: dlt.Pipeline,
+    day_timezone: str = "UTC",
+    compatibility: Collection[str] = (),
+    compare_every: timedelta | None = None,
+) -> Build:
     """Builds the models downstream of raw tables that changed since the last build, and runs their checks.
 
     Raises:
@@ -212,5 +228,6 @@ def refresh_models(pipeline: dlt.Pipeline, day_timezone: str = "UTC", compare_ev
             raw=RAW,
             marts=MARTS,
             day_timezone=day_timezone,
+            compatibility=compatibility,
             compare_every=compare_every,
         )

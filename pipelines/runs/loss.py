@@ -5,6 +5,7 @@ A new start would end all history without a word, and overwrite the last copy of
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 
 import dlt
 
@@ -13,8 +14,8 @@ from sources.intercom.resources import saved_state
 
 from ..destinations import DESTINATIONS, MARTS, Warehouse
 from ..errors import ExitCode, Misconfigured, NothingToRead
-from ..folder import Run, read_journal
-from ..loading import delete_states, state_in
+from ..folder import Run, read_journal, state_in
+from ..loading import client_of, delete_states
 
 DEFAULT_DESTINATION = next(iter(DESTINATIONS))
 """That of journal lines which name none: releases that wrote them had one other, which keeps its own state."""
@@ -45,7 +46,7 @@ def check_not_lost(warehouse: Warehouse, pipeline: dlt.Pipeline, workspace_id: s
     Raises:
         Misconfigured: the warehouse holds no row of the workspace, but did before.
     """
-    if not LoadedTables(pipeline.sql_client, workspace_id).is_empty():
+    if not LoadedTables(partial(client_of, pipeline), workspace_id).is_empty():
         return
     if accept:
         delete_states(pipeline, warehouse)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ..destinations import Ask, Warehouse
 from ..errors import Misconfigured
-from ..loading import state_in
+from ..folder import state_in
 from ..settings import DEFAULT_WORKSPACE
 
 WORKSPACES = "select distinct workspace_id from intercom.segments order by workspace_id"

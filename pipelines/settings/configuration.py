@@ -1,8 +1,4 @@
-"""What dlt is configured with: the defaults, the user's `.dlt/` and the variables that it documents, and nothing else.
-
-dlt would also read its own files in the home and current folders, Airflow's variables, and plain variables such as
-`REFRESH` or `PROGRESS`, which a host with other dlt pipelines has for those.
-"""
+"""What is configured: the defaults, the user's `.dlt/`, and the variables that are documented."""
 
 import os
 import re
@@ -10,12 +6,6 @@ import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-from dlt.common.configuration.container import Container
-from dlt.common.configuration.providers import ConfigProvider
-from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
-from dlt.common.runtime.run_context import RunContext
-from dlt.common.utils import update_dict_nested
 
 from ..errors import Misconfigured
 
@@ -32,35 +22,39 @@ TWICE = ("twice", "overwrite", "mutate", "immutable")
 TYPOGRAPHIC_QUOTES = frozenset("\u201c\u201d\u201e\u2018\u2019")
 
 
-class Configuration(ConfigProvider):
-    """All settings, as one provider: dlt asks each provider some ten thousand times in a sync.
+class Configuration:
+    """All settings.
 
     Args:
         files: TOML files, which may be missing; a later one wins.
         documented: settings that a variable may set although no file has them.
     """
 
-    supports_secrets = True
-    supports_sections = True
-    name = "intercom-warehouse"
-
     def __init__(self, files: Iterable[Path], documented: frozenset[Names]) -> None:
         self.document: dict[str, Any] = {}
         for file in files:
             if file.exists():
-                update_dict_nested(self.document, read_toml(file))
+                _update(self.document, read_toml(file))
         self._values: dict[Names, Any] = {**dict(_nodes(self.document)), **FIXED}
         self._variables = documented | self._values.keys()
 
-    def get_value(self, key: str, hint: Any, pipeline_name: str | None, *sections: str) -> tuple[Any, str]:
-        """The variable's value, else the file's; null where neither has one."""
-        names = (*sections, key)
-        full = (pipeline_name, *names) if pipeline_name else names
+    def value(self, names: Names, workspace: str | None = None) -> Any:
+        """The variable's value, else the file's; null where neither has one.
+
+        Args:
+            workspace: whose own section is asked, and no other.
+        """
+        full = (workspace, *names) if workspace else names
         is_documented = self._is_documented(names) or self._is_documented(names[1:])
         value = os.environ.get(variable(full)) if is_documented else None
         if not value:  # CI and Compose set variables without a value
-            return self._values.get(full), key
-        return (_listed(value) if isinstance(self._values.get(names), list) else value), key
+            return self._values.get(full)
+        return _listed(value) if isinstance(self._values.get(names), list) else value
+
+    def value_for(self, names: Names, workspace: str | None = None) -> Any:
+        """The value of a workspace's own section, else of that of all workspaces."""
+        own = self.value(names, workspace) if workspace else None
+        return self.value(names) if own is None else own
 
     def values_of(self, keys: Collection[str]) -> Iterator[str]:
         """All texts that the files or the environment have for these keys, in any section."""
@@ -76,37 +70,6 @@ class Configuration(ConfigProvider):
         if names in FIXED:
             return False
         return names in self._variables or (names[:1] == ("destination",) and names[2:3] == ("credentials",))
-
-
-class ProjectContext(RunContext):
-    """The user's folder. dlt's own takes the current folder, or those that its variables name."""
-
-    def __init__(self, root: Path, configuration: Configuration) -> None:
-        super().__init__(str(root))
-        self._configuration = configuration
-
-    @property
-    def run_dir(self) -> str:
-        return str(self._init_run_dir)
-
-    local_dir = run_dir
-
-    @property
-    def settings_dir(self) -> str:
-        return str(Path(self.run_dir, ".dlt"))
-
-    @property
-    def data_dir(self) -> str:
-        return self.global_dir
-
-    def initial_providers(self) -> list[ConfigProvider]:
-        return [self._configuration]
-
-
-def use(root: Path, configuration: Configuration) -> None:
-    """Makes dlt read this configuration. Its own context would read files in the current folder first."""
-    context = PluggableRunContext(ProjectContext(root, configuration))
-    Container()[PluggableRunContext] = context
 
 
 def variable(names: Names) -> str:
@@ -152,6 +115,15 @@ def _correction(message: str, line: str) -> str:
         return "Close what is open there, for example a quote or a bracket."
     kind = "straight quotes" if TYPOGRAPHIC_QUOTES.intersection(line) else "quotes"
     return f'Text has to stand in {kind}, for example: region = "eu".'
+
+
+def _update(document: dict[str, Any], other: Mapping[str, Any]) -> None:
+    """Adds tables and values; those of `other` win."""
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(document.get(key), dict):
+            _update(document[key], value)
+        else:
+            document[key] = value
 
 
 def _nodes(document: Mapping[str, Any], above: Names = ()) -> Iterator[tuple[Names, Any]]:

@@ -3,13 +3,11 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-from dlt.common.configuration import configspec
-from dlt.common.configuration.specs import BaseConfiguration
 
 from sources.intercom.wire import keep_secret
 
@@ -21,14 +19,14 @@ PARTS = ("text", "slack_text", "command", "workspace", "run_id", "outcome", "exi
 """Placeholders in `notify_body`."""
 
 
-@configspec
-class MonitoringSettings(BaseConfiguration):
+@dataclass
+class MonitoringSettings:
     """Section `[monitoring]`. Once resolved, `notify_url` is a list."""
 
-    openmetrics_file: str = None  # type: ignore[assignment]
-    notify_url: Any = None
-    notify_on: list = None  # type: ignore[assignment,type-arg]
-    notify_body: str = None  # type: ignore[assignment]
+    openmetrics_file: str
+    notify_url: Any
+    notify_on: list[Any]
+    notify_body: str
 
     def on_resolved(self) -> None:
         """Raises Misconfigured where one of the settings cannot be used. No message repeats an address."""
@@ -105,12 +103,12 @@ def _of_body(body: str) -> Iterator[str]:
             yield f"notify_body has {{{name}}}. Use {', '.join(PARTS)}." + (f" Did you mean {near[0]}?" if near else "")
 
 
-@configspec
-class AlertSettings(BaseConfiguration):
+@dataclass
+class AlertSettings:
     """Section `[alerts]`. `rules` is as the files have it, or JSON of that."""
 
-    fail: bool = None  # type: ignore[assignment]
-    rules: Any = None
+    fail: bool
+    rules: Any
 
     def on_resolved(self) -> None:
         """Raises Misconfigured where a variable holds no JSON."""

@@ -38,11 +38,23 @@ def _in_files(
         if known:
             for key in found.keys() - set(fields[known]):
                 if not isinstance(found[key], dict):
-                    yield f"[{section}] in .dlt/ has no setting {key}.{did_you_mean(key, fields[known])}"
+                    yield f"[{section}] in .dlt/ has no setting {key}.{_meant(key, known, fields)}"
         elif near := get_close_matches(section, fields, 1, ALIKE):
             yield f"There is no section [{section}] in .dlt/. Did you mean [{near[0]}]?"
         else:
             yield from _misspelt(section, found, optional)
+
+
+def _meant(key: str, section: str, fields: Mapping[str, Iterable[str]]) -> str:
+    """The section that has such a setting, or the nearest name in this one."""
+    other = next((f" It belongs in [{other}]." for other, keys in fields.items() if key in keys), "")
+    return other or did_you_mean(key, fields[section])
+
+
+def outside_of_sections(document: Mapping[str, Any], key: str) -> bool:
+    """Whether a file has the key where nothing reads it: above all sections, in [sources] or in [intercom]."""
+    places = (document, *(document.get(part) for part in ("sources", "intercom")))
+    return any(isinstance(place, dict) and key in place for place in places)
 
 
 def _misspelt(section: str, keys: Iterable[str], optional: Collection[str]) -> Iterator[str]:

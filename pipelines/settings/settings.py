@@ -1,61 +1,65 @@
-"""Settings, resolved by dlt: environment, then `.dlt/secrets.toml`, then `.dlt/config.toml`.
+"""Settings: environment, then `.dlt/secrets.toml`, then `.dlt/config.toml`.
 
-`.dlt/config.toml` of the clone has every default with its reason, and is a part of the installed package.
+`.dlt/config.toml` of the clone has every default with its reason, and is a part of the installed package. What is dlt's
+own, such as the address of a database, dlt reads from the same files and variables.
 """
 
-import os
 from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import dlt
-from dlt.common.configuration import configspec, resolve_configuration
-from dlt.common.configuration.container import Container
-from dlt.common.configuration.exceptions import (
-    ConfigFieldMissingException,
-    ConfigurationException,
-    ConfigValueCannotBeCoercedException,
-)
-from dlt.common.configuration.specs import BaseConfiguration
-from dlt.common.configuration.specs.base_configuration import extract_inner_hint, is_secret_hint
-from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
-
 from sources.intercom.catalog import DEFAULT
-from sources.intercom.settings import IntercomSettings
-from sources.intercom.tables import Privacy
+from sources.intercom.settings import SettingValues
 from sources.intercom.wire import keep_secret, plainly
 
-from ..destinations import DESTINATIONS, destination_named
+from ..destinations import DESTINATIONS, TOOLS, destination_named
 from ..errors import Misconfigured
-from .configuration import Configuration, use, variable
+from .configuration import Configuration, variable
 from .monitoring import AlertSettings, MonitoringSettings
-from .names import check_names
+from .names import check_names, outside_of_sections
 from .places import HOME_VARIABLE, data_folder, home, settings_files
+from .values import as_kind, kind_of
+
+if TYPE_CHECKING:  # what reads Intercom is imported by commands that do
+    from sources.intercom.settings import IntercomSettings
+    from sources.intercom.tables import Privacy
 
 DEFAULT_WORKSPACE = "intercom"
+INTERCOM = "sources.intercom"
 DEMO_WORKSPACE = "demo"
 MOST_SECONDS, MOST_DAYS = 86_400, 365
 FEWEST_RUNS, MOST_RUNS = 2, 1000
 """Readers of the run before need its files until they are done."""
 
-Settings = TypeVar("Settings", bound=BaseConfiguration)
-Value = TypeVar("Value")
+
+class Section(Protocol):
+    """The dataclass of a section. Fields without a default have to be configured."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def on_resolved(self) -> None:
+        """Raises Misconfigured or SetupError where a value cannot work."""
 
 
-@configspec
-class WarehouseSettings(BaseConfiguration):
+Settings = TypeVar("Settings", bound=Section)
+
+
+@dataclass
+class WarehouseSettings:
     """Section `[warehouse]`."""
 
-    data_dir: str = None  # type: ignore[assignment]
-    destination: str = None  # type: ignore[assignment]
-    wait_for_readers: float = None  # type: ignore[assignment]
-    publish_raw: bool = None  # type: ignore[assignment]
-    day_timezone: str = None  # type: ignore[assignment]
-    compare_builds_every: float = None  # type: ignore[assignment]
-    maintain_lake_every: int = None  # type: ignore[assignment]
-    kept_runs: int = None  # type: ignore[assignment]
+    data_dir: str
+    destination: str
+    wait_for_readers: float
+    publish_raw: bool
+    day_timezone: str
+    compare_builds_every: float
+    maintain_lake_every: int
+    kept_runs: int
+    compatibility: list[str]
 
     def on_resolved(self) -> None:
         """Raises Misconfigured for an unknown destination or timezone, and for a number that is out of range."""
@@ -79,6 +83,10 @@ class WarehouseSettings(BaseConfiguration):
                 f"kept_runs is a number of folders, and {self.kept_runs} is out of range. Set it between {FEWEST_RUNS} "
                 f"and {MOST_RUNS}."
             )
+        if unknown := [one for one in self.compatibility if one not in TOOLS]:
+            raise Misconfigured(
+                f"compatibility names {unknown[0]!r}. It may name {', '.join(TOOLS)}. Correct it in .dlt/config.toml."
+            )
         destination_named(self.destination)
         if not _is_timezone(self.day_timezone):
             raise Misconfigured(
@@ -100,12 +108,13 @@ def _is_timezone(name: str) -> bool:
     return True
 
 
-FIELDS: Mapping[str, frozenset[str]] = {
-    "sources.intercom": frozenset(IntercomSettings().get_resolvable_fields()),
-    "warehouse": frozenset(WarehouseSettings().get_resolvable_fields()),
-    "monitoring": frozenset(MonitoringSettings().get_resolvable_fields()),
-    "alerts": frozenset(AlertSettings().get_resolvable_fields()),
+SECTIONS: Mapping[str, type[Any]] = {
+    "sources.intercom": SettingValues,
+    "warehouse": WarehouseSettings,
+    "monitoring": MonitoringSettings,
+    "alerts": AlertSettings,
 }
+FIELDS = {section: frozenset(field.name for field in fields(kind)) for section, kind in SECTIONS.items()}
 """The settings of each section."""
 CREDENTIALS = frozenset(variable(("destination", name, "credentials")) for name in DESTINATIONS)
 DOCUMENTED = frozenset((*section.split("."), field) for section, fields in FIELDS.items() for field in fields)
@@ -120,106 +129,112 @@ def use_project_config() -> None:
     Raises:
         Misconfigured: a file cannot be read.
     """
-    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+    from .for_dlt import use
+
     use(home(), _configuration())
-    for secret in _configuration().values_of(SECRETS):  # also those of commands that need no token
-        keep_secret(secret)
 
 
 @cache
 def _configuration() -> Configuration:
-    return Configuration(settings_files(), DOCUMENTED)
+    configuration = Configuration(settings_files(), DOCUMENTED)
+    for secret in configuration.values_of(SECRETS):  # also those of commands that need no token
+        keep_secret(secret)
+    return configuration
 
 
-def intercom_settings(workspace: str = DEFAULT_WORKSPACE) -> IntercomSettings:
+def intercom_settings(workspace: str = DEFAULT_WORKSPACE) -> "IntercomSettings":
     """The settings of a workspace. A workspace with its own name has its own section and token.
 
     Raises:
         Misconfigured: a setting is missing or cannot be read.
         SetupError: a value that cannot work.
     """
-    if workspace != DEFAULT_WORKSPACE and not dlt.secrets.get(f"{workspace}.sources.intercom.access_token"):
-        raise Misconfigured(_no_token(f"{workspace}.sources.intercom"))
-    return _resolved(IntercomSettings(), ("sources", "intercom"), workspace)
+    from sources.intercom.settings import IntercomSettings
+
+    use_project_config()
+    if workspace != DEFAULT_WORKSPACE and not _configuration().value((*INTERCOM.split("."), "access_token"), workspace):
+        raise Misconfigured(_no_token(f"{workspace}.{INTERCOM}"))
+    return _resolved(IntercomSettings, INTERCOM, workspace)
 
 
 def chosen_resources(workspace: str = DEFAULT_WORKSPACE) -> list[str]:
     """The setting `resources` of a workspace, which needs no token."""
-    names = _without_token(workspace, "resources", list)
+    names: list[str] | None = _value(INTERCOM, "resources", workspace)
     return [DEFAULT] if names is None else names
 
 
-def hashing(workspace: str = DEFAULT_WORKSPACE) -> Privacy:
+def hashing(workspace: str = DEFAULT_WORKSPACE) -> "Privacy":
     """Which columns of contacts a workspace hashes, and the key. It needs no token."""
-    columns = _without_token(workspace, "hash_columns", list) or []
-    key = _without_token(workspace, "hash_key", str) or ""
+    from sources.intercom.tables import Privacy
+
+    columns = _value(INTERCOM, "hash_columns", workspace) or ()
+    key = _value(INTERCOM, "hash_key", workspace) or ""
     return Privacy(hashed=frozenset(columns), key=key.encode())
 
 
-def _without_token(workspace: str, name: str, kind: type[Value]) -> Value | None:
-    """A setting of a workspace, or that of all workspaces."""
-    use_project_config()
-    places = (f"{workspace}.sources.intercom.{name}", f"sources.intercom.{name}")
-    found = (dlt.secrets.get(place, kind) for place in places)
-    return next((value for value in found if value is not None), None)
-
-
-def sandbox_settings(token: str) -> IntercomSettings:
+def sandbox_settings(token: str) -> "IntercomSettings":
     """The project's defaults for a workspace in this process. The configuration of a real one does not count."""
-    settings = _resolved(IntercomSettings(access_token=token), ("sources", "intercom"))
+    from sources.intercom.settings import IntercomSettings
+
+    use_project_config()
+    settings = _resolved(IntercomSettings, INTERCOM, access_token=token)
     settings.access_token, settings.base_url, settings.region = token, "http://sandbox.invalid", "us"
     settings.include_segments, settings.exclude_segments = [], []
     settings.exclude_columns, settings.hash_columns, settings.track_attributes = [], [], []
+    settings.keep_bodies_for = ""
     return settings
 
 
 def warehouse_settings() -> WarehouseSettings:
-    return _resolved(WarehouseSettings(), ("warehouse",))
+    settings = _resolved(WarehouseSettings, "warehouse")
+    if destination_named(settings.destination).is_configured_by_dlt:
+        use_project_config()
+    return settings
 
 
 def alert_settings(workspace: str = DEFAULT_WORKSPACE) -> AlertSettings:
-    return _resolved(AlertSettings(), ("alerts",), workspace)
+    return _resolved(AlertSettings, "alerts", workspace)
 
 
 def monitoring_settings(workspace: str = DEFAULT_WORKSPACE) -> MonitoringSettings:
-    return _resolved(MonitoringSettings(), ("monitoring",), workspace)
+    return _resolved(MonitoringSettings, "monitoring", workspace)
 
 
-def _resolved(settings: Settings, sections: tuple[str, ...], workspace: str | None = None) -> Settings:
-    use_project_config()
+def _resolved(kind: type[Settings], section: str, workspace: str | None = None, **given: Any) -> Settings:
+    """A section, with the values that are given instead of configured ones."""
     check_names(_configuration().document, FIELDS, CREDENTIALS | {HOME_VARIABLE})
-    try:
-        with Container().injectable_context(ConfigSectionContext(pipeline_name=workspace, sections=sections)):
-            return resolve_configuration(settings, sections=sections)
-    except ConfigFieldMissingException as error:
-        missing = ", ".join(error.fields)
-        section = ".".join(sections)
+    configured = {name: _value(section, name, workspace) for name in FIELDS[section] - given.keys()}
+    values = given | {name: value for name, value in configured.items() if value is not None}
+    needed = {field.name for field in fields(kind) if field.default is MISSING}
+    if missing := ", ".join(sorted(needed - values.keys())):
         raise Misconfigured(
             _no_token(section)
-            if "access_token" in error.fields
+            if missing == "access_token"
             else f"Section [{section}] has no {missing}. Set it in .dlt/config.toml."
-        ) from None
-    except ConfigValueCannotBeCoercedException as error:
-        raise Misconfigured(_wrong_type(error, sections)) from None
-    except ConfigurationException as error:
+        )
+    settings = kind(**values)
+    settings.on_resolved()
+    return settings
+
+
+def _value(section: str, name: str, workspace: str | None) -> Any:
+    """A setting of a workspace, or that of all workspaces; null where it is not configured."""
+    names = (*section.split("."), name)
+    value, wanted = _configuration().value_for(names, workspace), kind_of(get_type_hints(SECTIONS[section])[name])
+    try:
+        return None if value is None else as_kind(wanted, value)
+    except (ValueError, TypeError, OverflowError):
+        shown = "" if name in SECRETS else f", not {plainly(repr(value))}"
         raise Misconfigured(
-            f"Section [{'.'.join(sections)}] cannot be read ({type(error).__name__}). Compare it with .dlt/config.toml."
+            f"{name} has to be {KINDS.get(wanted, 'text')}{shown}. Correct it in .dlt/ ({section}.{name}) or in the "
+            f"variable {variable(names)}."
         ) from None
-
-
-def _wrong_type(error: ConfigValueCannotBeCoercedException, sections: tuple[str, ...]) -> str:
-    """Without the value of a secret."""
-    kind = extract_inner_hint(error.hint)
-    shown = "" if is_secret_hint(error.hint) else f", not {plainly(repr(error.field_value))}"
-    name = f"{'.'.join(sections)}.{error.field_name}"
-    return (
-        f"{error.field_name} has to be {KINDS.get(kind, 'text')}{shown}. Correct it in .dlt/ ({name}) or in the "
-        f"variable {variable((*sections, error.field_name))}."
-    )
 
 
 def _no_token(section: str) -> str:
     variable = f"{section}.access_token".replace(".", "__").upper()
+    if outside_of_sections(_configuration().document, "access_token"):
+        return f"There is no access token in [{section}] of .dlt/, but one outside of it. Move it below that line."
     return (
         f"There is no access token. Set the environment variable {variable}, or put access_token under [{section}] in "
         ".dlt/secrets.toml, a file that intercom-warehouse init writes. The token is in Intercom's Developer Hub: your "

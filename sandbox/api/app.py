@@ -9,12 +9,12 @@ from starlette.routing import Route
 
 from ..search import ApiError
 from ..world import WorkspaceState
-from .contacts import ContactEndpoints, RemovalEndpoints
+from .contacts import ContactEndpoints, EventEndpoints, RemovalEndpoints
 from .lists import ListEndpoints
 from .middleware import STATUS_PATH, ApiMiddleware, error_response
 from .quota import Quota
 from .support import SupportEndpoints
-from .workspace import WorkspaceEndpoints
+from .workspace import ExportEndpoints, ReportingEndpoints, WorkspaceEndpoints
 
 
 def create_app(workspace: WorkspaceState, *, limit: int = 1666, latency: float = 0.0) -> Starlette:
@@ -36,6 +36,7 @@ def create_app(workspace: WorkspaceState, *, limit: int = 1666, latency: float =
 
 def _routes(workspace: WorkspaceState) -> list[Route]:
     whole, contacts, removals = WorkspaceEndpoints(workspace), ContactEndpoints(workspace), RemovalEndpoints(workspace)
+    exports, reporting = ExportEndpoints(workspace), ReportingEndpoints(workspace)
     return [
         Route(STATUS_PATH, whole.status),
         Route("/me", whole.me),
@@ -51,8 +52,15 @@ def _routes(workspace: WorkspaceState) -> list[Route]:
         Route("/contacts/{contact_id}/companies", contacts.companies),
         Route("/contacts/{contact_id}/tags", contacts.tags),
         Route("/contacts/{contact_id}/notes", contacts.notes),
+        Route("/events", EventEndpoints(workspace).events),
+        Route("/export/content/data", exports.make, methods=["POST"]),
+        Route("/export/content/data/{id}", exports.state),
+        Route("/download/content/data/{id}", exports.download),
         *SupportEndpoints(workspace).routes(),
         *ListEndpoints(workspace).routes(),
+        Route("/export/reporting_data/enqueue", reporting.make, methods=["POST"]),
+        Route("/export/reporting_data/{id}", reporting.state),
+        Route("/download/reporting_data/{id}", reporting.download),
     ]
 
 

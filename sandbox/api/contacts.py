@@ -6,7 +6,7 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..people import Activity, Contact, all_ids
+from ..people import Activity, Contact, DataEvent, Json, all_ids
 from ..search import (
     DEFAULT_PER_PAGE,
     ApiError,
@@ -30,6 +30,7 @@ from .parameters import (
     version_of,
 )
 
+EVENTS_A_PAGE, MOST_EVENTS = 15, 50
 NOTED_AT = 1_700_000_000
 MERGED = "This contact has been merged. See the 'Link' header for the canonical contact."
 
@@ -173,3 +174,36 @@ class RemovalEndpoints:
             return self._workspace.feed.after(request.query_params.get("starting_after"), limit)
         except KeyError:
             raise invalid_cursor() from None
+
+
+class EventEndpoints:
+    """The events of single contacts."""
+
+    def __init__(self, workspace: WorkspaceState) -> None:
+        self._workspace = workspace
+
+    async def events(self, request: Request) -> Response:
+        """A page of a contact's events, the newest first, or their summary."""
+        asked, events = request.query_params, self._workspace.events
+        self._workspace.calls["event summaries" if asked.get("summary") == "true" else "events"] += 1
+        if events.is_refused:
+            raise ApiError(403, "forbidden", "The token lacks the scope of this list")
+        if asked.get("type") != "user":
+            raise ApiError(400, "parameter_invalid", "type is user")
+        contact = self._workspace.contacts.get(asked.get("intercom_user_id", ""))
+        if contact is None:
+            raise ApiError(404, "not_found", "User Not Found")
+        if asked.get("summary") == "true":
+            person = {"email": contact.value("email") or "", "intercom_user_id": contact.id}
+            person["user_id"] = contact.value("external_id") or ""
+            return json_response({"type": "event.summary", **person, "events": list(events.summaries(contact.id))})
+        return json_response(self._page(request, events.listed(contact.id, int(self._workspace.now().timestamp()))))
+
+    def _page(self, request: Request, listed: list[DataEvent]) -> Json:
+        before, per_page = request.query_params.get("before", ""), per_page_of(request, EVENTS_A_PAGE)
+        found = [one for one in listed if not before.isdigit() or one.cursor < int(before)]
+        shown = found[: min(per_page, MOST_EVENTS)]
+        pages = {"since": str(request.url.include_query_params(since=shown[0].cursor if shown else 0))}
+        if len(shown) < len(found):
+            pages["next"] = str(request.url.include_query_params(before=shown[-1].cursor))
+        return {"type": "event.list", "events": [one.json for one in shown], "pages": pages}

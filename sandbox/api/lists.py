@@ -8,13 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..lists import Collection, Workplace, statistics_of
-from ..people import Json
+from ..lists import Collection, Workplace, shown_dataset, statistics_of
+from ..people import DAY_SECONDS, Json
 from ..search import ApiError
-from ..world import VERSIONS, WorkspaceState
-from .parameters import NOT_IN_VERSION, json_response, page_number_of, per_page_of, version_of
+from ..world import WorkspaceState
+from .parameters import NOT_IN_VERSION, is_before, json_response, page_number_of, per_page_of, version_of
 
 SCROLL_PAGE = 100
+MOST_CONVERSATIONS = 20
+LONGEST_PERIOD = 31 * DAY_SECONDS
 
 
 class ListEndpoints:
@@ -34,7 +36,8 @@ class ListEndpoints:
             Route("/companies", self._companies_of_a_segment),
             Route("/companies/{id}/segments", self._segments_of_a_company),
         )
-        return [*companies, *chain(lists, records)]
+        transcripts = Route("/calls/search", self._transcripts, methods=["POST"])
+        return [*companies, transcripts, *chain(lists, records)]
 
     @property
     def _place(self) -> Workplace:
@@ -64,28 +67,43 @@ class ListEndpoints:
 
     def _check(self, collection: Collection, request: Request, counted: str = "") -> None:
         self._workspace.calls[counted or collection.name] += 1
-        names = list(VERSIONS)
-        if names.index(version_of(request).name) < names.index(collection.since):
+        if is_before(request, collection.since):
             raise ApiError(400, "intercom_version_invalid", NOT_IN_VERSION)
         if collection.is_refused:
             raise ApiError(403, "forbidden", "The token lacks the scope of this list")
 
     def _page(self, collection: Collection, request: Request, parent: str) -> Json:
-        records = collection.listed(parent)
+        records = self._dated(collection, request) if collection.is_dated else collection.listed(parent)
         if collection.parents and parent not in self._parents(collection):
             raise ApiError(404, self._place[collection.parents].absent, "Resource Not Found")
+        if collection.name == "reporting_datasets":
+            records = [shown_dataset(one, has_qualified_ids=not is_before(request, "2.16")) for one in records]
         if collection.paging == "whole":
             return {"type": "list", collection.rows: records}
         per_page = min(per_page_of(request, collection.per_page), collection.most)
         page = int(request.query_params.get("starting_after") or page_number_of(request))
-        shown, total = records[(page - 1) * per_page : page * per_page], len(collection.of(parent))
+        total = len(records if collection.is_dated else collection.of(parent))
+        shown = records[(page - 1) * per_page : page * per_page]
         counted = {"page": page, "per_page": per_page, "total_pages": -(-total // per_page)}
-        answer = {"type": "list", collection.rows: shown, "total_count": total}
+        kind = "activity_log.list" if collection.is_dated else "list"
+        answer: Json = {"type": kind, collection.rows: shown}
+        answer |= {} if collection.is_dated else {"total_count": total}
         if collection.paging == "totals":
             return answer | counted
         following = request.url.include_query_params(page=page + 1, per_page=per_page)
         has_more = page * per_page < total
         return answer | {"pages": {"type": "pages", **counted, **_next(collection, page, str(following), has_more)}}
+
+    def _dated(self, collection: Collection, request: Request) -> list[Json]:
+        """The records of the period that is asked for. Intercom fails where that is long."""
+        after, before = (request.query_params.get(f"created_at_{one}", "") for one in ("after", "before"))
+        if not after.isdigit():
+            raise ApiError(400, "parameter_not_found", "created_at_after is a required parameter")
+        now = int(self._workspace.now().timestamp())
+        until = int(before) if before.isdigit() else now
+        if min(until, now) - int(after) > LONGEST_PERIOD:
+            raise ApiError(500, "server_error", "The period is too long")
+        return collection.created_between(int(after), until)
 
     def _parents(self, collection: Collection) -> set[str]:
         """The ids that a child's list can be asked for."""
@@ -126,6 +144,15 @@ class ListEndpoints:
         pages = {"type": "pages", "page": page, "per_page": per_page, "total_pages": -(-len(found) // per_page)}
         shown = found[(page - 1) * per_page : page * per_page]
         return json_response({"type": "list", "data": shown, "total_count": len(found), "pages": pages})
+
+    async def _transcripts(self, request: Request) -> Response:
+        """The calls of some conversations, with their transcripts."""
+        self._check(self._place["calls"], request, "calls search")
+        asked = msgspec.json.decode(await request.body()).get("conversation_ids") or []
+        if not 0 < len(asked) <= MOST_CONVERSATIONS:
+            raise ApiError(400, "parameter_invalid", f"conversation_ids has 1 to {MOST_CONVERSATIONS} elements")
+        found = [call for one in asked for call in self._place.transcribed(one)]
+        return json_response({"type": "list", "data": found})
 
     async def _segments_of_a_company(self, request: Request) -> Response:
         self._check(self._place["companies"], request, "segments of a company")

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..search import ApiError, read_per_page
-from ..world import Version
+from ..world import VERSIONS, Version
 
 # Intercom's default page size of lists; search has another.
 LIST_PER_PAGE = 10
@@ -27,6 +27,12 @@ def version_of(request: Request) -> Version:
     """The API version of the request, validated by the middleware."""
     version: Version = request.state.version
     return version
+
+
+def is_before(request: Request, version: str) -> bool:
+    """Whether the request's version is older than that one."""
+    names = list(VERSIONS)
+    return names.index(version_of(request).name) < names.index(version)
 
 
 def refuse_older_versions(request: Request) -> None:

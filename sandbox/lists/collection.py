@@ -27,6 +27,7 @@ class Collection:
         absent: the code of the error that says that there is no such record.
         parents: the list whose records the list is asked for; of custom objects themselves, which have types.
         is_newest_first: sorted by `updated_at`.
+        is_dated: asked for the records created between two times, and sorted by that, the newest first.
         is_refused: the token may not read it.
         short: how many records the next answers hold at most, one number an answer.
     """
@@ -42,6 +43,7 @@ class Collection:
     absent: str = "not_found"
     parents: str = ""
     is_newest_first: bool = False
+    is_dated: bool = False
     is_refused: bool = False
     short: list[int] = field(default_factory=list)
     records: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -68,6 +70,12 @@ class Collection:
         if self.is_newest_first:
             listed.sort(key=lambda record: record["updated_at"], reverse=True)
         return listed[: self.short.pop(0)] if self.short else listed
+
+    def created_between(self, after: int, before: int) -> list[Json]:
+        """The records that were created between two times, the newest first."""
+        found = [one for one in self.of().values() if after <= one["created_at"] <= before]
+        found.sort(key=lambda one: (one["created_at"], one["id"]), reverse=True)
+        return found[: self.short.pop(0)] if self.short else found
 
 
 def statistics_of(article: Json) -> Json:

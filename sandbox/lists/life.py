@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from random import Random
 
-from ..people import Json
+from ..people import DAY_SECONDS, Json
 from .workplace import Workplace
 
 Change = Callable[[Workplace, Random, int], None]
@@ -90,6 +90,30 @@ def _deleted_company(place: Workplace, random: Random, now: int) -> None:
         place.delete_company(random.choice(list(companies)))
 
 
+def _activity(place: Workplace, random: Random, now: int) -> None:
+    place.add_activity(100_000 + random.randrange(10**8), now)
+
+
+def _new_call(place: Workplace, random: Random, now: int) -> None:
+    place.add_call(100_000 + random.randrange(10**6), now)
+
+
+def _ended_call(place: Workplace, random: Random, now: int) -> None:
+    if going := [key for key, one in place["calls"].of().items() if one["ended_at"] is None]:
+        place.end_call(random.choice(going), now)
+
+
+def _message(place: Workplace, random: Random, now: int) -> None:
+    place.exports.send(100_000 + random.randrange(10**6), f"{random.randrange(40):024x}", now)
+
+
+def _opened_message(place: Workplace, random: Random, now: int) -> None:
+    """Only while it is exported again: later changes are not seen."""
+    sent = [one for one in place.exports.receipts.values() if one["received_at"] > now - 20 * DAY_SECONDS]
+    if sent:
+        random.choice(sent)["first_open"] = now
+
+
 def _delete(place: Workplace, name: str, random: Random) -> None:
     if records := place[name].of():
         place[name].remove(random.choice(list(records)))
@@ -100,4 +124,5 @@ _CHANGES: tuple[Change, ...] = (
     *(_new_admin, _away_admin, _deleted_admin, _tag, _deleted_tag),
     *(_new_company, _changed_company, _changed_company, _noted_company, _deleted_company),
     *(_moved_company, _moved_company, _edited_company_segment),
+    *(_activity, _new_call, _ended_call, _message, _opened_message),
 )

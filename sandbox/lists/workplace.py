@@ -5,10 +5,14 @@ from random import Random
 
 from ..people import CAMPAIGNS, DAY_SECONDS, TAGS, Json, tag_id
 from .collection import Collection
+from .exports import Exports
+from .history import activity, call, ended, transcript
 from .made_up import collections
+from .reporting import NAMES, Reporting, dataset
 
 LOCALES = ("en", "fr")
 FIRST_ADMIN = 991_000_000
+ACTIVITIES, CALLS, RECEIPTS, REPORTED = 50, 30, 40, 20
 TIERS = 4
 """Company segments, and one group of companies that are in none."""
 
@@ -20,12 +24,18 @@ class Workplace:
         collections: by the name of the warehouse's table.
         scroll_taken: how many calls of a scroll are refused, since another client scrolls.
         company_segments: by id. Each company has those that it is in.
+        exports: which messages were sent, and the jobs that export that.
+        reporting: the rows of reports, and the jobs that export them.
+        transcripts: what was said in calls, by call.
         is_silent_of_segments: companies are sent without their segments, though they are in some.
     """
 
     def __init__(self, *, seed: int, now: int, companies: int, articles: int, workspace_id: str) -> None:
         self.scroll_taken = 0
         self.is_silent_of_segments = False
+        self.exports = Exports()
+        self.reporting = Reporting()
+        self.transcripts: dict[str, list[Json]] = {}
         self.company_segments = {one["id"]: one for one in map(_company_segment, range(1, TIERS))}
         self.collections = {one.name: one for one in collections(now, workspace_id)}
         self._random = Random(f"{seed} lists")
@@ -38,6 +48,17 @@ class Workplace:
             self.add_article(number, now - number * 3_600)
         for number in range(1, companies + 1):
             self.add_company(number, now - self._random.randrange(400) * DAY_SECONDS)
+        for number in range(1, ACTIVITIES + 1):
+            self.add_activity(number, now - number * DAY_SECONDS // 3)
+        for number in range(1, RECEIPTS + 1):
+            self.exports.send(number, f"{number:024x}", now - number * DAY_SECONDS)
+        for name in NAMES:
+            self["reporting_datasets"].put(dataset(name))
+            for number in range(1, REPORTED + 1):
+                self.reporting.report(name, number, now - number * 4 * DAY_SECONDS)
+        for number in range(1, CALLS + 1):
+            self.add_call(number, now - number * DAY_SECONDS)
+            self.end_call(str(number), now - number * DAY_SECONDS + 90, is_transcribed=number % 4 > 0)
 
     def __getitem__(self, name: str) -> Collection:
         return self.collections[name]
@@ -55,6 +76,31 @@ class Workplace:
             "team_ids": [1] if number % 2 else [],
         }
         self["admins"].put(admin)
+
+    def add_activity(self, number: int, at: int) -> None:
+        """What a teammate does."""
+        made = activity(number, at)
+        self["admin_activity_logs"].put(made)
+
+    def add_call(self, number: int, at: int, contact_id: str = "") -> None:
+        """A phone call begins. Two calls share a conversation, and a few have none."""
+        conversation_id = None if number % 10 == 0 else str(700_000 + number // 2)
+        self["calls"].put(call(number, contact_id or f"{number:024x}", conversation_id, at))
+
+    def end_call(self, call_id: str, at: int, *, is_transcribed: bool = True) -> None:
+        """A phone call ends, and has its transcript at once, or never."""
+        self["calls"].of()[call_id] |= ended(call_id, at)
+        if is_transcribed:
+            self.transcripts[call_id] = transcript(call_id)
+
+    def transcribed(self, conversation_id: str) -> list[Json]:
+        """The calls of a conversation, with their transcripts."""
+        calls = (one for one in self["calls"].of().values() if one["conversation_id"] == conversation_id)
+        return [{**one, **self._transcript(one["id"])} for one in calls]
+
+    def _transcript(self, call_id: str) -> Json:
+        said = self.transcripts.get(call_id)
+        return {"transcript": said or [], "transcript_status": "completed" if said else None}
 
     def add_article(self, number: int, updated_at: int) -> None:
         """An article; one of that number is replaced."""

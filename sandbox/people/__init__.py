@@ -3,6 +3,7 @@
 from .activities import Activity, EventType, Feed
 from .contacts import DAY_SECONDS, Contact, Json, all_ids, references, tag_id
 from .data_attributes import DataAttributes
+from .data_events import DataEvent, DataEvents
 from .encoding import ContactEncoder, ContactEncoding
 from .population import CAMPAIGNS, COUNTRIES, PLANS, TAGS, generated_contact, population
 from .removals import Removal, RemovalKind
@@ -18,6 +19,8 @@ __all__ = [
     "ContactEncoder",
     "ContactEncoding",
     "DataAttributes",
+    "DataEvent",
+    "DataEvents",
     "EventType",
     "Feed",
     "Json",

@@ -55,17 +55,17 @@ class Desk(Records):
         self._add(conversation_id, "note", admin(self._random.choice(ADMINS)), at, body=f"<p>Note at {at}</p>")
         self._change(self.conversations[conversation_id], at)
 
-    def assign(self, conversation_id: str, at: int) -> None:
+    def assign(self, conversation_id: str, at: int, admin_id: str = "") -> None:
         """The conversation gets a teammate and a team."""
-        admin_id, team_id = self._random.choice(ADMINS), self._random.choice(TEAMS)
+        admin_id, team_id = admin_id or self._random.choice(ADMINS), self._random.choice(TEAMS)
         assigned = {"type": "admin", "id": admin_id}
         self._add(conversation_id, "assignment", admin(self._random.choice(ADMINS)), at, assigned_to=assigned)
         here = self.conversations[conversation_id]
         self._change(here, at, admin_assignee_id=int(admin_id), team_assignee_id=int(team_id))
 
-    def close(self, conversation_id: str, at: int) -> None:
+    def close(self, conversation_id: str, at: int, admin_id: str = "") -> None:
         """A teammate closes the conversation."""
-        self._add(conversation_id, "close", admin(self._random.choice(ADMINS)), at)
+        self._add(conversation_id, "close", admin(admin_id or self._random.choice(ADMINS)), at)
         self._change(self.conversations[conversation_id], at, state="closed", open=False, waiting_since=None, read=True)
 
     def snooze(self, conversation_id: str, at: int) -> None:

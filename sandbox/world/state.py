@@ -9,7 +9,7 @@ from typing import Literal
 
 from ..faults import Faults
 from ..lists import Workplace
-from ..people import PLANS, Contact, ContactEncoder, ContactEncoding, DataAttributes, Feed
+from ..people import DAY_SECONDS, PLANS, Contact, ContactEncoder, ContactEncoding, DataAttributes, DataEvents, Feed
 from ..segments import History, Segment
 from ..support import Desk
 from .clock import Clock
@@ -19,6 +19,9 @@ from .versions import Version
 
 # The access token of a workspace without a token of its own.
 BEARER = "sandbox-token"
+
+# How long ago a workspace was created when its clock starts.
+AGE_SECONDS = 400 * DAY_SECONDS
 
 NextPageStyle = Literal["absent", "null", "object", "url"]
 """How the last page says that it is the last: without `next`, with null, or with an object without a cursor.
@@ -31,10 +34,12 @@ class WorkspaceState:
     """What the API reads of a workspace, and how it answers.
 
     Attributes:
+        created_at: when it was created, in epoch seconds.
         calls: the answered calls, by endpoint.
         refused: the number of calls answered with 429.
         faults: failures to come, on request.
         attributes: the attributes of contacts that the workspace lists.
+        events: what its own systems have sent about contacts.
         lists: what it lists beside contacts and segments.
         desk: its conversations and tickets.
         next_page_style: how the last page of a list ends.
@@ -58,6 +63,7 @@ class WorkspaceState:
         self.workspace_id = workspace_id
         self.region = region
         self.timezone = timezone
+        self.created_at = clock.second() - AGE_SECONDS
         self.token = token
         self.calls: Counter[str] = Counter()
         self.refused = 0
@@ -67,6 +73,7 @@ class WorkspaceState:
         self.reported_count: Callable[[int], int | None] = _true_count
         self.attributes = DataAttributes(PLANS)
         self.feed = Feed()
+        self.events = DataEvents()
         self.records = ContactRecords(timedelta(seconds=index_lag))
         self.memberships = Memberships(self.records, segments := History[Segment](), clock)
         self.contacts: Mapping[str, Contact] = MappingProxyType(self.records.present)

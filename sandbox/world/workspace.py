@@ -110,6 +110,12 @@ class Workspace(WorkspaceState):
         """A visit that moves only `last_seen_at`: Intercom does not document that it moves `updated_at`."""
         self._record(self.contacts[contact_id].updated({"last_seen_at": self._clock.second()}))
 
+    def track(self, contact_id: str, name: str, *, ago: int = 0, **metadata: Any) -> None:
+        """An event of a contact, which moves `updated_at` and `last_seen_at`. `ago`: seconds."""
+        now = self._clock.second()
+        self.events.add(self.contacts[contact_id], name, now - ago, metadata)
+        self.update(contact_id, last_seen_at=now)
+
     def tag(self, contact_id: str, name: str) -> None:
         """Adds a tag, which moves `updated_at`."""
         self._set_tags(contact_id, self.contacts[contact_id].tags | {name})

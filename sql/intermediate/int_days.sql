@@ -5,7 +5,7 @@ with
 
 scans as (
 
-    select * from int_segment_scans
+    select * from int_scans
 
 ),
 

@@ -1,7 +1,7 @@
 -- one row per conversation of which the parts were read
 --
--- All of it is computed from the parts that are loaded. Times count every hour. Those of Intercom, in conversations,
--- leave out the hours outside of office hours.
+-- All of it is computed from the parts that are loaded, but for office hours and handling, which Intercom counts. Other
+-- durations count every hour.
 
 with
 
@@ -117,6 +117,8 @@ final as (
             else 'bot'
         end as started_by,
         conversations.state,
+        conversations.admin_assignee_id,
+        conversations.team_assignee_id,
         conversations.rating,
         authors.first_admin_id,
         authors.last_admin_id,
@@ -133,6 +135,10 @@ final as (
         date_diff('second', conversations.created_at, counted.first_assigned_at) as seconds_to_first_assignment,
         date_diff('second', conversations.created_at, counted.first_closed_at) as seconds_to_first_close,
         date_diff('second', conversations.created_at, counted.last_closed_at) as seconds_to_last_close,
+        conversations.time_to_admin_reply as office_seconds_to_first_admin_reply,
+        conversations.time_to_first_close as office_seconds_to_first_close,
+        conversations.time_to_last_close as office_seconds_to_last_close,
+        conversations.handling_time as handling_seconds,
         coalesce(counted.part_count, 0) >= least(part_reads.part_count, part_reads.listed_count)
         or part_reads.listed_count = 0 as has_all_parts,
         conversations.created_at,

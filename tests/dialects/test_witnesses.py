@@ -19,7 +19,7 @@ from ..support.deployments import Deployment, lively_workspace
 from ..support.engines import unequal_in_run
 from .witnesses import ClickHouse, DataFusion, Snowflake
 
-HAVE_ATTRIBUTES = frozenset(("contact_attributes", "company_attributes"))
+HAVE_ATTRIBUTES = frozenset(("contact_attributes", "company_attributes", "ticket_attributes"))
 """Their columns are written in each engine's own SQL: these have none of it, and so fewer columns."""
 BEFORE_1970 = frozenset(("contacts", "contact_timeline"))
 """ClickHouse turns a time before 1970 into 1970-01-01."""

@@ -19,8 +19,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from pipelines.errors import causes
 from pipelines.settings import use_project_config
+from sources.intercom.catalog import ALL
 from tests.soak import cron
 
+from ..support.lists import different_tables
 from .audit import check_keys
 from .kills import ANYWHERE, Death, NeverKilled, Site, contents, count_points, differences, never_killed, sync_and_die
 from .machine import Syncing, TimeIsUp
@@ -29,7 +31,8 @@ from .unheard import listening
 KILLS = 40
 SHARE_OF_KILLS = 0.4
 """The largest share of the time for kills; the rest is for lives."""
-AGES = (0, 2)
+SITES: tuple[tuple[int, tuple[str, ...]], ...] = ((0, ()), (2, ()), (2, (ALL,)))
+"""Ages in days, and the resources that are read beside contacts and segments."""
 KILLED_AT = 0.7
 READ_AGAIN_AT_MOST = 0.4
 
@@ -68,13 +71,13 @@ def kill_at_random(seed: int, *, until: float) -> Iterator[str]:
     """Kills syncs at random points. Yields a failure if the next run does not repair the kill."""
     random, tried = Random(seed), 0
     with folder() as temporary:
-        never = {age: never_killed(new(temporary), age) for age in AGES}
-        points = {age: count_points(copied(never[age], new(temporary), age), ANYWHERE) for age in AGES}
+        never = {kind: never_killed(new(temporary), *kind) for kind in SITES}
+        points = {kind: count_points(copied(never[kind], new(temporary), kind), ANYWHERE) for kind in SITES}
         typer.echo(f"kills: syncs have {' and '.join(map(str, points.values()))} points")
         while tried < KILLS and time.monotonic() < until:
             tried += 1
-            age = random.choice(AGES)
-            yield from kill(never[age], copied(never[age], new(temporary), age), random.randint(1, points[age]))
+            kind = random.choice(SITES)
+            yield from kill(never[kind], copied(never[kind], new(temporary), kind), random.randint(1, points[kind]))
     typer.echo(f"kills: {tried} of {KILLS} tried")
 
 
@@ -82,7 +85,8 @@ def kill(never: NeverKilled, site: Site, number: int) -> Iterator[str]:
     """Kills one sync. Yields a failure if the marts differ after the next one."""
     diary = site.folder.with_suffix(".diary")
     sync_and_die(site, Death(ANYWHERE, number, diary))
-    name = f"kill of sync {site.age + 1} at point {diary.read_text().replace(str(site.folder), '')}"
+    read = "all resources" if site.resources else "contacts"
+    name = f"kill of sync {site.age + 1} of {read} at point {diary.read_text().replace(str(site.folder), '')}"
     deployment = site.deployment()
     deployment.workspace.advance(seconds=1)
     for attempt in (1, 2):
@@ -91,6 +95,8 @@ def kill(never: NeverKilled, site: Site, number: int) -> Iterator[str]:
             differing = differences(contents(deployment), never.contents)
             assert not differing, f"the marts differ from those without a kill: {'; '.join(differing)}"
             check_keys(deployment)
+            different = different_tables(deployment, silent=False) if site.resources else []
+            assert not different, f"these tables differ from the workspace: {', '.join(different)}"
         except Exception as error:  # noqa: BLE001 (every error is reported)
             yield f"{name}: run {attempt} after it: {summary(error)}"
         else:
@@ -174,10 +180,11 @@ def new(temporary: Path) -> Path:
     return made
 
 
-def copied(never: NeverKilled, into: Path, age: int) -> Site:
+def copied(never: NeverKilled, into: Path, kind: tuple[int, tuple[str, ...]]) -> Site:
     """A copy of the warehouse from before the sync."""
     shutil.copytree(never.before, into / "data")
-    return Site(into / "data", age)
+    age, resources = kind
+    return Site(into / "data", age, resources=resources)
 
 
 if __name__ == "__main__":

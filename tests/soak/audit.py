@@ -13,10 +13,6 @@ import duckdb
 from ..support.deployments import Deployment
 from .truth import Pair, Truth
 
-KNOWN = """
-    select segment_id, contact_id from intercom_raw.membership_changes
-    qualify row_number() over (partition by segment_id, contact_id order by observed_at desc) = 1 and is_member
-"""
 SCANS = "select segment_id, status, started_at, observed_at from intercom_raw.segment_scans where run_id = ?"
 SPELLS = """
     select
@@ -54,7 +50,7 @@ def check_scans(deployment: Deployment, truth: Truth, run_id: str, doubtful: str
     """
     members = deployment.members()
     known = defaultdict[str, set[Pair]](set)
-    for segment_id, contact_id in deployment.query(KNOWN):
+    for segment_id, contact_id in deployment.known():
         known[segment_id].add((segment_id, contact_id))
     assert members == set().union(*known.values())
 

@@ -34,6 +34,9 @@ class Life:
     def visit_silently(self, pick: int) -> None:
         self.workspace.see(self._contact(pick))
 
+    def track(self, pick: int) -> None:
+        self.workspace.track(self._contact(pick), f"did-{pick % 4}", pick=pick)
+
     def tag(self, pick: int) -> None:
         self._toggle(self._contact(pick), _chosen(("beta", "vip", WAVE), pick))
 
@@ -108,7 +111,7 @@ class Life:
 
 
 OF_CONTACTS = (
-    *("update", "visit", "visit_silently", "tag", "tag_many", "sign_up"),
+    *("update", "visit", "visit_silently", "track", "tag", "tag_many", "sign_up"),
     *("delete", "block", "merge", "archive", "unarchive"),
 )
 OF_SEGMENTS = ("make_segment", "rename_segment", "edit_segment", "refine_segment", "delete_segment")

@@ -31,9 +31,10 @@ Contents = dict[str, list[tuple[Any, ...]]]
 
 # A fork of a process that has only imported starts at once, and inherits no threads, locks or connections.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.soak.kills"])
+PROCESSES.set_forkserver_preload(["tests.soak.kills", "tests.support.warm"])
 
 FILE_EVENTS = ("open", "os.", "shutil.")
+DESK: dict[str, Any] = {"conversations": 40, "tickets": 12}
 MARTS = {
     "segment_memberships": (
         "segment_id, contact_id, spell_number, is_current, is_baseline, enter_reason, leave_reason, "
@@ -56,17 +57,23 @@ class Site(NamedTuple):
     age: int = 0
     contacts: int = 200
     segments: int = 9
+    resources: tuple[str, ...] = ()
 
     def deployment(self) -> Deployment:
         """The workspace and its warehouse. Every contact changed at least once a day."""
+        sizes = DESK if self.resources else {}
         workspace = Workspace(
-            contacts=self.contacts, segments=self.segments, seed=5, start=START, monotonic=standing_still
+            contacts=self.contacts, segments=self.segments, seed=5, start=START, monotonic=standing_still, **sizes
         )
+        _ = workspace.lists, workspace.desk  # made at the same time in every process
         for _ in range(self.age):
             workspace.live(days=1, churn=0.1)
             for contact_id in list(workspace.contacts):
                 workspace.update(contact_id, language_override="fr")
-        return Deployment(self.folder, workspace)
+            if self.resources:
+                workspace.live_lists(5)
+                workspace.live_support(10)
+        return Deployment(self.folder, workspace, resources=self.resources)
 
 
 @dataclass
@@ -207,14 +214,14 @@ class NeverKilled(NamedTuple):
     contents: Contents
 
 
-def never_killed(folder: Path, age: int) -> NeverKilled:
+def never_killed(folder: Path, age: int, resources: tuple[str, ...] = ()) -> NeverKilled:
     """The reference: a warehouse synced once a day, without kills."""
     before, data = folder / "before", folder / "data"
     for day in range(age):
-        Site(data, day).deployment().sync()
+        Site(data, day, resources=resources).deployment().sync()
     data.mkdir(exist_ok=True)
     shutil.copytree(data, before)
-    deployment = Site(data, age).deployment()
+    deployment = Site(data, age, resources=resources).deployment()
     for _ in range(2):
         truth = deployment.workspace.pairs()
         deployment.sync()

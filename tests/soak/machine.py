@@ -73,6 +73,8 @@ class Syncing(RuleBasedStateMachine):
             start=START,
             monotonic=standing_still,
             token="sandbox-token",
+            conversations=30,
+            tickets=8,
         )
         deployment = Deployment(Path(self.folder.name), self.workspace, resources=resources)
         deployment.settings.api_version, deployment.settings.sweep_budget = version, sweep_budget
@@ -110,6 +112,7 @@ class Syncing(RuleBasedStateMachine):
     def lists_change(self, changes: int) -> None:
         self._step()
         self.workspace.live_lists(changes)
+        self.workspace.live_support(changes)
 
     @rule(full=st.booleans(), accept_shrink=st.booleans())
     def a_run(self, *, full: bool, accept_shrink: bool) -> None:

@@ -1,10 +1,12 @@
 """Runs command lines in processes that are forked from one which has imported the command: each saves a second.
 
 Such a process is like any other: its exit code, signals, umask, locks and open files are its own, its environment holds
-what the test gives it, and it ends as the command does. Its imports are the only thing that it does not do itself.
+what the test gives it, and it ends as the command does. Its imports, and reading the project's SQL, are the only things
+that it does not do itself.
 """
 
 import atexit
+import gc
 import json
 import os
 import signal
@@ -17,17 +19,29 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO
 
+from pipelines.commands import NAMES
+
 ROOT = Path(__file__).parent.parent.parent
 TIMEOUT_SECONDS = 120
 IMPORTED = (
     "pipelines.cli",
-    # What it imports once it runs, through dlt and httpx:
+    # What commands import:
+    *(f"pipelines.commands.{name}" for name in NAMES),
+    "pipelines.commands.explain",
+    "pipelines.commands.repair",
+    "pipelines.commands.status",
+    "pipelines.commands.verify",
+    "pipelines.display.screen",
+    "pipelines.explanation",
+    "pipelines.monitoring",
+    # What these import once they run, through dlt and httpx:
     "anyio._backends._asyncio",
     "dlt.common.libs.pyarrow",
     "dlt.destinations.impl.duckdb.duck",
     "dlt.sources.helpers.requests",
     "httpcore",
     "pydantic",
+    "tests.support.warm",
 )
 
 
@@ -81,6 +95,7 @@ def serve() -> None:
     """Reads a call from each line, and answers with its exit code."""
     for name in IMPORTED:
         import_module(name)
+    gc.freeze()  # a collection in a fork would copy all that is imported
     from pipelines.cli import main
 
     for line in sys.stdin:
@@ -108,14 +123,14 @@ def become(arguments: list[str], environment: dict[str, str], output: str, error
 
 def set_clock(ahead: float) -> None:
     """Sets the clock by which the command dates what it observes."""
-    job = import_module("pipelines.runs.job")
+    clock = import_module("pipelines.clock")
 
     class Shifted(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
             return datetime.now(tz) + timedelta(seconds=ahead)
 
-    vars(job)["datetime"] = Shifted
+    vars(clock)["datetime"] = Shifted
 
 
 if __name__ == "__main__":

@@ -1,23 +1,29 @@
 """A sandbox workspace and the warehouse that is synced from it, in one process."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import dlt
 import duckdb
 import httpx
 
 from pipelines.commands import Outcome, Sync
 from pipelines.destinations import Warehouse
+from pipelines.models import Build
 from pipelines.settings import sandbox_settings
 from sandbox.api import create_app, in_process
+from sandbox.lists import Reporting
 from sandbox.people import DAY_SECONDS
 from sandbox.segments import All, Attribute, Rule
 from sandbox.segments.rules import Everyone, OlderThan, Tagged, Within
 from sandbox.world import Workspace
 from sources.intercom.api import Retries
 from sources.intercom.settings import IntercomSettings
+
+from .snapshots import copied
 
 AT_ONCE = Retries(attempts=3, wait_initial=0, wait_max=0, wait_jitter=0)
 NO_QUOTA = 1_000_000
@@ -28,32 +34,64 @@ def standing_still() -> float:
     return 0.0
 
 
+KNOWN = """
+    select segment_id, contact_id from intercom_raw.membership_changes where workspace_id = ?
+    qualify row_number() over (partition by segment_id, contact_id order by observed_at desc) = 1 and is_member
+"""
+
+
+class Load(Sync):
+    """A sync that leaves marts and published copy as they are: half of the time of a small one."""
+
+    def _refresh(self, pipeline: dlt.Pipeline) -> Build:
+        return Build((), (), 0, {})
+
+
 @dataclass
 class Deployment:
-    """A data folder and the workspace that is synced into it."""
+    """A data folder and the workspace that is synced into it.
+
+    Args:
+        has_marts: whether a sync builds marts, and queries read the published copy; else they read the database.
+    """
 
     folder: Path
     workspace: Workspace
     name: str = "intercom"
     resources: tuple[str, ...] = ()
+    has_marts: bool = True
     settings: IntercomSettings = field(init=False)
 
     def __post_init__(self) -> None:
         self.warehouse = Warehouse(self.folder)
         self.settings = sandbox_settings("sandbox-token")
         self.settings.resources = list(self.resources)
+        self.settings.client_id = Reporting.client_id
         self.transport: httpx.AsyncBaseTransport = in_process(create_app(self.workspace, limit=NO_QUOTA))
 
     def job(self, **options: Any) -> Sync:
         defaults: dict[str, Any] = {"clock": self.workspace.now, "transport": self.transport, "retries": AT_ONCE}
-        return Sync(self.warehouse, self.name, settings=self.settings, **(defaults | options))
+        kind = Sync if self.has_marts else Load
+        return kind(self.warehouse, self.name, settings=self.settings, **(defaults | options))
 
     def sync(self, **options: Any) -> Outcome:
         self.workspace.advance(seconds=1)  # the clock of a workspace stands still but for this
         return self.job(**options).run()
 
+    def load(self, **options: Any) -> Outcome:
+        """A sync that leaves marts to the next one: half of the time, where no mart is read between the two."""
+        self.has_marts = False
+        try:
+            return self.sync(**options)
+        finally:
+            self.has_marts = True
+
+    @property
+    def readable(self) -> Path:
+        return self.warehouse.published if self.has_marts else self.warehouse.file
+
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.warehouse.published), read_only=True) as connection:
+        with duckdb.connect(str(self.readable), read_only=True) as connection:
             return connection.execute(sql, list(values)).fetchall()
 
     def members(self) -> set[tuple[str, str]]:
@@ -63,6 +101,10 @@ class Deployment:
         )
         assert len(rows) == len(set(rows))
         return set(rows)
+
+    def known(self) -> set[tuple[str, str]]:
+        """The members by the log, which the marts are built from."""
+        return set(self.query(KNOWN, self.workspace.workspace_id))
 
     def ended(self) -> list[tuple[Any, ...]]:
         return self.query(
@@ -79,6 +121,29 @@ def lively_workspace(**options: Any) -> Workspace:
     """300 contacts in 10 segments, unless the options say otherwise."""
     defaults: dict[str, Any] = {"contacts": 300, "segments": 10, "start": START, "monotonic": standing_still}
     return Workspace(**(defaults | options))
+
+
+def after_first_run(name: str, deployed: Callable[[Path], Deployment], folder: Path) -> Deployment:
+    """A new deployment of that folder, and what its first run leaves, copied. `name` is that of the snapshot."""
+    copied(name, lambda original: deployed(original).sync(), folder)
+    deployment = deployed(folder)
+    deployment.workspace.advance(seconds=1)
+    _ = deployment.workspace.lists, deployment.workspace.desk  # made at the time of the run
+    return deployment
+
+
+def after_contacts(folder: Path, *resources: str, version: str = "Preview") -> Deployment:
+    """A small workspace after its first run, which read no lists. The next runs read these; none builds marts."""
+
+    def deployed(folder: Path) -> Deployment:
+        deployment = Deployment(folder, lively_workspace(contacts=10, segments=1), has_marts=False)
+        deployment.settings.api_version = version
+        return deployment
+
+    deployment = after_first_run(f"contacts {version}", deployed, folder)
+    deployment.workspace.advance(seconds=1)  # else a plan would be made at the time of the run
+    deployment.settings.resources = list(resources)
+    return deployment
 
 
 SETTLED_SEGMENTS: dict[str, Rule] = {

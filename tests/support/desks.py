@@ -3,31 +3,31 @@
 from pathlib import Path
 from typing import Any
 
-from .deployments import Deployment, lively_workspace
+from .deployments import Deployment, after_first_run, lively_workspace
 from .lists import Row, complete_tables, loaded, truth
-from .snapshots import copied
 
 SIZES = {"contacts": 20, "segments": 1, "conversations": 180, "tickets": 30}
 
 
-def support_deployment(folder: Path, *resources: str, version: str = "Preview", **sizes: int) -> Deployment:
+def support_deployment(
+    folder: Path, *resources: str, version: str = "Preview", has_marts: bool = False, **sizes: int
+) -> Deployment:
     """A workspace whose conversations or tickets were never read."""
-    deployment = Deployment(folder, lively_workspace(**(SIZES | sizes)), resources=resources)
+    workspace = lively_workspace(**(SIZES | sizes))
+    deployment = Deployment(folder, workspace, resources=resources, has_marts=has_marts)
     deployment.settings.api_version = version
     return deployment
 
 
-def synced_support(folder: Path, *resources: str, version: str = "Preview", **sizes: int) -> Deployment:
+def synced_support(
+    folder: Path, *resources: str, version: str = "Preview", has_marts: bool = False, **sizes: int
+) -> Deployment:
     """The same after its first run, copied: a run for each test would take seconds."""
 
-    def make(original: Path) -> None:
-        support_deployment(original, *resources, version=version, **sizes).sync()
+    def deployed(folder: Path) -> Deployment:
+        return support_deployment(folder, *resources, version=version, has_marts=has_marts, **sizes)
 
-    copy = copied(f"support {resources} {version} {sizes}", make, folder)
-    deployment = support_deployment(copy, *resources, version=version, **sizes)
-    deployment.workspace.advance(seconds=1)
-    _ = deployment.workspace.desk  # is made with the same time as in the first run
-    return deployment
+    return after_first_run(f"support {resources} {version} {has_marts} {sizes}", deployed, folder)
 
 
 def differences(deployment: Deployment, *, silent: bool = True) -> dict[str, tuple[set[Row], set[Row]]]:

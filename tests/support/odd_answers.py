@@ -1,6 +1,7 @@
 """Transports that send odd values and headers in a workspace's answers, and strategies for these."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from string import digits
@@ -44,6 +45,7 @@ PATHS = [
     "/contacts/deleted",
     "/contacts/{id}",
 ]
+PLACE = re.compile(rb'"the place of value (\d+)\."')
 BELIEVED = {"id", "id_code", "region", "total_count", "starting_after", "updated_at", "created_at", "count", "page"}
 """Fields in which a wrong value of the right type is read as a right one."""
 
@@ -119,17 +121,14 @@ class Places:
     """Values that are put into an answer as they are, valid JSON or not."""
 
     def __init__(self) -> None:
-        self._values: dict[bytes, bytes] = {}
+        self._values: list[bytes] = []
 
     def replace(self, parent: Any, key: Any, value: bytes) -> None:
-        place = f"the place of value {len(self._values)}."
-        parent[key], self._values[json.dumps(place).encode()] = place, value
+        parent[key] = f"the place of value {len(self._values)}."
+        self._values.append(value)
 
     def encoded(self, answer: Any) -> bytes:
-        content = json.dumps(answer).encode()
-        for place, value in self._values.items():
-            content = content.replace(place, value)
-        return content
+        return PLACE.sub(lambda found: self._values[int(found[1])], json.dumps(answer).encode())
 
 
 def endpoint(path: str) -> str:

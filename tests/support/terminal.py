@@ -50,13 +50,14 @@ class Terminal:
 
     def copy_first_sync(self) -> None:
         """Leaves the data folder as `sync` leaves it in a terminal of `a_terminal`."""
-        copied("terminal", sync_once, self.folder)
+        copied(f"terminal {BEGAN}", sync_once, self.folder)
 
     def environment(self, **variables: Any) -> dict[str, str]:
         given = {
             "WAREHOUSE__DATA_DIR": str(self.folder),
             "SOURCES__INTERCOM__BASE_URL": self.url,
             "SOURCES__INTERCOM__ACCESS_TOKEN": TOKEN,
+            "SOURCES__INTERCOM__RESOURCES": "[]",  # tests that need lists name them
         } | variables
         return {name: value for name, value in given.items() if value is not None}
 

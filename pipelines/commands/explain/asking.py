@@ -13,8 +13,8 @@ from sources.intercom.memberships import Clock
 from sources.intercom.readings import check_workspace
 from sources.intercom.settings import IntercomSettings
 
+from ...clock import utc_now
 from ...errors import Misconfigured
-from ...runs import utc_now
 from ...settings import DEMO_WORKSPACE
 from .story import Explained, IntercomNow, SegmentStory
 

@@ -15,8 +15,7 @@ import msgspec
 
 from ...destinations import Warehouse
 from ...errors import ExitCode, Misconfigured, NothingToRead, Unreadable
-from ...folder import Holder, Lock, Run, read_journal
-from ...loading import pending_folders, state_in
+from ...folder import Holder, Lock, Run, pending_folders, read_journal, state_in
 from .lists import ListStatus
 from .segments import NOTHING, Days, Published, SegmentStatus, gaps, published
 

@@ -16,12 +16,12 @@ from sources.intercom.api import App, do_nothing, each
 from sources.intercom.readings import LoadedTables
 from sources.intercom.settings import IntercomSettings
 
+from ...choices import DEFAULT_SAMPLE
 from ...errors import ExitCode, Misconfigured
 from ...folder import Run
 from ...runs import IntercomJob, bound_workspace, check_identity, check_purpose
 from .differences import DifferenceExplainer, Explanation, KnownSample, Pair, read_sample
 
-DEFAULT_SAMPLE = 100
 SegmentsByContact = dict[str, set[str] | None]
 """In Intercom, by contact id; null for a contact that Intercom no longer has."""
 Advance = Callable[[], None]

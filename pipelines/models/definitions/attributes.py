@@ -1,4 +1,4 @@
-"""The columns of `contact_attributes` and `company_attributes`: one for each custom attribute that was ever sent.
+"""The columns of `contact_attributes` and marts like it: one for each custom attribute that was ever sent.
 
 Attributes that Intercom lists have columns, too. A column never goes and is never renamed, and its type only widens. So
 the columns are noted beside the raw tables. Their types are those of the values; for that a build reads only records of
@@ -6,7 +6,7 @@ new loads.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -20,10 +20,18 @@ from .place import Place
 
 @dataclass(frozen=True)
 class Owner:
-    """Records with custom attributes: `model` is Intercom's word for them, `table` the raw table."""
+    """Records with custom attributes: `model` is Intercom's word for them, `table` the raw table.
+
+    `column` holds the attributes. `declared` is a query for the names and types in Intercom's own list, which is in the
+    raw table `listed`; only names with the `prefix` count.
+    """
 
     model: str
     table: str
+    column: str = "custom_attributes"
+    listed: str = "data_attributes"
+    declared: str = "select full_name, data_type from {raw}.data_attributes where model = '{model}'"
+    prefix: str = "custom_attributes."
 
     @property
     def mart(self) -> str:
@@ -61,7 +69,16 @@ class Owner:
 
 
 CONTACTS, COMPANIES = Owner("contact", "contacts"), Owner("company", "companies")
-PREFIX = "custom_attributes."
+TICKETS = Owner(
+    "ticket",
+    "tickets",
+    column="ticket_attributes",
+    listed="ticket_type_attributes",
+    declared="select name, data_type from {raw}.ticket_type_attributes",
+    prefix="",
+)
+LISTED = (COMPANIES, TICKETS)
+"""Those whose records are in a list of the catalogue."""
 DECLARED = {
     "string": "text",
     "integer": "bigint",
@@ -69,6 +86,9 @@ DECLARED = {
     "boolean": "boolean",
     "date": "timestamp",
     "datetime": "timestamp",
+    "list": "text",
+    "decimal": "double",
+    "files": "json",
 }
 """Column types by Intercom's."""
 SECOND = "second"
@@ -97,21 +117,28 @@ class Attribute:
         return f"The custom attribute {self.name}."
 
 
-def noted_attributes(client: SqlClientBase[Any], place: Place, owner: Owner) -> tuple[Attribute, ...]:
-    """The attributes as they were noted, by column."""
-    noted = owner.columns.rows(client.execute_sql, place.dialect, place.raw)
+def noted_attributes(
+    client: SqlClientBase[Any], place: Place, owner: Owner, present: Collection[str] | None = None
+) -> tuple[Attribute, ...]:
+    """The attributes as they were noted, by column. `present`: the raw tables, where they are known."""
+    noted = owner.columns.rows(client.execute_sql, place.dialect, place.raw, present)
     return _by_column(Attribute(*row) for row in noted)
 
 
-def current_attributes(client: SqlClientBase[Any], place: Place, owner: Owner) -> tuple[Attribute, ...]:
-    """The attributes as they are now. Notes what is new; to be called in the transaction of a build."""
+def current_attributes(
+    client: SqlClientBase[Any], place: Place, owner: Owner, present: Collection[str]
+) -> tuple[Attribute, ...]:
+    """The attributes as they are now. Notes what is new; to be called in the transaction of a build.
+
+    `present`: the raw tables.
+    """
     sql = place.dialect.attributes
     if sql is None:
         return ()
-    noted = noted_attributes(client, place, owner)
+    noted = noted_attributes(client, place, owner, present)
     owner.loads.create(client, place.dialect, place.raw)
     known = {one.name for one in noted}
-    declared = [(name, kind) for name, kind in _declared(client, place, owner) if name not in known]
+    declared = [(name, kind) for name, kind in _declared(client, place, owner, present) if name not in known]
     current = widened(noted, [*declared, *_observed(client, place, owner, sql)], owner)
     if current != noted:
         owner.columns.create(client, place.dialect, place.raw)
@@ -151,18 +178,22 @@ def attribute_columns(attributes: Iterable[Attribute], dialect: Dialect) -> Iter
         yield exp.alias_(exp.Var(this=sql.columns[one.type].format(key=key)), one.column, quoted=True)
 
 
-def _declared(client: SqlClientBase[Any], place: Place, owner: Owner) -> Iterator[tuple[str, str]]:
+def _declared(
+    client: SqlClientBase[Any], place: Place, owner: Owner, present: Collection[str]
+) -> Iterator[tuple[str, str]]:
     """Names and types of custom attributes in Intercom's own list."""
-    query = place.statement("select full_name, data_type from {raw}.{table} where model = ?", table="data_attributes")
-    for full_name, data_type in client.execute_sql(query, owner.model) or ():
-        if full_name.startswith(PREFIX) and data_type in DECLARED:
-            yield full_name.removeprefix(PREFIX), DECLARED[data_type]
+    if owner.listed not in present:
+        return
+    for name, data_type in client.execute_sql(place.statement(owner.declared, model=owner.model)) or ():
+        if name and name.startswith(owner.prefix) and data_type in DECLARED:
+            yield name.removeprefix(owner.prefix), DECLARED[data_type]
 
 
 def _observed(client: SqlClientBase[Any], place: Place, owner: Owner, sql: AttributeSql) -> list[tuple[str, str]]:
     """Names and types of the values in records of new loads. Notes these loads."""
-    names = owner.table, owner.loads.name
-    records, loads = (place.statement("select * from {raw}.{table}", table=name) for name in names)
+    sent = "select {load_id}, {column} as custom_attributes from {raw}.{table}"
+    records = place.statement(sent, load_id="_dlt_load_id", column=owner.column, table=owner.table)
+    loads = place.statement("select * from {raw}.{table}", table=owner.loads.name)
     rows = client.execute_sql(sql.observed.format(records=records, loads=loads)) or ()
     added = place.statement(
         "insert into {raw}.{loads} select distinct {load_id} from {raw}.{table} "

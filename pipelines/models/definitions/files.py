@@ -17,10 +17,9 @@ from ...destinations import WRITTEN_IN, descriptions
 from ...errors import Misconfigured, ModelsFailed
 from .attributes import CONTACTS, Attribute, attribute_columns
 from .lists import list_marts
-from .model import LAYERS, MART, RAW, SQL, Check, Model, Severity, SqlFile
+from .model import LAYERS, MART, RAW, SQL, YAML_LOADER, Check, Model, Severity, SqlFile, When
 from .place import BUILT_BEFORE, UTC, Place
 
-YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it was compiled in
 NEXT_STEP = (
     "The raw tables are loaded and the marts stayed as they were. Once the cause is fixed, the next run, or "
     "`intercom-warehouse models`, rebuilds them."
@@ -147,10 +146,10 @@ def _model(layer: str, path: Path, entry: Mapping[str, Any] | None) -> Model:
 
 
 def _check(path: Path) -> Check:
-    head = re.match(r"-- severity: (error|warn)\n(-- incremental\n)?", path.read_text(encoding="utf-8"))
+    head = re.match(r"-- severity: (error|warn)\n(?:-- of the (touched|whole)\n)?", path.read_text(encoding="utf-8"))
     if head is None:
         raise ModelsFailed(f"{path} has to begin with `-- severity: error` or `-- severity: warn`. {NEXT_STEP}")
-    return Check(path.stem, path, *_parse(path), cast("Severity", head[1]), bool(head[2]))
+    return Check(path.stem, path, *_parse(path), cast("Severity", head[1]), cast("When", head[2] or "always"))
 
 
 def _parse(path: Path) -> tuple[exp.Query, frozenset[str], frozenset[str]]:

@@ -12,7 +12,7 @@ from sources.intercom.catalog import BY_NAME, EMBEDDED, TABLES, Column, Resource
 from sources.intercom.tables import key_of
 
 from ...destinations import WRITTEN_IN
-from .attributes import COMPANIES
+from .attributes import LISTED, Owner
 from .model import MART, RAW, SQL, Model
 from .support import built_support_marts, support_marts
 
@@ -37,7 +37,7 @@ NOTED = {
 @cache
 def list_marts() -> tuple[Model, ...]:
     """The marts of all tables, with all their columns, and those that need some of these tables."""
-    return (*(_model(name, None) for name in NAMES), *support_marts(), company_attributes())
+    return (*(_model(name, None) for name in NAMES), *support_marts(), *map(typed_attributes, LISTED))
 
 
 def built_marts(loaded: Mapping[str, Collection[str]]) -> tuple[Model, ...]:
@@ -48,27 +48,45 @@ def built_marts(loaded: Mapping[str, Collection[str]]) -> tuple[Model, ...]:
     """
     lists = tuple(_model(name, frozenset(loaded[name])) for name in NAMES if name in loaded)
     lists += built_support_marts(loaded)
-    return (*lists, company_attributes()) if COMPANIES.table in loaded else lists
+    return (*lists, *(typed_attributes(owner) for owner in LISTED if owner.table in loaded))
+
+
+def has_lists(tables: Collection[str]) -> bool:
+    """Whether one of these raw tables is a list's, of which there are marts once it is loaded."""
+    return not frozenset(NAMES).isdisjoint(tables)
 
 
 @cache
-def company_attributes() -> Model:
-    """The mart to which a build adds a column for each custom attribute of companies."""
+def typed_attributes(owner: Owner) -> Model:
+    """The mart to which a build adds a column for each custom attribute of records of a list."""
+    name, key = owner.table, f"{owner.model}_id"
     query = f"""
-        with companies as (select * from {RAW}.companies),
-        final as (select workspace_id, id as company_id from companies)
+        with {name} as (select workspace_id, id as {key}, {owner.column} as custom_attributes from {RAW}.{name}),
+        final as (select workspace_id, {key} from {name})
         select * from final
     """  # noqa: S608 (our own names)
     return replace(
-        _model(COMPANIES.table, None),
-        name=COMPANIES.mart,
-        path=SQL / MART / SUBJECT / f"{COMPANIES.mart}.sql",
+        _model(name, None),
+        name=owner.mart,
+        path=SQL / MART / SUBJECT / f"{owner.mart}.sql",
         select=cast("exp.Query", sqlglot.parse_one(query, dialect=WRITTEN_IN)),
-        description="One row per company, deleted ones included, with a typed column for each custom attribute that "
-        "companies have or ever had. A column stays, with its name, and its type only widens.",
-        columns={"workspace_id": "The workspace.", "company_id": "The company."},
-        owner=COMPANIES,
+        description=f"One row per {owner.model}, deleted ones included, with a typed column for each custom attribute "
+        f"that {name} have or ever had. A column stays, with its name, and its type only widens.",
+        columns={"workspace_id": "The workspace.", key: f"The {owner.model}."},
+        owner=owner,
     )
+
+
+def no_rows(name: str) -> exp.Select:
+    """The mart of a list that was never read."""
+    table, resource = TABLES[name], BY_NAME[name]
+    shown = (column for column, _ in _columns(table, resource))
+    kinds = {raw: TYPES[column.kind] for raw, column in _sources(table, resource).items()} | {
+        "observed_at": TYPES["time"]
+    }
+    typed = zip(shown, kinds.values(), strict=True)
+    nulls = (exp.cast(exp.null(), kind).as_(column, quoted=True) for column, kind in typed)
+    return exp.select(*nulls).where(exp.false())
 
 
 @cache

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import yaml
 from sqlglot import exp
 
 from ...destinations import Kind
@@ -14,8 +15,10 @@ SQL = Path(__file__).parents[3] / "sql"
 LAYERS = ("staging", "intermediate", "marts")
 MART = LAYERS[-1]
 RAW = "raw"  # in the files: the schema of the raw tables
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it was compiled in
 
 Severity = Literal["error", "warn"]
+When = Literal["always", "touched", "whole"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,5 +60,6 @@ class Check(SqlFile):
     """A file of `sql/checks`, named as the sentence that should hold; every row it returns is a fault."""
 
     severity: Severity
-    is_incremental: bool = False
-    """Whether a sync runs it over touched members alone. With a build of all, or a comparison, it runs over all."""
+    when: When = "always"
+    """Whether a sync runs it over all members, over `touched` ones alone, or leaves it to builds and comparisons of the
+    `whole`, which run every check over all members."""

@@ -13,13 +13,15 @@ UTC = "UTC"
 class Place:
     """The schemas of the raw tables, of the marts and of what these are built from, and their database's dialect.
 
-    `day_timezone`: whose days the columns of days are.
+    `day_timezone`: whose days the columns of days are. `compatibility`: the tools in the form of whose tables there are
+    views.
     """
 
     raw: str
     marts: str
     dialect: Dialect
     day_timezone: str = UTC
+    compatibility: tuple[str, ...] = ()
 
     @property
     def build(self) -> str:
@@ -28,6 +30,10 @@ class Place:
     def schema_of(self, model: str) -> str:
         """The schema that a model is built in, by its name."""
         return self.build if model.startswith(BUILT_BEFORE) else self.marts
+
+    def schema_for(self, tool: str) -> str:
+        """The schema of views in the form of a tool's tables."""
+        return f"{self.marts}_{tool}"
 
     @property
     def swap(self) -> MartsSwap:

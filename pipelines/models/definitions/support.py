@@ -12,7 +12,7 @@ from sqlglot.optimizer.scope import traverse_scope
 from sources.intercom.catalog import TABLES
 
 from ...destinations import WRITTEN_IN
-from .model import MART, SQL, Model
+from .model import MART, SQL, YAML_LOADER, Model
 
 FOLDER = SQL / "support"
 
@@ -20,13 +20,19 @@ FOLDER = SQL / "support"
 @cache
 def support_marts() -> tuple[Model, ...]:
     """All of them. They are views: what they read changes with each run that reads conversations."""
-    entries = yaml.safe_load((FOLDER / "schema.yml").read_text(encoding="utf-8"))["models"]
+    text = (FOLDER / "schema.yml").read_text(encoding="utf-8")
+    entries = yaml.load(text, YAML_LOADER)["models"]  # noqa: S506 (a safe one)
     return tuple(_model(entry) for entry in entries)
 
 
 def built_support_marts(loaded: Collection[str]) -> tuple[Model, ...]:
-    """Those of which all tables are loaded."""
-    return tuple(one for one in support_marts() if (one.reads & TABLES.keys()) <= set(loaded))
+    """Those of which all tables are loaded. A mart that reads another one comes after it."""
+    known, present, built = {*TABLES, *(one.name for one in support_marts())}, set(loaded), list[Model]()
+    for one in support_marts():
+        if one.reads & known <= present:
+            present.add(one.name)
+            built.append(one)
+    return tuple(built)
 
 
 def _model(entry: dict[str, Any]) -> Model:

@@ -1,5 +1,6 @@
 """Every HTTP call to Intercom: endpoints, retries, quota, versions, answers, errors."""
 
+from ..errors import IntercomError, QueryRefused, Refused, SetupError, Unavailable
 from .answers import (
     UNKNOWN,
     UNREADABLE,
@@ -11,6 +12,7 @@ from .answers import (
     Cursor,
     DataAttribute,
     DatedContact,
+    ExportJob,
     Page,
     Pages,
     RemovedContact,
@@ -25,11 +27,11 @@ from .endpoints import (
     ContactMemberships,
     ContactStatus,
     Intercom,
+    SegmentStatus,
     is_unfollowed,
     next_page,
     page_calls,
 )
-from .errors import IntercomError, QueryRefused, Refused, SetupError, Unavailable
 from .rate_limit import WINDOW_SECONDS, Pacer
 from .responses import absence_codes
 from .versions import Version, has, is_too_old, version
@@ -53,6 +55,7 @@ __all__ = [
     "Cursor",
     "DataAttribute",
     "DatedContact",
+    "ExportJob",
     "Intercom",
     "IntercomError",
     "Pacer",
@@ -63,6 +66,7 @@ __all__ = [
     "RemovedContact",
     "Retries",
     "Segment",
+    "SegmentStatus",
     "SetupError",
     "SharedClient",
     "Unavailable",

@@ -15,12 +15,16 @@ UNREADABLE = ""
 
 
 class App(msgspec.Struct):
-    """The workspace that a token belongs to, from `GET /me`. `region` is null where it cannot be read."""
+    """The workspace that a token belongs to, from `GET /me`. `region` is null where it cannot be read.
+
+    `created_at` is in epoch seconds.
+    """
 
     id_code: Id
     region: str | None = None
     timezone: str = "UTC"
     name: str | None = None
+    created_at: Whole | None = None
 
 
 class Me(msgspec.Struct):
@@ -190,3 +194,15 @@ class RemovedContacts(msgspec.Struct):
     _unknown: ClassVar[dict[str, Any]] = {"data": []}
 
     data: list[RemovedContact]
+
+
+class ExportJob(msgspec.Struct):
+    """The state of an export. Some versions spell its id differently."""
+
+    status: str = ""
+    job_identifier: str | None = None
+    job_identfier: str | None = None
+
+    @property
+    def id(self) -> str | None:
+        return self.job_identifier or self.job_identfier

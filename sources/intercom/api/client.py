@@ -8,16 +8,18 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import cycle
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 import stamina
 
+from ..errors import IntercomError, OutOfBounds, SetupError, TryAgain, Unavailable
 from ..wire import (
     Flaws,
     UnusableVariable,
@@ -27,10 +29,9 @@ from ..wire import (
     proxy_routes,
     trusted_certificates,
 )
-from .bounds import BOUNDS, Bounds, received
-from .errors import IntercomError, OutOfBounds, SetupError, TryAgain, Unavailable
+from .bounds import BOUNDS, Bounds, received, stored
 from .rate_limit import Pacer
-from .responses import reports, request_id, understood
+from .responses import reports, request_id, understood, whole
 
 LANES = 24
 """Most calls under way at once; more cost more than they bring."""
@@ -146,6 +147,44 @@ class Client:
         """
         label = label or path.partition("?")[0]
         call = f"{method} {label}"
+
+        async def send(pool: httpx.AsyncClient) -> httpx.Response:
+            return await received(pool, method, path, json, self._bounds)
+
+        async def attempt() -> Answer:
+            response = await self._send(send, label)
+            if httpx.codes.TOO_MANY_REQUESTS not in expected:
+                self._keep_quota(response)
+            return understood(response, read, call=call, expected=expected)
+
+        return await self._patiently(call, attempt, attempts)
+
+    async def _download(self, path: str, file: Path, *, label: str) -> bool:
+        """Writes the body of a download to a file. Returns whether there is one, by Intercom's own answer."""
+        call = f"GET {label}"
+
+        async def send(pool: httpx.AsyncClient) -> httpx.Response:
+            return await stored(pool, path, file)
+
+        def is_there(response: httpx.Response) -> bool:
+            if response.status_code == httpx.codes.OK:
+                return True
+            whole(response)
+            return False
+
+        async def attempt() -> bool:
+            response = await self._send(send, label)
+            self._keep_quota(response)
+            return understood(response, is_there, call=call, expected=(200, 404))
+
+        return await self._patiently(call, attempt, None)
+
+    async def _patiently(self, call: str, act: Callable[[], Awaitable[Answer]], attempts: int | None) -> Answer:
+        """The answer of the first attempt that succeeds.
+
+        Args:
+            attempts: at most, if less than those of `retries`.
+        """
         backoff = Backoff(self._bounds.attempts)
         try:
             async for attempt in stamina.retry_context(
@@ -157,8 +196,7 @@ class Client:
                 wait_jitter=self._retries.wait_jitter,
             ):
                 with attempt:
-                    response = await self._send(method, path, json, label)
-                    return understood(response, read, call=call, expected=expected)
+                    return await act()
         except TryAgain as error:
             raise Unavailable(
                 f"{call} at {self.base_url} failed {backoff.failures} times. The last attempt: {error}. Nothing "
@@ -167,13 +205,13 @@ class Client:
             ) from None
         raise AssertionError("the retry loop ends by returning or raising")
 
-    async def _send(self, method: str, path: str, json: JSON | None, label: str) -> httpx.Response:
+    async def _send(self, send: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]], label: str) -> httpx.Response:
         headers: Mapping[str, str] | None = None
         async with self._lanes:
             sent_at = await self.pacer.wait()
             self._check_time(sent_at)
             try:
-                response = await received(next(self._next_pool), method, path, json, self._bounds)
+                response = await send(next(self._next_pool))
                 headers = response.headers
             except (httpx.TransportError, httpx.DecodingError) as error:
                 raise _failure(error, self.base_url) from None
@@ -186,9 +224,15 @@ class Client:
                 "Run the command again later, or ask Intercom's support about the workspace's rate limit.",
                 request_id=request_id(response),
             )
+        return response
+
+    def _keep_quota(self, response: httpx.Response) -> None:
+        """Lets no call pass until the window ends, where Intercom has refused one.
+
+        Exports are refused with the same code for their own limit. That says nothing about the quota.
+        """
         if reports(response, "rate_limit_exceeded"):
             self.pacer.wait_for_next_window()
-        return response
 
     def _check_time(self, sent_at: float) -> None:
         if self._until is None or time.monotonic() < self._until:

@@ -1,9 +1,10 @@
 """Intercom's endpoints, as far as they are read here."""
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
@@ -11,6 +12,7 @@ import httpx
 import msgspec
 from msgspec import Raw
 
+from ..errors import Refused, Unavailable
 from .answers import (
     UNREADABLE,
     Activities,
@@ -19,6 +21,7 @@ from .answers import (
     Cursor,
     DataAttribute,
     DataAttributes,
+    ExportJob,
     Me,
     Page,
     Pages,
@@ -27,7 +30,6 @@ from .answers import (
     SegmentList,
 )
 from .client import JSON, Client
-from .errors import Refused, Unavailable
 from .responses import absence_codes, decode, reports, whole
 
 BASE_URLS = {
@@ -60,6 +62,14 @@ class ContactStatus:
     updated_at: int | None = None
 
 
+@dataclass(frozen=True)
+class SegmentStatus:
+    """Whether Intercom has a segment: null if its answer proves neither. `definition`: as it is now, where shown."""
+
+    exists: bool | None
+    definition: Segment | None = None
+
+
 @dataclass
 class ContactMemberships:
     """The segments that a contact is in, or its tags. `is_whole`: nothing says that there are more."""
@@ -84,7 +94,38 @@ class ContactMemberships:
     _totals: set[int | None] = field(default_factory=set, init=False, repr=False, compare=False)
 
 
-class Intercom(Client):
+class ExportCalls(Client):
+    """What Intercom exports by jobs."""
+
+    async def ask_for_export(self, path: str, asked: JSON) -> ExportJob | None:
+        """Makes a job; null where as many are under way as Intercom makes at a time.
+
+        It is tried once: Intercom may have made the job although no answer came.
+        """
+
+        def read(response: httpx.Response) -> ExportJob | None:
+            return decode(response.content, ExportJob)[0] if response.status_code == httpx.codes.OK else None
+
+        return await self._call("POST", path, read, json=asked, expected=(200, 429), attempts=1)
+
+    async def export_job(self, path: str, job_id: str, asked: Mapping[str, str]) -> ExportJob | None:
+        """The state of a job; null where Intercom does not know it, or not any more."""
+
+        def read(response: httpx.Response) -> ExportJob | None:
+            if response.status_code == httpx.codes.OK:
+                return decode(response.content, ExportJob)[0]
+            whole(response)
+            return None
+
+        here = _job_address(path, job_id, asked)
+        return await self._call("GET", here, read, expected=(200, 404), label=f"{path}/{{id}}")
+
+    async def download_export(self, path: str, job_id: str, asked: Mapping[str, str], file: Path) -> bool:
+        """Writes what a job has exported to a file. Returns whether Intercom still has it."""
+        return await self._download(_job_address(path, job_id, asked), file, label=f"{path}/{{id}}")
+
+
+class Intercom(ExportCalls):
     """One workspace's API."""
 
     async def me(self) -> Me:
@@ -115,18 +156,31 @@ class Intercom(Client):
 
     async def segment_exists(self, segment_id: str) -> bool | None:
         """As `exists`."""
-        return await self.exists("/segments/{id}", segment_id)
+        return (await self.segment(segment_id)).exists
+
+    async def segment(self, segment_id: str) -> SegmentStatus:
+        """One segment, which need not be in the list. What is not understood of its definition is left out."""
+        exists, body = await self._by_id("/segments/{id}", segment_id)
+        try:
+            definition = decode(body, Segment)[0] if exists else None
+        except msgspec.DecodeError:
+            definition = None
+        return SegmentStatus(exists, definition if definition and definition.id == segment_id else None)
 
     async def exists(self, path: str, record_id: str) -> bool | None:
         """Whether there is a record at `path` with its id for `{id}`; null where Intercom's answer proves neither."""
+        return (await self._by_id(path, record_id))[0]
+
+    async def _by_id(self, path: str, record_id: str) -> tuple[bool | None, bytes]:
+        """As `exists`, and what Intercom answered."""
         here = path.replace("{id}", quote(record_id, safe=""))
         try:
             response = await self._call("GET", here, whole, expected=(200, 404), label=path)
         except Refused:
-            return None
+            return None, b""
         if response.status_code == httpx.codes.OK:
-            return True
-        return False if reports(response, *absence_codes(path)) else None
+            return True, response.content
+        return False if reports(response, *absence_codes(path)) else None, response.content
 
     async def answer(
         self, path: str, *, label: str, body: JSON | None = None, attempts: int | None = None
@@ -290,13 +344,18 @@ def next_page(pages: Pages | None) -> dict[str, str] | None:
     if isinstance(following, int):
         return {"page": str(following)}
     query = parse_qs(urlsplit(following or "").query)
-    return {name: query[name][0] for name in ("starting_after", "page") if name in query} or None
+    return {name: query[name][0] for name in ("starting_after", "page", "before") if name in query} or None
 
 
 def is_unfollowed(pages: Pages | None) -> bool:
     """Whether there may be a next page that cannot be followed."""
     following = pages.next if pages else None
     return following == Cursor(UNREADABLE) or (isinstance(following, str) and next_page(pages) is None)
+
+
+def _job_address(path: str, job_id: str, asked: Mapping[str, str]) -> str:
+    here = f"{path}/{quote(job_id, safe='')}"
+    return f"{here}?{urlencode(asked)}" if asked else here
 
 
 def page_calls(rows: int) -> int:

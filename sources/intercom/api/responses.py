@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from ..errors import QueryRefused, Refused, SetupError, TryAgain
 from ..wire import Flaws, clean, lenient, plainly, shallow, whole_number
-from .errors import QueryRefused, Refused, SetupError, TryAgain
 from .rate_limit import seconds_until
 
 PASSING_STATUSES = (408, 409, 429, 500, 502, 503, 504)

@@ -2,14 +2,31 @@
 
 from .choice import ALL, BY_NAME, DEFAULT, EMBEDDED, RESOURCES, TABLES, choice_problems, chosen, grain
 from .companies import COMPANIES, COMPANIES_OF_A_SEGMENT, SEGMENTS_OF_A_COMPANY, TAGS
-from .contacts import CONTACT_TAGS
-from .conversations import CONVERSATION_PARTS, CONVERSATIONS, CONVERSATIONS_DELETED
-from .form import CONTACTS, OBJECT_TYPES, Column, Nested, Parent, Resource, Search, Searched, Table
+from .contacts import CONTACT_TAGS, DATA_EVENTS
+from .conversations import CALL_TRANSCRIPTS, CALLS, CONVERSATION_PARTS, CONVERSATIONS, CONVERSATIONS_DELETED
+from .form import (
+    CONTACTS,
+    OBJECT_TYPES,
+    Column,
+    Exported,
+    Grouped,
+    Nested,
+    Parent,
+    Periods,
+    Resource,
+    Search,
+    Searched,
+    Table,
+)
 from .groups import ELSEWHERE, NOT_LISTED
+from .people import ADMIN_ACTIVITY_LOGS, REPORTING_DATASETS, REPORTING_EXPORTS
 
 __all__ = [
+    "ADMIN_ACTIVITY_LOGS",
     "ALL",
     "BY_NAME",
+    "CALLS",
+    "CALL_TRANSCRIPTS",
     "COMPANIES",
     "COMPANIES_OF_A_SEGMENT",
     "CONTACTS",
@@ -17,18 +34,24 @@ __all__ = [
     "CONVERSATIONS",
     "CONVERSATIONS_DELETED",
     "CONVERSATION_PARTS",
+    "DATA_EVENTS",
     "DEFAULT",
     "ELSEWHERE",
     "EMBEDDED",
     "NOT_LISTED",
     "OBJECT_TYPES",
+    "REPORTING_DATASETS",
+    "REPORTING_EXPORTS",
     "RESOURCES",
     "SEGMENTS_OF_A_COMPANY",
     "TABLES",
     "TAGS",
     "Column",
+    "Exported",
+    "Grouped",
     "Nested",
     "Parent",
+    "Periods",
     "Resource",
     "Search",
     "Searched",

@@ -55,6 +55,7 @@ COMPANIES = Resource(
         "id": text("The company."),
         "external_id": text("Its id in your own systems.", sent="company_id"),
         "name": text("Its name."),
+        "plan_id": text("The id of its plan.", sent="plan.id"),
         "plan_name": text("Its plan.", sent="plan.name"),
         "size": integer("How many people it employs."),
         "industry": text("Its industry."),

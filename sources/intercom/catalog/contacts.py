@@ -1,6 +1,6 @@
-"""Resources of single contacts: what they belong to, and what was noted about them."""
+"""Resources of single contacts: what they belong to, what was noted about them, what they did and what they got."""
 
-from .form import CONTACTS, PEOPLE, Parent, Resource, text, time
+from .form import CONTACTS, EVENTS, EXPORTS, PEOPLE, Exported, Nested, Parent, Resource, integer, json, text, time
 
 CONTACT_COMPANIES = Resource(
     table="contact_companies",
@@ -43,4 +43,119 @@ CONTACT_NOTES = Resource(
     personal=("body",),
     is_default=False,
 )
-RESOURCES = (CONTACT_COMPANIES, CONTACT_TAGS, CONTACT_NOTES)
+DATA_EVENTS = Resource(
+    table="data_event_reads",
+    noun="contact",
+    group="Data Events",
+    path="/events",
+    rows="events",
+    scope=EVENTS,
+    per_page=50,
+    follows=CONTACTS,
+    asked={"type": "user", "intercom_user_id": "{id}"},
+    is_default=False,
+    description="When the events of each contact were last read.",
+    columns={
+        "id": text("The contact.", sent="intercom_user_id"),
+        "active_at": time("When the contact was last updated or seen, as its events were read."),
+        "newest_at": time("When the newest of its events that were ever read happened."),
+    },
+    nested=(
+        Nested(
+            table="data_events",
+            within="events",
+            key=("event_name", "created_at"),
+            keeps=True,
+            has_extra=True,
+            description="What contacts did, as your own systems have sent it. Intercom lists the last 90 days; "
+            "older events stay here if they were loaded before.",
+            columns={
+                "event_name": text("What happened, such as `invited-friend`."),
+                "created_at": time("When it happened."),
+                "event_id": text("The event.", sent="id"),
+                "user_id": text("The contact's id in your own systems."),
+                "email": text("The contact's address."),
+                "metadata": json("What else your systems have sent with it."),
+            },
+            personal=("user_id", "email", "metadata", "_extra"),
+            ignored=("intercom_user_id",),
+        ),
+    ),
+)
+DATA_EVENT_SUMMARIES = Resource(
+    table="data_event_summary_reads",
+    noun="contact",
+    group="Data Events",
+    path="/events",
+    rows="events",
+    scope=EVENTS,
+    follows=CONTACTS,
+    asked={"type": "user", "intercom_user_id": "{id}", "summary": "true"},
+    is_default=False,
+    description="When the summary of each contact's events was last read.",
+    columns={
+        "id": text("The contact.", sent="intercom_user_id"),
+        "active_at": time("When the contact was last updated or seen, as its summary was read."),
+    },
+    ignored=("email", "user_id", "intercom_user_id", "pages"),
+    nested=(
+        Nested(
+            table="data_event_summaries",
+            within="events",
+            key=("event_name",),
+            keeps=True,
+            description="How often each contact did what, first and last when. They count events of any age.",
+            columns={
+                "event_name": text("What happened.", sent="name"),
+                "event_count": integer("How often.", sent="count"),
+                "description": text("What your workspace says of such events."),
+                "first_at": time("When it happened first.", sent="first"),
+                "last_at": time("When it happened last.", sent="last"),
+            },
+        ),
+    ),
+)
+MESSAGE_RECEIPTS = Resource(
+    table="message_receipts",
+    noun="receipt",
+    group="Data Export",
+    path="/export/content/data",
+    rows="job_identifier",
+    scope=EXPORTS,
+    exported=Exported("/export/content/data", "/download/content/data", overlap_days=30),
+    key=("receipt_id", "content_id", "ruleset_id"),
+    is_default=False,
+    description="Messages that contacts have got: emails, posts, surveys, tours and others, and what became of each.",
+    columns={
+        "receipt_id": text("The delivery."),
+        "content_id": text("What was delivered. Each version of an A/B test has its own."),
+        "ruleset_id": text("The message."),
+        "ruleset_version_id": text("The version of the message."),
+        "content_type": text("The kind of message, such as `email` or `survey`."),
+        "content_title": text("Its title."),
+        "contact_id": text("The contact who got it.", sent="user_id"),
+        "external_id": text("The contact's id in your own systems.", sent="user_external_id"),
+        "company_id": text("The company of the contact, for this message.", none="-1"),
+        "email": text("The contact's address."),
+        "name": text("The contact's name."),
+        "series_id": text("The series that it is a part of.", none="-1"),
+        "series_title": text("The title of that series."),
+        "node_id": text("Its place in that series."),
+        "received_at": time("When it was delivered."),
+        "first_reply_at": time("When the contact replied first.", sent="first_reply"),
+        "first_completion_at": time("When the contact completed it first.", sent="first_completion"),
+        "first_series_completion_at": time("When its series was completed.", sent="first_series_completion"),
+        "first_series_disengagement_at": time(
+            "When the contact disengaged from its series.", sent="first_series_disengagement"
+        ),
+        "first_series_exit_at": time("When the contact left its series.", sent="first_series_exit"),
+        "first_goal_success_at": time("When the contact reached its goal.", sent="first_goal_success"),
+        "first_open_at": time("When the contact opened it first.", sent="first_open"),
+        "first_click_at": time("When the contact clicked on a link in it.", sent="first_click"),
+        "first_dismissal_at": time("When the contact dismissed it.", sent="first_dismisall"),
+        "first_unsubscribe_at": time("When the contact unsubscribed because of it.", sent="first_unsubscribe"),
+        "first_hard_bounce_at": time("When it could not be delivered.", sent="first_hard_bounce"),
+    },
+    personal=("external_id", "email", "name", "_extra"),
+)
+RESOURCES = (CONTACT_COMPANIES, CONTACT_TAGS, CONTACT_NOTES, DATA_EVENTS, DATA_EVENT_SUMMARIES, MESSAGE_RECEIPTS)

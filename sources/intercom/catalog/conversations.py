@@ -1,7 +1,7 @@
 """Resources of conversations: what was said between contacts and teammates, and what became of it."""
 
 from .form import CONVERSATIONS as SCOPE
-from .form import Nested, Resource, Searched, boolean, integer, json, text, time
+from .form import Grouped, Nested, Resource, Searched, boolean, integer, json, text, time
 
 CONVERSATIONS_DELETED = Resource(
     table="conversations",
@@ -143,6 +143,7 @@ CONVERSATIONS = Resource(
         "custom_attributes",
         "_extra",
     ),
+    bodies=("title", "source_subject", "source_body", "source_attachments", "source_email_metadata", "_extra"),
     nested=(
         Nested(
             table="conversation_contacts",
@@ -203,13 +204,7 @@ CONVERSATION_PARTS = Resource(
         "listed_count": integer("How many parts its list of parts counts.", sent="conversation_parts.total_count"),
         "updated_at": time("When the conversation had last changed, as its parts were read."),
     },
-    ignored=tuple(
-        sorted(
-            {column.sent.partition(".")[0] or name for name, column in CONVERSATIONS.columns.items()}
-            | {one.within.partition(".")[0] for one in CONVERSATIONS.nested}
-            | {"company", "sales_agent", "sales_agent_participated", "topics", "ticket"}
-        )
-    ),
+    has_extra=False,  # the row of the conversation keeps all other fields, and its settings of privacy hold for them
     nested=(
         Nested(
             table="conversation_parts",
@@ -250,7 +245,66 @@ CONVERSATION_PARTS = Resource(
                 *("body", "author_name", "author_email", "attachments", "email_metadata", "translations"),
                 *("event_details", "metadata", "external_id", "_extra"),
             ),
+            bodies=("body", "attachments", "email_metadata", "translations", "event_details", "metadata", "_extra"),
         ),
     ),
 )
-RESOURCES = (CONVERSATIONS, CONVERSATION_PARTS)
+CALLS = Resource(
+    table="calls",
+    noun="call",
+    group="Calls",
+    path="/calls",
+    lookup="/calls/{id}",
+    since="2.14",
+    scope=SCOPE,
+    per_page=25,
+    is_newest_first=True,
+    is_default=False,
+    description="Phone calls between contacts and teammates, or Fin.",
+    columns={
+        "id": text("The call."),
+        "conversation_id": text("Its conversation."),
+        "admin_id": text("The teammate."),
+        "contact_id": text("The contact."),
+        "state": text("Its state, such as `completed`."),
+        "call_type": text("Its kind, such as `phone`."),
+        "direction": text("`inbound`, or `outbound`."),
+        "ended_reason": text("Why it ended."),
+        "phone": text("The contact's number."),
+        "recording_url": text("Where the API has its recording."),
+        "transcription_url": text("Where the API has its transcript; see `call_transcripts`."),
+        "fin_recording_url": text("The same of the part with Fin."),
+        "fin_transcription_url": text("The same of the part with Fin."),
+        "duration": integer("Seconds that it took for the caller; Preview only."),
+        "talk_time": integer("Seconds in which both talked; Preview only."),
+        "queue_time": integer("Seconds that the caller waited for a team; Preview only."),
+        "hold_time": integer("Seconds on hold; Preview only."),
+        "initiated_at": time("When it was started."),
+        "answered_at": time("When it was answered."),
+        "ended_at": time("When it ended."),
+        "created_at": time("When it was created."),
+        "updated_at": time("When it was last changed."),
+    },
+    personal=("phone", "recording_url", "fin_recording_url", "_extra"),
+)
+CALL_TRANSCRIPTS = Resource(
+    table="call_transcripts",
+    noun="call",
+    group="Calls",
+    path="/calls/search",
+    since="2.14",
+    scope=SCOPE,
+    follows=CALLS.table,
+    grouped=Grouped("conversation_id", "conversation_ids", most=20),
+    is_default=False,
+    description="What was said in each phone call of a conversation. Intercom documents no form of its lines.",
+    columns={
+        "id": text("The call."),
+        "conversation_id": text("Its conversation."),
+        "transcript_status": text("Whether the transcript is complete: `completed`."),
+        "transcript": json("The lines of the transcript; an empty list where there is none."),
+    },
+    ignored=(*(name for name in CALLS.columns if name not in ("id", "conversation_id")),),
+    personal=("transcript", "_extra"),
+)
+RESOURCES = (CONVERSATIONS, CONVERSATION_PARTS, CALLS, CALL_TRANSCRIPTS)

@@ -11,6 +11,7 @@ from typing import Literal
 Kind = Literal["text", "integer", "number", "boolean", "time", "json"]
 PEOPLE, ADMINS = "Read and list users and companies", "Read admins"
 CONVERSATIONS, TICKETS, ARTICLES = "Read conversations", "Read tickets", "Read and list articles"
+EVENTS, EXPORTS, REPORTING = "Read events", "Export message data", "Read/Export reporting datasets"
 OBJECTS, NEWS = "Read and write custom object instances", "Read and list news items and newsfeeds"
 """Scopes of a token, as the Developer Hub names them."""
 CONTACTS = "contacts"
@@ -47,6 +48,9 @@ class Table:
     Args:
         has_extra: fields without a column are kept in `_extra`.
         personal: columns that may hold personal data.
+        bodies: columns of what people wrote, and after a dot fields of JSON, that `keep_bodies_for` clears once
+            `created_at` is that long ago.
+        ignored: fields that another table has, too.
     """
 
     table: str
@@ -55,6 +59,8 @@ class Table:
     key: tuple[str, ...] = ("id",)
     has_extra: bool = True
     personal: tuple[str, ...] = ()
+    bodies: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +111,53 @@ class Search:
 
 
 @dataclass(frozen=True)
+class Periods:
+    """A list that is asked for the records that were created between two times, which are parameters of its calls.
+
+    Args:
+        after, before: the names of the parameters, which are epoch seconds.
+        days: how many days a call asks for at most.
+    """
+
+    after: str
+    before: str
+    days: int
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """A search that is asked for the records of some parents at once.
+
+    Args:
+        by: the column of the followed list that names a record's parent.
+        parameter: the name of the list of parents in the search.
+        most: how many parents a call names at most.
+    """
+
+    by: str
+    parameter: str
+    most: int
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A list that Intercom exports: a job is made, which it finishes some time later, and whose file is downloaded.
+
+    Args:
+        state: where the state of a job is.
+        download: where the file of a job is.
+        overlap_days: what was exported before is exported again for as many days, since its rows may still change.
+        by_dataset: there is a job for each dataset of the followed list, and the columns of its file are that one's.
+            Each record of the resource is a dataset, and says how far it is exported.
+    """
+
+    state: str
+    download: str
+    overlap_days: int
+    by_dataset: bool = False
+
+
+@dataclass(frozen=True)
 class Searched:
     """A list of which search finds all records, and those that changed; it is too large to be read whole in each run.
 
@@ -133,11 +186,14 @@ class Resource(Table):
         per_page: records a page, where Intercom allows more than by default.
         scrolls: the list is read by a scroll, of which a workspace has one at a time.
         searched: it is read by search alone; `path` is the search's.
-        follows: the searched list whose records are looked up one by one, those that changed since their last lookup.
-            Each lookup is a record.
+        follows: the list whose records are looked up, those that changed since their last lookup. Each lookup is a
+            record.
+        grouped: some of them are looked up by one call.
+        exported: the list is read by jobs; `path` is where they are made.
+        periods: the list is read period by period. Its records never change, and each stays as it was loaded.
         search: finds changes, so that the list is read whole once in `sweep_every` hours only.
-        is_newest_first: sorted by `newest_by` as documented, so that changes are at its beginning; whole likewise.
-        ignored: fields that another resource has of the same records.
+        is_newest_first: sorted by `newest_by`, so that changes are at its beginning; whole likewise. A reader checks
+            the order, and reads on where it is another one.
         is_default: whether it is read unless the configuration says otherwise.
     """
 
@@ -155,10 +211,12 @@ class Resource(Table):
     search: Search | None = None
     searched: Searched | None = None
     follows: str = ""
+    grouped: Grouped | None = None
+    periods: Periods | None = None
+    exported: Exported | None = None
     is_newest_first: bool = False
     newest_by: str = "updated_at"
     nested: tuple[Nested, ...] = ()
-    ignored: tuple[str, ...] = ()
     is_default: bool = True
 
     @property
@@ -173,8 +231,13 @@ class Resource(Table):
 
     @property
     def is_listed(self) -> bool:
-        """Whether a GET lists its records: of all resources but those of search, and those that follow them."""
-        return not (self.searched or self.follows)
+        """Whether its records are read as one list, and not in batches."""
+        return not (self.searched or self.follows or self.periods or self.exported)
+
+    @property
+    def is_history(self) -> bool:
+        """Whether it is read in batches and has what happened, so that rows are only added."""
+        return bool(self.periods or self.grouped or self.follows == CONTACTS)
 
     @property
     def tables(self) -> tuple[Table, ...]:

@@ -12,10 +12,7 @@ ELSEWHERE: Mapping[str, str] = {
 """Groups that are loaded by other means, and where they are."""
 NOT_LISTED: Mapping[str, str] = {
     "Banners": "A call for a contact's banners records an impression of each, so it is never made.",
-    "Calls": "Not loaded yet.",
     "Conversation Participants": "They can only be written.",
-    "Data Events": "Intercom lists them only for single contacts, and for 90 days. Not loaded yet.",
-    "Data Export": "Exports are jobs, one at a time for a workspace. Not loaded yet.",
     "Ecommerce Connectors": "They can only be written.",
     "Fin Agent": "Conversations with Fin are started here, and none is listed.",
     "IP Allowlist": "It is a security setting, and never read.",
@@ -23,7 +20,6 @@ NOT_LISTED: Mapping[str, str] = {
     "Jobs": "The state of a single job, by its id.",
     "Messages": "Messages can only be sent. What became of them is in the data export.",
     "Procedures": "Single runs of a procedure, by their ids.",
-    "Reporting Data Export": "Exports are jobs. Not loaded yet.",
     "Switch": "Calls can only be sent on to the Messenger.",
     "Visitors": "Intercom finds single visitors only. Once they write, they are contacts with the role lead.",
     "WhatsApp": "The state of single messages, by ids that come from elsewhere.",

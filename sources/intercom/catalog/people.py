@@ -1,6 +1,21 @@
-"""Resources around the people who work in a workspace, and its settings."""
+"""Resources around the people who work in a workspace, its settings, and its reports."""
 
-from .form import ADMINS, CONVERSATIONS, PEOPLE, Nested, Parent, Resource, boolean, integer, json, text, time
+from .form import (
+    ADMINS,
+    CONVERSATIONS,
+    PEOPLE,
+    REPORTING,
+    Exported,
+    Nested,
+    Parent,
+    Periods,
+    Resource,
+    boolean,
+    integer,
+    json,
+    text,
+    time,
+)
 
 ADMINS_LIST = Resource(
     table="admins",
@@ -101,11 +116,11 @@ OFFICE_HOURS_SCHEDULES = Resource(
             table="office_hours_intervals",
             within="time_intervals",
             key=("start_minute",),
-            description="The open hours of each schedule, in minutes since Sunday's or Monday's midnight, as sent.",
+            description="The open hours of each schedule, in minutes since Monday's midnight.",
             columns={
                 "start_minute": integer("The first open minute of the week."),
                 "end_minute": integer("The first minute after it that is closed."),
-                "day_of_week": integer("The day, as Intercom numbers it."),
+                "day_of_week": integer("The day: 0 is Monday."),
             },
         ),
     ),
@@ -231,8 +246,103 @@ CONVERSATION_ATTRIBUTES = Resource(
         ),
     ),
 )
+ADMIN_ACTIVITY_LOGS = Resource(
+    table="admin_activity_logs",
+    noun="activity",
+    group="Admins",
+    path="/admins/activity_logs",
+    rows="activity_logs",
+    scope=ADMINS,
+    periods=Periods("created_at_after", "created_at_before", days=5),
+    newest_by="created_at",
+    is_default=False,
+    description="What teammates did in the workspace: sign-ins, changes of settings, deletions, exports.",
+    columns={
+        "id": text("The activity."),
+        "activity_type": text("What was done, such as `admin_login_success` or `bulk_export`."),
+        "activity_description": text("The same in a sentence."),
+        "performed_by_type": text("Always `admin`.", sent="performed_by.type"),
+        "performed_by_id": text("The teammate who did it.", sent="performed_by.id"),
+        "performed_by_email": text("The teammate's address.", sent="performed_by.email"),
+        "performed_by_ip": text("The address of the teammate's network.", sent="performed_by.ip"),
+        "metadata": json("What else is known of it, such as the values before and after."),
+        "created_at": time("When it was done."),
+    },
+    personal=("activity_description", "performed_by_email", "performed_by_ip", "metadata", "_extra"),
+)
+REPORTING_DATASETS = Resource(
+    table="reporting_datasets",
+    noun="dataset",
+    group="Reporting Data Export",
+    path="/export/reporting_data/get_datasets",
+    since="2.14",
+    scope=REPORTING,
+    is_default=False,
+    description="The datasets that Intercom's reports are made of. `reporting_rows` has their rows.",
+    columns={
+        "id": text("The dataset, such as `conversation`."),
+        "name": text("Its name."),
+        "description": text("What its rows are."),
+        "default_time_attribute_id": text("The attribute that holds the time of a row."),
+    },
+    nested=(
+        Nested(
+            table="reporting_attributes",
+            within="attributes",
+            key=("attribute_id",),
+            description="The attributes of each dataset: the columns that its rows have in Intercom's reports.",
+            columns={
+                "attribute_id": text(
+                    "The attribute. It names its values in `reporting_rows`. Versions before 2.16 have short ids.",
+                    sent="qualified_id",
+                    older="id",
+                ),
+                "short_id": text("The id without the kind of attribute. Two attributes may share it.", sent="id"),
+                "name": text("Its name."),
+            },
+        ),
+    ),
+)
+REPORTING_EXPORTS = Resource(
+    table="reporting_exports",
+    noun="dataset",
+    group="Reporting Data Export",
+    path="/export/reporting_data/enqueue",
+    rows="job_identifier",
+    since="2.14",
+    scope=REPORTING,
+    follows="reporting_datasets",
+    exported=Exported("/export/reporting_data", "/download/reporting_data", overlap_days=30, by_dataset=True),
+    is_default=False,
+    has_extra=False,
+    description="How far the rows of each dataset are exported.",
+    columns={
+        "id": text("The dataset."),
+        "exported_from": time("The beginning of its last export."),
+        "exported_until": time("The end of its last export."),
+    },
+    nested=(
+        Nested(
+            table="reporting_rows",
+            within="rows",
+            key=("row_id",),
+            keeps=True,
+            description="The rows of all datasets. A row that has changed is a new one, and its former state is marked "
+            "as deleted.",
+            columns={
+                "row_id": text("A hash of the row. Intercom does not say what distinguishes the rows of a dataset."),
+                "occurred_at": time("Its time, by the dataset's `default_time_attribute_id`; null if it has none."),
+                "attribute_values": json(
+                    "The values by `attribute_id`, as text; `reporting_attributes` has the names. Null if deleted."
+                ),
+            },
+            personal=("attribute_values",),
+        ),
+    ),
+)
 RESOURCES = (
     ADMINS_LIST,
+    ADMIN_ACTIVITY_LOGS,
     TEAMS,
     AWAY_STATUS_REASONS,
     OFFICE_HOURS_SCHEDULES,
@@ -241,4 +351,6 @@ RESOURCES = (
     EMAIL_SETTINGS,
     MACROS,
     CONVERSATION_ATTRIBUTES,
+    REPORTING_DATASETS,
+    REPORTING_EXPORTS,
 )

@@ -117,6 +117,10 @@ TICKETS = Resource(
         "updated_at": time("When it was last changed."),
     },
     personal=("title", "description", "ticket_attributes", "_extra"),
+    bodies=(
+        *("title", "description", "_extra"),
+        *("ticket_attributes._default_title_", "ticket_attributes._default_description_"),
+    ),
     nested=(
         Nested(
             table="ticket_contacts",
@@ -175,6 +179,7 @@ TICKETS = Resource(
                 *("body", "author_name", "author_email", "attachments", "translations"),
                 *("attribute_value", "external_id", "_extra"),
             ),
+            bodies=("body", "attachments", "translations", "attribute_value", "_extra"),
         ),
     ),
 )

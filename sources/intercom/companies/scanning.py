@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..api import Intercom
+from ..api import Intercom, Segment
 from ..lists import DoneList, NestedRows
 from ..memberships import RunOptions, Scan, SegmentVersion
 from ..readings import RunInputs
@@ -75,9 +75,10 @@ async def company_scans(client: Intercom, inputs: RunInputs, done: DoneList) -> 
     scanning, privacy = await asyncio.to_thread(_Scanning, inputs, done), inputs.fields.privacy
     scanning.add(await segments_of(client, privacy, scanning.sample()))
     testimony = await ask_again(client, privacy, scanning.suspects(), scanning.sizes())
-    gone = [key for key in scanning.emptied(testimony) if await client.segment_exists(key) is False]
-    now = inputs.options.clock()
-    scans = tuple(scanning.scan(key, testimony, now, is_deleted=key in gone) for key in scanning.segments)
+    emptied = {key: await client.segment(key) for key in scanning.emptied(testimony)}
+    scanning.define(one.definition for one in emptied.values() if one.definition)
+    deleted, now = {key for key, one in emptied.items() if one.exists is False}, inputs.options.clock()
+    scans = tuple(scanning.scan(key, testimony, now, is_deleted=key in deleted) for key in scanning.segments)
     return CompanyScans(scans, tuple(scanning.new_versions(now)))
 
 
@@ -111,6 +112,11 @@ class _Scanning:
             self._sighted.companies[segment_id].add(company_id)
             self._sighted.definitions.setdefault(segment_id, (None, None, 0))
             self._is_doubtful = True
+
+    def define(self, segments: Iterable[Segment]) -> None:
+        """Adds the definitions of segments that no company shows: an edit may be why."""
+        for one in segments:
+            self._sighted.definitions[one.id] = (one.name or None, one.created_at, one.updated_at)
 
     def _known(self, segment_id: str) -> set[str]:
         return self._members.get(segment_id, set())

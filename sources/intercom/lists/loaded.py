@@ -6,19 +6,22 @@ from datetime import datetime
 
 from dlt.common.utils import chunks
 
+from ..api import has
 from ..catalog import Resource, Table
+from ..memberships import RunOptions
 from ..readings import LoadedTables
 from ..tables import MORE_OF, key_of
 from .rows import Key, Row, columns_of
 
 KEYS_A_QUERY = 1_000
+IS_WHOLE = "and status = 'complete' and how <> 'changes'"
 
 
 @dataclass(frozen=True)
 class LastRead:
     """The newest reading of a list. `whole_at`: when it was last read whole and complete, null for never.
 
-    `fetched` and `calls` are those of that reading.
+    `fetched` and `calls` are those of the newest reading, `whole_calls` those of the whole one.
     """
 
     status: str
@@ -27,6 +30,17 @@ class LastRead:
     whole_at: datetime | None
     fetched: int = 0
     calls: int = 0
+    whole_calls: int = 0
+
+    def is_due(self, options: RunOptions) -> bool:
+        """Whether the list has to be read whole again."""
+        return self.whole_at is None or options.began_at - self.whole_at > options.limits.sweep_every
+
+    def is_enough_with_changes(self, resource: Resource, options: RunOptions) -> bool:
+        """Whether a run may read only what changed after this reading."""
+        if resource.changes_since is None or self.cursor is None or self.status != "complete":
+            return False
+        return has(options.version.name, resource.changes_since) and not (options.full or self.is_due(options))
 
 
 @dataclass(frozen=True)
@@ -45,20 +59,14 @@ class LoadedLists:
 
     def last_reads(self) -> dict[str, LastRead]:
         """The newest reading of each list, by table."""
-        query = (
-            "select table_name, status, problem, cursor, fetched, calls from (select *, row_number() over (partition "
-            "by table_name order by observed_at desc) as recency from {list_reads} where workspace_id = %s) as ranked "
-            "where recency = 1"
-        )
-        whole = (
-            "select table_name, max(observed_at) from {list_reads} where workspace_id = %s and status = 'complete' "
-            "and how <> 'changes' group by table_name"
-        )
-        whole_at = dict(self._tables.ask(whole))
-        newest = self._tables.ask(query)
+        columns = ("table_name", "status", "problem", "cursor", "fetched", "calls")
+        newest = self._tables.ask(_newest_reads(columns))
+        whole = self._tables.ask(_newest_reads(("table_name", "observed_at", "calls"), IS_WHOLE))
+        whole_reads = {name: (whole_at, calls) for name, whole_at, calls in whole}
         return {
-            name: LastRead(status, problem, cursor, whole_at.get(name), fetched, calls)
+            name: LastRead(status, problem, cursor, whole_at, fetched, calls, whole_calls)
             for name, status, problem, cursor, fetched, calls in newest
+            for whole_at, whole_calls in [whole_reads.get(name, (None, 0))]
         }
 
     def rows(self, table: Table, resource: Resource) -> dict[Key, LoadedRow]:
@@ -97,6 +105,13 @@ class LoadedLists:
             rows = (Row(row[: len(key)], row[:-1], row[-1]) for row in self._tables.ask(query, *part))
             found += [row for row in rows if row.key in wanted]
         return found
+
+
+def _newest_reads(columns: Collection[str], condition: str = "") -> str:
+    """The query for the newest of the readings of each list that meet a condition."""
+    recency = "row_number() over (partition by table_name order by observed_at desc) as recency"
+    ranked = f"select *, {recency} from {{list_reads}} where workspace_id = %s {condition}"  # noqa: S608 (constants)
+    return f"select {', '.join(columns)} from ({ranked}) as ranked where recency = 1"  # noqa: S608 (constants)
 
 
 def _rows_of(table: Table, resource: Resource) -> tuple[str, int]:

@@ -3,7 +3,7 @@
 Paging follows the answer, never a description: a cursor, a URL, or the number of a page.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -77,6 +77,21 @@ def first_call(resource: Resource, parent: str = "") -> Call:
     path = resource.path.replace("{id}", quote(parent, safe=""))
     asked = {name: value.replace("{id}", parent) for name, value in resource.asked.items()}
     return Call(path, resource.path, asked | size)
+
+
+def period_call(resource: Resource, after: int, before: int) -> Call:
+    """The call for the first page of the records created between two times, in epoch seconds."""
+    periods = resource.periods
+    if periods is None:
+        raise ValueError(f"{resource.table} is not asked for periods")
+    return first_call(resource).at({periods.after: after, periods.before: before})
+
+
+def group_call(resource: Resource, parents: Sequence[str]) -> Call:
+    """The call for the records of these parents."""
+    if resource.grouped is None:
+        raise ValueError(f"{resource.table} is not asked for groups")
+    return Call(resource.path, resource.path, body={resource.grouped.parameter: [*parents]})
 
 
 def search_call(resource: Resource, cursor: int) -> Call:

@@ -1,39 +1,44 @@
 """What reading the lists would cost."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from math import ceil
 
 from ..api import JSON, Intercom, Refused, Unavailable, gathered, has
 from ..catalog import OBJECT_TYPES, Resource
+from ..memberships import RunOptions
 from ..readings import RunInputs
-from ..search import BY_CREATION, Dates, any_of, is_after, is_equal
+from ..search import BY_CREATION, any_of, is_after, is_equal
 from ..tables import PlannedList
 from .loaded import LastRead, LoadedLists
-from .paging import Call, first_call, pages, query_call
+from .paging import Call, first_call, pages, period_call, query_call
 
 SCROLLED_A_PAGE = 100
 CALLS_BESIDE_A_SEARCH = 3
 """What was updated last, whether search compares seconds, and the list of deleted records."""
+SECONDS_OF_A_TRIAL = 3_600
+"""The period for which a list is asked, to find out whether Intercom refuses it."""
 COUNTED = Call("/companies/list?per_page=1", "/companies/list", body={})
 """Counts companies. Asking by a scroll would lock out other tools for a minute."""
 
 
 async def planned_lists(client: Intercom, inputs: RunInputs, resources: Sequence[Resource]) -> list[PlannedList]:
     """The lists that a run would read, those that the version offers. One call for each that was never read."""
+    options = inputs.options
     last = await asyncio.to_thread(LoadedLists(inputs.tables).last_reads)
-    offered = [one for one in resources if has(inputs.options.version.name, one.since)]
+    offered = [one for one in resources if has(options.version.name, one.since)]
     async with client:
-        alone = [one for one in offered if not (one.parent or one.follows)]
-        parents = await gathered(_planned(client, one, last.get(one.table), inputs.options.dates) for one in alone)
-    records = {one.table_name: one.records for one in parents} | {OBJECT_TYPES: len(inputs.options.custom_objects)}
-    children = [_child(one, last.get(one.table), records) for one in offered if one.parent]
+        alone = [one for one in offered if not (one.parent or one.follows or one.periods or one.exported)]
+        parents = await gathered(_planned(client, one, last.get(one.table), options) for one in alone)
+    records = {one.table_name: one.records for one in parents} | {OBJECT_TYPES: len(options.custom_objects)}
+    children = [_child(one, last.get(one.table), records, options) for one in offered if one.parent]
     return [*parents, *children]
 
 
 async def refused_lists(client: Intercom, resources: Sequence[Resource]) -> list[Resource]:
     """The lists whose first page Intercom refuses. Those that are asked for parent by parent are not tried."""
-    tried = [one for one in resources if not (one.parent or one.follows)]
+    tried = [one for one in resources if not (one.parent or one.follows or one.exported)]
     refused = await gathered(_is_refused(client, one) for one in tried)
     return [one for one, is_refused in zip(tried, refused, strict=True) if is_refused]
 
@@ -48,18 +53,22 @@ async def _is_refused(client: Intercom, resource: Resource) -> bool:
     return False
 
 
-def _child(resource: Resource, last: LastRead | None, records: Mapping[str, int | None]) -> PlannedList:
+def _child(
+    resource: Resource, last: LastRead | None, records: Mapping[str, int | None], options: RunOptions
+) -> PlannedList:
     """One call for each parent; where Intercom counts the children, only a reading shows for how many."""
     parent = resource.parent
     if last is not None and last.status == "complete":
-        return PlannedList(resource.table, last.calls, last.fetched)
+        is_whole = options.full or (parent is not None and parent.asks == "swept" and last.is_due(options))
+        return PlannedList(resource.table, last.whole_calls if is_whole else last.calls, last.fetched)
     return PlannedList(resource.table, records.get(parent.table) if parent and not parent.counted else None)
 
 
-async def _planned(client: Intercom, resource: Resource, last: LastRead | None, dates: Dates) -> PlannedList:
+async def _planned(client: Intercom, resource: Resource, last: LastRead | None, options: RunOptions) -> PlannedList:
     if last is not None and last.status == "complete" and not resource.searched:
-        return PlannedList(resource.table, last.calls, last.fetched)
-    changes = last and last.cursor and is_after("updated_at", last.cursor, dates)
+        is_whole = not last.is_enough_with_changes(resource, options)
+        return PlannedList(resource.table, last.whole_calls if is_whole else last.calls, last.fetched)
+    changes = last and last.cursor and is_after("updated_at", last.cursor, options.dates)
     try:
         return await _estimated(client, resource, changes or None)
     except (Refused, Unavailable):  # the sync itself says why
@@ -82,4 +91,7 @@ def _first_page(resource: Resource, query: JSON | None) -> Call:
     if resource.searched:
         everything = any_of(*(is_equal(name, value) for name, value in resource.searched.everything))
         return query_call(resource.path, query or everything, sort=BY_CREATION, per_page=resource.per_page or 1)
+    if resource.periods:
+        now = int(time.time())
+        return period_call(resource, now - SECONDS_OF_A_TRIAL, now)
     return COUNTED if resource.scrolls else first_call(resource)

@@ -15,7 +15,7 @@ from ..catalog import OBJECT_TYPES, Resource
 from ..search import Tally
 from ..tables import Privacy
 from ..wire import plainly
-from .paging import Call, ListPage, first_call, pages, search_call
+from .paging import Call, ListPage, first_call, group_call, pages, period_call, search_call
 from .rows import Key, Record, RecordReader
 
 ATTEMPTS = 2
@@ -77,6 +77,22 @@ class ListReader:
         if self._resource.search:
             return await self._twice(search_call(self._resource, cursor))
         return await self._once(first_call(self._resource), until=cursor)
+
+    async def of_period(self, after: int, before: int) -> ReadRecords:
+        """The records that were created between two times, in epoch seconds, for a list that is asked so.
+
+        Raises:
+            Refused: Intercom refuses the list.
+        """
+        return await self._twice(period_call(self._resource, after, before))
+
+    async def of_group(self, parents: Sequence[str]) -> ReadRecords:
+        """The records of these parents, for a search that is asked for some at once.
+
+        Raises:
+            Refused: Intercom refuses the search.
+        """
+        return await self._twice(group_call(self._resource, parents))
 
     async def of_parents(self, parents: Iterable[str]) -> ReadRecords:
         """The records of these parents. A parent that is not there any more has none.

@@ -27,7 +27,9 @@ def notes(reads: Sequence[ListRead]) -> Iterator[str]:
         named = ", ".join(f"{name} (scope {BY_NAME[name].scope})" for name in refused)
         yield f"Intercom refused {'a list' if len(refused) == 1 else f'{len(refused)} lists'}: {named}. {REFUSED}"
     for read in reads:
-        if read.status == "partial":
+        if read.status == "partial" and BY_NAME[read.table_name].exported:
+            yield f"The export {read.table_name} is not loaded yet: {read.problem}."
+        elif read.status == "partial":
             yield f"The list {read.table_name} is read as far as its budget allows: {read.problem}."
         if read.status == "incomplete":
             yield (

@@ -76,7 +76,9 @@ class RecordReader:
     def __init__(self, resource: Resource, privacy: Privacy, parent: Key = ()) -> None:
         self._resource = resource
         self._parent = parent
+        self._privacy = privacy
         self._rules = {table.table: privacy.rules(table.table) for table in resource.tables}
+        self._rules_of_old = {table.table: privacy.rules_of_old(table) for table in resource.tables}
 
     def read(self, value: Raw) -> Record | None:
         """A record; null for a value that is not an object, or that has no id."""
@@ -91,7 +93,7 @@ class RecordReader:
         return Record(row, fields, nested, self._resource.newest_by)
 
     def _row(self, table: Table, fields: Fields, before: Key) -> Row | None:
-        values, odd, rules = dict[str, Any](), dict[str, str](), self._rules[table.table]
+        values, odd, rules = dict[str, Any](), dict[str, str](), self._rules_for(table, fields)
         for name, column in table.columns.items():
             sent = column.sent or name
             try:
@@ -107,13 +109,23 @@ class RecordReader:
             columns.append(_ruled(rules, "_extra", self._extra(table, fields, odd)))
         return Row(key, (*key, *columns), _hash(columns))
 
+    def _rules_for(self, table: Table, fields: Fields) -> Mapping[str, Rule]:
+        rules = self._rules_of_old if table.bodies and self._is_old(table, fields) else self._rules
+        return rules[table.table]
+
+    def _is_old(self, table: Table, fields: Fields) -> bool:
+        try:
+            return self._privacy.is_old(_value(fields, "created_at", table.columns["created_at"]))
+        except Unfit:
+            return False
+
     def _extra(self, table: Table, fields: Fields, odd: Mapping[str, str]) -> str | None:
         """What has no column, or does not fit into it, as a JSON object. `odd`: the column of each such field."""
         rules = self._rules[table.table]
         known = {(column.sent or name).partition(".")[0] for name, column in table.columns.items()}
-        known |= {column.older for column in table.columns.values()}
+        known |= {column.older for column in table.columns.values()} | {*table.ignored}
         if isinstance(table, Resource):
-            known |= {one.within.partition(".")[0] for one in table.nested} | {*table.ignored}
+            known |= {one.within.partition(".")[0] for one in table.nested}
         surprises = {name: canonical(fields[name]) for name in fields.keys() - known - IMPLIED}
         surprises |= {name: canonical(fields[name]) for name, column in odd.items() if column not in rules}
         found = {name: Raw(text.encode()) for name, text in surprises.items()}

@@ -82,7 +82,9 @@ class ListRun:
 
     async def whole_or_changes(self) -> DoneList:
         """Reads a list that has no parent."""
-        how: How = "changes" if self._is_changes_enough else "whole"
+        options, has_new_children = self._inputs.options, self._has_new_children
+        is_enough = self._last.is_enough_with_changes(self._resource, options) and not has_new_children
+        how: How = "changes" if is_enough else "whole"
         if not has(self._inputs.options.version.name, self._resource.since):
             return self._not_offered(how)
         try:
@@ -116,7 +118,7 @@ class ListRun:
         """As `Parent.asks`; `all` also where the list was never read of all parents, or has to be again."""
         asks = self._resource.parent.asks if self._resource.parent else "changed"
         is_first = self._last.status != "complete" or self._inputs.options.full
-        return "all" if is_first or (asks == "swept" and self._is_due) else asks
+        return "all" if is_first or (asks == "swept" and self._last.is_due(self._inputs.options)) else asks
 
     def _asked(self, parents: Parents, asks: str) -> tuple[set[str], set[str]]:
         """The parents to ask, and those that need no call, since Intercom counts no records of them."""
@@ -126,19 +128,6 @@ class ListRun:
             return set(due), set()
         empty = {one for one in due if counts.get(one) == 0}
         return {one for one in due if counts.get(one, 0)}, empty
-
-    @property
-    def _is_changes_enough(self) -> bool:
-        options, since, last = self._inputs.options, self._resource.changes_since, self._last
-        if since is None or last.cursor is None or last.status != "complete":
-            return False
-        return has(options.version.name, since) and not (options.full or self._has_new_children or self._is_due)
-
-    @property
-    def _is_due(self) -> bool:
-        """Whether the list has to be read whole again."""
-        options, last = self._inputs.options, self._last
-        return last.whole_at is None or options.began_at - last.whole_at > options.limits.sweep_every
 
     async def _records(self, how: How) -> tuple[How, ReadRecords]:
         if how == "changes" and self._last.cursor is not None:

@@ -83,11 +83,11 @@ def _boolean(value: Raw) -> bool:
 
 
 def _time(value: Raw) -> int:
-    """Epoch seconds, or ISO 8601; without a zone it is in UTC."""
+    """Epoch seconds, or ISO 8601; without a zone, or with the word UTC for it, it is in UTC."""
     try:
         return _integer(value)
     except msgspec.ValidationError:
-        found = datetime.fromisoformat(msgspec.json.decode(value, type=str))
+        found = datetime.fromisoformat(msgspec.json.decode(value, type=str).strip().removesuffix(" UTC"))
         return int(found.replace(tzinfo=found.tzinfo or UTC).timestamp())
 
 

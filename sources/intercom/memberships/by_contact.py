@@ -1,7 +1,7 @@
 """Reads memberships contact by contact, where search refuses `segment_id`: one call for each contact."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from ..api import Segment, each
@@ -35,6 +35,9 @@ async def read_by_contact(
     known, read = members_by_segment(pairs), await _read_twice(context, requested, pairs)
     for one in scans:
         _compare(one, known.get(one.segment.id, set()), read)
+    if _is_collapse(scanner, scans, known, read):
+        _hold(scans)
+    for one in scans:
         if one.scan.status == "incomplete":
             continue
         if _was_unobserved(one):
@@ -109,6 +112,34 @@ def _is_contradicted(one: PendingScan) -> bool:
     if before is None or not scan.leaves or scan.count is None or not is_suspect(scan.count, before, scan.members):
         return False
     return not is_suspect(scan.count, before, scan.members + len(scan.leaves))
+
+
+def _is_collapse(
+    scanner: Scanner, scans: Sequence[PendingScan], known: Mapping[str, set[str]], read: ReadMemberships
+) -> bool:
+    """Whether contacts have left more segments at once than the guard allows: a list that comes empty leaves all.
+
+    A segment may lose its last members because it was edited, or because it lost them in the last run as well.
+    """
+    guarded = [one.segment.id for one in scans if not (_was_held(one) or _is_edited(one))]
+    pairs = {(key, contact_id) for key in guarded for contact_id in known.get(key, ())}
+    lost = sum(contact_id not in read.present.get(key, ()) for key, contact_id in pairs)
+    return scanner.guard.rejects_leaves(len(pairs), lost, edited=False, before=None)
+
+
+def _was_held(one: PendingScan) -> bool:
+    return one.before is not None and one.before.problem == "shrunk"
+
+
+def _is_edited(one: PendingScan) -> bool:
+    return one.before is not None and one.before.is_edited(one.segment)
+
+
+def _hold(scans: Iterable[PendingScan]) -> None:
+    """Ends no membership, but those that the last run has held."""
+    for one in scans:
+        if one.scan.leaves and not _was_held(one):
+            one.scan.mark_incomplete("shrunk")
 
 
 async def _add_removed(context: RunContext, one: PendingScan) -> None:

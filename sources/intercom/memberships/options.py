@@ -24,6 +24,7 @@ class RunOptions:
         full: read all contacts and sweep all segments, instead of the changes and what the plan says.
         selection: which segments are read.
         custom_objects: the types of custom objects whose instances are read.
+        client_id: that of the app that the token belongs to, for exports of reports; empty if it is not configured.
     """
 
     app: App
@@ -37,6 +38,7 @@ class RunOptions:
     full: bool = False
     selection: Selection = field(default_factory=Selection)
     custom_objects: tuple[str, ...] = ()
+    client_id: str = field(default="", repr=False)
 
     @property
     def workspace_id(self) -> str:

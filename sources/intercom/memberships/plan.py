@@ -108,12 +108,15 @@ def _is_among(entries: Iterable[str], segment_id: str, name: str | None) -> bool
 class Limits:
     """The greatest age of a sweep, and the calls a run may spend on sweeps, required ones included.
 
-    `parts_budget`: the calls it may spend on parts of conversations.
+    `parts_budget` and `events_budget`: the calls it may spend on parts of conversations, and on events of contacts.
+    `export_wait`: minutes that it may wait for an export.
     """
 
     sweep_every: timedelta
     sweep_budget: int
     parts_budget: int = 5000
+    events_budget: int = 5000
+    export_wait: float = 10
 
 
 @dataclass(frozen=True)

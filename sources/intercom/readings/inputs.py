@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -19,13 +20,17 @@ MOST_CLOCK_DIFFERENCE = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class RunInputs:
-    """What one run reads with. `selected`: the raw tables that it fills."""
+    """What one run reads with. `selected`: the raw tables that it fills.
+
+    `folder`: where files may be kept until a later run; null where there is none.
+    """
 
     options: RunOptions
     saved: SavedState
     tables: LoadedTables
     fields: Fields
     selected: frozenset[str] = ALL_TABLES
+    folder: Path | None = None
 
     @property
     def is_whole(self) -> bool:

@@ -179,7 +179,8 @@ class LoadedTables:
     def newest_observation(self) -> datetime | None:
         """The latest time in the log: the clock must be past it."""
         query = "select max(observed_at) from {{{table}}} where workspace_id = %s"
-        times = [self._value(query.format(table=table), self._workspace_id) for table in SCANS]
+        with self:
+            times = [self._value(query.format(table=table), self._workspace_id) for table in SCANS]
         return max((time for time in times if time is not None), default=None)
 
     def runs(self, pipeline_name: str) -> set[str]:

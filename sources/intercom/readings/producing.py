@@ -5,7 +5,7 @@ must not live across a `yield`. One producer task owns all of that and feeds a b
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeVar
 
 ITEMS_IN_QUEUE = 4
@@ -13,9 +13,15 @@ ITEMS_IN_QUEUE = 4
 Item = TypeVar("Item")
 
 
-async def produced(produce: Callable[["asyncio.Queue[Item | None]"], Awaitable[None]]) -> AsyncIterator[Item]:
-    """The items that `produce` puts into its queue. An error in `produce` is raised here."""
-    queue: asyncio.Queue[Item | None] = asyncio.Queue(ITEMS_IN_QUEUE)
+async def produced(
+    produce: Callable[["asyncio.Queue[Item | None]"], Awaitable[None]], most: int = ITEMS_IN_QUEUE
+) -> AsyncGenerator[Item, None]:
+    """The items that `produce` puts into its queue. An error in `produce` is raised here, after its last item.
+
+    Args:
+        most: how many items the queue holds; then `produce` waits.
+    """
+    queue: asyncio.Queue[Item | None] = asyncio.Queue(most)
 
     async def run() -> None:
         try:

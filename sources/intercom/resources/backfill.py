@@ -12,7 +12,7 @@ from .contacts import JSON_COLUMNS
 from .dispositions import UPSERT, empty_tables
 
 
-@dlt.source(name="intercom", max_table_nesting=0)
+@dlt.source(name="intercom", max_table_nesting=0, root_key=False)
 def intercom_backfill(reading: ChunkReading, absent: Iterable[str]) -> Iterable[Any]:
     """A chunk of a backfill, into the same table as a sync's contacts. The sync's cursor does not move.
 

@@ -72,10 +72,10 @@ class HighWaterMark(MapItem):
         cursor: dict[str, Any] = self._state.setdefault("incremental", {}).setdefault("updated_at", {})
         return cursor
 
-    def _move_back(self, table: pa.Table) -> pa.Table:
+    def _move_back(self, table: pa.Table) -> pa.Table | None:
         """The cursor never moves to before where the last run left it, except to read odd fields again.
 
-        A first load left it elsewhere.
+        A first load left it elsewhere. A table that need not be loaded ends here.
         """
         reading = self._readings.current()
         saved, cursor = reading.inputs.saved, self._cursor
@@ -89,4 +89,4 @@ class HighWaterMark(MapItem):
         again = reading.inputs.read_again_from
         if again is not None and cursor.get("last_value") is not None:
             cursor["last_value"] = min(cursor["last_value"], again - 1)
-        return table
+        return table if is_needed("contacts", table) else None

@@ -62,15 +62,19 @@ def _can_be_read(pipeline: dlt.Pipeline) -> bool:
     return True
 
 
-@dlt.source(name="intercom", max_table_nesting=0)
+@dlt.source(name="intercom", max_table_nesting=0, root_key=False)
 def intercom_empty_tables(names: Iterable[str]) -> Iterable[Any]:
     """The named tables."""
     return empty_tables(names)
 
 
 def is_needed(name: str, rows: pa.Table) -> bool:
-    """Whether rows of a table are to be loaded: if there are any, or to create the table. Each costs dlt a job."""
-    return bool(rows.num_rows) or name not in dlt.current.source_schema().tables
+    """Whether rows of a table are to be loaded: if there are any, or to create the table or a column of it.
+
+    Each table costs dlt a job.
+    """
+    known = dlt.current.source_schema().tables.get(name, {}).get("columns", {})
+    return bool(rows.num_rows) or not known.keys() >= set(rows.column_names)
 
 
 def empty_tables(names: Iterable[str]) -> tuple[DltResource, ...]:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -86,7 +87,9 @@ def _inputs(
     run_id = f"{_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     saved = saved_state(state, reads_memberships=not selected.isdisjoint(MEMBERSHIP_TABLES))
     options = settings.options(app, run_id, clock=_now, full=full, accept_shrink=accept_shrink)
-    return RunInputs(options, saved, tables, settings.fields(state.get("contact_fields")), selected)
+    folder = Path(pipeline.working_dir) if pipeline else None
+    fields = settings.fields(state.get("contact_fields"), options.began_at)
+    return RunInputs(options, saved, tables, fields, selected, folder)
 
 
 def _check_selection(chosen: frozenset[str]) -> None:

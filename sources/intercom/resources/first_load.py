@@ -45,7 +45,7 @@ class ReadPart(Protocol):
         """The rows of one table; null where there are none."""
 
 
-@dlt.source(name="intercom", max_table_nesting=0)
+@dlt.source(name="intercom", max_table_nesting=0, root_key=False)
 def intercom_first_load(parts: Iterable[ReadPart]) -> Iterable[Any]:
     """Parts of a first load. The first package also creates the tables that stay empty, since models read all."""
     is_first = "first_load" not in dlt.current.source_state()

@@ -13,9 +13,11 @@ from dlt.extract.decorators import get_source
 from ..catalog import COMPANIES, CONTACT_TAGS, EMBEDDED, RESOURCES, TABLES, TAGS, Resource, Table, chosen
 from ..companies import CompanyScans, company_changes_of, company_scans_of
 from ..companies import company_scans as scans_of_companies
+from ..exports import ExportReading
+from ..history import HistoryReading
 from ..lists import ListReading
 from ..readings import Reading
-from ..support import Batch, SupportReading
+from ..support import Batch, BatchReading, SupportReading
 from ..tables import (
     BESIDE_CONTACTS,
     COMPANY_MEMBERSHIP_CHANGES_KEY,
@@ -27,6 +29,7 @@ from ..tables import (
     LIST_TABLES,
     SEGMENTS,
     SEGMENTS_KEY,
+    ListRead,
     key_of,
     rows_table,
 )
@@ -37,7 +40,7 @@ from .extraction import Readings
 
 
 class Lists:
-    """The lists of each extraction, and its conversations: one source object can be extracted more than once.
+    """The lists of each extraction, and what it reads in batches: one source object can be extracted more than once.
 
     Args:
         unread: tables that are created, and whose lists are not read.
@@ -48,36 +51,47 @@ class Lists:
         self._unread = frozenset(unread)
         self._reading: Reading | None = None
         self._lists: ListReading
-        self._support: SupportReading
+        self._in_batches: tuple[BatchReading, ...]
 
     def current(self) -> ListReading:
         """The lists of the extraction that runs now; new at its first call."""
         self._renew()
         return self._lists
 
-    def support(self) -> SupportReading:
-        """Its conversations and tickets, likewise."""
+    def batches(self, resource: Resource) -> AsyncIterator[Batch]:
+        """The rows of a resource that is read in batches."""
         self._renew()
-        return self._support
+        return next(one for one in self._in_batches if one.has(resource)).batches(resource)
+
+    async def reads_in_batches(self) -> list[ListRead]:
+        """How the resources that are read in batches were read, once they are."""
+        return [read for one in self._in_batches for read in await one.reads()]
 
     def _renew(self) -> None:
         reading = self._readings.current()
         if self._reading is not reading:
             selected = (TABLES.keys() & get_source().resources.selected.keys()) - self._unread
             self._reading, self._lists = reading, ListReading(reading, selected)
-            self._support = SupportReading(reading, selected)
+            history = HistoryReading(reading, selected, self._lists)
+            self._in_batches = (SupportReading(reading, selected), history, ExportReading(reading, selected))
 
 
-def list_resources(readings: Readings, names: Collection[str]) -> Iterator[DltResource]:
-    """A resource for each table of the catalogue; those of the named resources are selected."""
+def list_resources(
+    readings: Readings, names: Collection[str], offered: Collection[Resource] = RESOURCES
+) -> Iterator[DltResource]:
+    """A resource for each table of those that are offered; those of the named resources are selected.
+
+    A run that selects no others leaves them out: dlt takes half a millisecond to make one.
+    """
     wanted = chosen(names)
     unread = EMBEDDED - {one.table for one in wanted}
     lists = Lists(readings, unread)
     for resource in RESOURCES:
         if resource.table in unread:
             yield _created(resource.table)
+        elif resource not in offered:
             continue
-        if resource.is_listed:
+        elif resource.is_listed:
             yield from (_table(lists, table, resource, is_selected=resource in wanted) for table in resource.tables)
         else:
             yield from _of_batches(lists, resource, is_selected=resource in wanted)
@@ -131,7 +145,7 @@ def _of_batches(lists: Lists, resource: Resource, *, is_selected: bool) -> Itera
     """A resource for each table of a resource that is read in batches."""
 
     async def batches() -> AsyncIterator[Batch]:
-        async for batch in lists.support().batches(resource):
+        async for batch in lists.batches(resource):
             yield batch
 
     made = dlt.resource(batches, name=f"{resource.table}_batches", selected=False)
@@ -228,7 +242,7 @@ TAG_LOGS = (contact_tag_changes, contact_tag_scans)
 @dlt.resource(primary_key=LIST_READS_KEY, write_disposition=UPSERT)
 async def list_reads(lists: Lists, readings: Readings) -> AsyncIterator[pa.Table]:
     """One row per list and run: how it was read, and what that proves."""
-    reads = await lists.current().reads(lists.support().reads)
+    reads = await lists.current().reads(lists.reads_in_batches)
     stamp = readings.current().options.stamp
     dlt.current.source_state()["workspace_id"] = stamp["workspace_id"]
     rows = rows_table(LIST_READS, [asdict(read) | stamp for read in reads])

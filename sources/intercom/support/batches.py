@@ -28,6 +28,7 @@ class Batches:
         is_new: nothing of the resource is loaded yet.
         always: the main table's rows are written even if they are equal.
         put: receives each batch.
+        most: records in a batch, or a page more.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Batches:
         *,
         is_new: bool,
         always: bool = False,
+        most: int = RECORDS_A_BATCH,
     ) -> None:
         self.seen: dict[str, int] = {}
         self.added = self.changed = self.deleted = 0
@@ -48,6 +50,7 @@ class Batches:
         self._put = put
         self._is_new = is_new
         self._always = always
+        self._most = most
         self._waiting = ReadRecords()
 
     async def add(self, records: Iterable[Record]) -> None:
@@ -56,7 +59,7 @@ class Batches:
             if record.id not in self.seen:
                 self.seen[record.id] = record.updated_at
                 self._waiting.add(record)
-        if len(self._waiting.records) >= RECORDS_A_BATCH:
+        if len(self._waiting.records) >= self._most:
             await self.flush()
 
     async def flush(self, ended: Iterable[str] = ()) -> None:

@@ -25,7 +25,9 @@ async def planned_parts(
     Args:
         records: how many records of each searched list the run would read.
     """
-    following = [one for one in resources if one.follows and has(inputs.options.version.name, one.since)]
+    version = inputs.options.version.name
+    following = [one for one in resources if one.follows and not (one.is_history or one.exported)]
+    following = [one for one in following if has(version, one.since)]
     async with client:
         return [await _planned(client, inputs, one, records.get(one.follows)) for one in following]
 

@@ -1,12 +1,13 @@
-"""Conversations and tickets in one run: each is read once, in batches, and then it is known how."""
+"""Resources that are read in batches in one run: each is read once, and then it is known how."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection
 
 from ..api import Intercom
 from ..catalog import RESOURCES, Resource
-from ..lists import NEVER, LoadedLists
+from ..lists import NEVER, LastRead, LoadedLists
 from ..readings import Reading, RunInputs, produced
 from ..tables import ListRead
 from .batches import Batch, Put
@@ -14,7 +15,7 @@ from .lookups import LookupRun
 from .searching import SearchRun
 
 
-class SupportReading:
+class BatchReading(ABC):
     """Reads with the client of a reading.
 
     Args:
@@ -25,15 +26,25 @@ class SupportReading:
         self._reading = reading
         self._selected = frozenset(selected)
         self._reads: dict[str, ListRead] = {}
-        self._searches: dict[str, SearchRun] = {}
         self._finished = defaultdict[str, asyncio.Event](asyncio.Event)
+
+    @abstractmethod
+    def has(self, resource: Resource) -> bool:
+        """Whether it reads such a resource."""
+
+    @abstractmethod
+    async def _read(
+        self, resource: Resource, last: LastRead, client: Intercom, inputs: RunInputs, put: Put
+    ) -> ListRead:
+        """Reads a resource, of which `last` is the newest reading. `put` receives the rows to load."""
 
     async def batches(self, resource: Resource) -> AsyncIterator[Batch]:
         """The rows to load of one resource. The last batch may be empty: it makes the tables exist."""
 
         async def produce(queue: "asyncio.Queue[Batch | None]") -> None:
             async with self._reading as (client, inputs):
-                read = await self._read(resource, client, inputs, queue.put)
+                last = (await asyncio.to_thread(LoadedLists(inputs.tables).last_reads)).get(resource.table, NEVER)
+                read = await self._read(resource, last, client, inputs, queue.put)
                 self._reads[resource.table] = read
                 if read.status not in ("refused", "not_offered"):
                     await queue.put({})
@@ -42,8 +53,32 @@ class SupportReading:
         async for batch in produced(produce):
             yield batch
 
-    async def _read(self, resource: Resource, client: Intercom, inputs: RunInputs, put: Put) -> ListRead:
-        last = (await asyncio.to_thread(LoadedLists(inputs.tables).last_reads)).get(resource.table, NEVER)
+    async def reads(self) -> list[ListRead]:
+        """How the selected resources were read, once they are."""
+        chosen = [
+            one
+            for one in RESOURCES
+            if self.has(one) and not self._selected.isdisjoint(table.table for table in one.tables)
+        ]
+        for one in chosen:
+            await self._finished[one.table].wait()
+        return [self._reads[one.table] for one in chosen]
+
+
+class SupportReading(BatchReading):
+    """Conversations and tickets."""
+
+    def __init__(self, reading: Reading, selected: Collection[str]) -> None:
+        super().__init__(reading, selected)
+        self._searches: dict[str, SearchRun] = {}
+
+    def has(self, resource: Resource) -> bool:
+        """Those that search finds, and those that follow them."""
+        return not (resource.is_listed or resource.is_history or resource.exported)
+
+    async def _read(
+        self, resource: Resource, last: LastRead, client: Intercom, inputs: RunInputs, put: Put
+    ) -> ListRead:
         tally = self._reading.progress.records
         if not resource.follows:
             search = self._searches[resource.table] = SearchRun(client, inputs, resource, last, tally, put)
@@ -56,14 +91,3 @@ class SupportReading:
             return lookups.refused()
         search = self._searches[resource.follows]
         return await lookups.read(search.batches.seen, search.ended)
-
-    async def reads(self) -> list[ListRead]:
-        """How the selected resources were read, once they are."""
-        chosen = [
-            one
-            for one in RESOURCES
-            if not one.is_listed and not self._selected.isdisjoint(table.table for table in one.tables)
-        ]
-        for one in chosen:
-            await self._finished[one.table].wait()
-        return [self._reads[one.table] for one in chosen]

@@ -5,7 +5,7 @@ The rules apply before any row is written: neither the warehouse nor a file on t
 
 import hmac
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -40,6 +40,8 @@ class Privacy:
 
     Those of other tables begin with the table: `admins.email`, `companies.custom_attributes.plan`.
 
+    `bodies_before`: of rows that were created before it, in epoch seconds, what people wrote is excluded, too.
+
     A hash is HMAC-SHA-256 of the value's text, in hexadecimal digits: equal values have equal hashes while the key
     stays the same.
     """
@@ -47,6 +49,7 @@ class Privacy:
     excluded: frozenset[str] = frozenset()
     hashed: frozenset[str] = frozenset()
     key: bytes = field(default=b"", repr=False)
+    bodies_before: int | None = None
 
     def redacted(self, table: pa.Table) -> pa.Table:
         """Rows of `contacts` or of `contact_activities`, with the rules applied."""
@@ -96,6 +99,15 @@ class Privacy:
             else:
                 rules[column] = self._nested if _kind(table, column) == "json" else self._hash_of(column)
         return rules
+
+    def rules_of_old(self, table: Table) -> Mapping[str, Rule]:
+        """The same for rows that were created before `bodies_before`."""
+        bodies = {f"{table.table}.{name}" for name in table.bodies}
+        more = {name for name in bodies if ".".join(name.split(".")[:2]) not in self.excluded | self.hashed}
+        return replace(self, excluded=self.excluded | bodies & self.hashed | more).rules(table.table)
+
+    def is_old(self, created_at: int | None) -> bool:
+        return self.bodies_before is not None and created_at is not None and created_at < self.bodies_before
 
     @property
     def _whole(self) -> frozenset[str]:

@@ -5,7 +5,7 @@ from .flaws import Flaws, flaw_notes
 from .headers import date, whole_number
 from .records import Id, Total, Whole, lenient
 from .shown import did_you_mean, keep_secret, named, plainly, visible, without_secrets
-from .text import MOST_LEVELS, clean, shallow
+from .text import MOST_LEVELS, clean, duration, shallow
 
 __all__ = [
     "MOST_LEVELS",
@@ -17,6 +17,7 @@ __all__ = [
     "clean",
     "date",
     "did_you_mean",
+    "duration",
     "flaw_notes",
     "is_untrusted",
     "keep_secret",

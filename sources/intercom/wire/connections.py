@@ -5,13 +5,15 @@ httpx reads the same variables, but ends with an error of its own where it canno
 
 import os
 import re
-import ssl
 from functools import cache
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
-import httpx
+if TYPE_CHECKING:  # their imports take an eighth of a second, and most commands connect to nothing
+    import ssl
+
+    import httpx
 
 CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _HOST = re.compile(r"[\w.-]{1,253}|[0-9a-f:.]{2,45}(%\w+)?", re.IGNORECASE)
@@ -22,12 +24,14 @@ class UnusableVariable(Exception):
 
 
 @cache
-def trusted_certificates() -> ssl.SSLContext:
+def trusted_certificates() -> "ssl.SSLContext":
     """The certificates that httpx trusts; reading them takes as long as a call.
 
     Raises:
         UnusableVariable: the file or folder that a variable names cannot be read.
     """
+    import httpx
+
     try:
         return httpx.create_ssl_context()
     except (OSError, ValueError):
@@ -37,7 +41,7 @@ def trusted_certificates() -> ssl.SSLContext:
         ) from None
 
 
-def proxy_routes(url: str, limits: httpx.Limits) -> dict[str, httpx.AsyncBaseTransport | None]:
+def proxy_routes(url: str, limits: "httpx.Limits") -> "dict[str, httpx.AsyncBaseTransport | None]":
     """Transports by URL pattern, as httpx takes them in `mounts`; null for a direct connection. Empty without a proxy.
 
     An entry of `NO_PROXY` that httpx cannot read is ignored, as other programs do.
@@ -45,6 +49,8 @@ def proxy_routes(url: str, limits: httpx.Limits) -> dict[str, httpx.AsyncBaseTra
     Raises:
         UnusableVariable: the proxy's address cannot be used.
     """
+    from urllib.request import getproxies
+
     scheme, found = url.partition("://")[0].lower(), getproxies()
     kind = scheme if found.get(scheme) else "all"
     address, direct = found.get(kind), [entry.strip() for entry in found.get("no", "").split(",")]
@@ -56,12 +62,16 @@ def proxy_routes(url: str, limits: httpx.Limits) -> dict[str, httpx.AsyncBaseTra
 
 def is_untrusted(error: BaseException | None) -> bool:
     """Whether a connection failed because the other side's certificate is not trusted: another attempt fails, too."""
-    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+    from ssl import SSLCertVerificationError
+
+    while error is not None and not isinstance(error, SSLCertVerificationError):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
-def _proxy(kind: str, address: str, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
+def _proxy(kind: str, address: str, limits: "httpx.Limits") -> "httpx.AsyncBaseTransport":
+    import httpx
+
     name = next((name for name in (f"{kind}_proxy", f"{kind.upper()}_PROXY") if os.environ.get(name)), f"{kind}_proxy")
     try:
         proxy = httpx.Proxy(_checked(address if "://" in address else f"http://{address}"))
@@ -98,6 +108,8 @@ def _pattern(entry: str) -> str:
 
 
 def _is_readable(pattern: str) -> bool:
+    import httpx
+
     try:
         httpx.URL(pattern)
     except httpx.InvalidURL:

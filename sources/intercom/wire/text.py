@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 MOST_LEVELS = 200
 """Levels of nesting that are kept where a body nests too deeply to be decoded."""
@@ -18,6 +19,17 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _TOKEN = re.compile(rb'("(?:[^"\\]|\\.)*")(\s*:)?|[\[{]|[\]}]|-?\b(?:NaN|Infinity)\b', re.DOTALL)
+
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+A_CENTURY = timedelta(days=36_525)
+
+
+def duration(text: str) -> timedelta | None:
+    """A number and a unit: seconds, minutes, hours, days or weeks; at most a century. Null for any other text."""
+    match = re.fullmatch(r"(\d{1,8})([smhdw])", text.strip())
+    length = timedelta(**{UNITS[match[2]]: int(match[1])}) if match else None
+    return length if length is not None and length <= A_CENTURY else None
 
 
 def clean(body: bytes) -> bytes:

@@ -1,4 +1,5 @@
 -- severity: error
+-- of the whole
 -- One row per segment, week and horizon whose joiners are not all eligible, not yet, cut off or unknown.
 
 with

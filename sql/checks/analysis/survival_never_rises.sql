@@ -1,4 +1,5 @@
 -- severity: error
+-- of the whole
 -- One row per segment and number of days with a smaller share than a later one.
 
 with

@@ -1,5 +1,5 @@
 -- severity: error
--- incremental
+-- of the touched
 -- One row per deleted, merged or vanished (unknown) contact that is still in a segment observed since its removal.
 -- Archived and blocked contacts can return at any time, so they are not a fault.
 

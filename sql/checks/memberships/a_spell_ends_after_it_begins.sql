@@ -1,5 +1,5 @@
 -- severity: error
--- incremental
+-- of the touched
 -- One row per spell that ends when it begins or earlier: an observation was written twice, or has a wrong time.
 
 with

@@ -1,5 +1,5 @@
 -- severity: error
--- incremental
+-- of the touched
 -- One row per entry or exit at a time at which no scan observed the segment, so its window is unknown.
 
 with

@@ -1,5 +1,5 @@
 -- severity: error
--- incremental
+-- of the touched
 -- One row per leave of a contact with seen_by removal that has no earlier row in the log of removals.
 -- A removal that the same run records later counts too: it is the same finding.
 

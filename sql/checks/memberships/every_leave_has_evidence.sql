@@ -1,5 +1,5 @@
 -- severity: error
--- incremental
+-- of the touched
 -- One row per leave recorded by a scan that proves no absence: it does not add up, or it read nothing.
 -- A removed contact leaves every segment, however the segment was read, so its leaves are not checked here.
 

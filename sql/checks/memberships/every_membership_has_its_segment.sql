@@ -1,5 +1,5 @@
 -- severity: error
--- incremental
+-- of the touched
 -- One row per segment that has or had members but was never listed.
 
 with

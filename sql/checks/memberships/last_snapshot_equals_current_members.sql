@@ -1,5 +1,5 @@
 -- severity: error
--- incremental
+-- of the touched
 -- One row per contact that is in a segment's last snapshot or in the segment now, but not in both.
 -- Only for segments whose newest scan is complete or confirmed: after another one the log may be ahead of the snapshot.
 

@@ -1,5 +1,5 @@
 -- severity: error
--- incremental
+-- of the touched
 -- One row per spell that has not ended when the next one begins, or ends at that very time.
 -- Touching spells mean a duplicate row or a leave that did not happen, never a return.
 

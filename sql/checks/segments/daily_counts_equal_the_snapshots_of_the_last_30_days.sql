@@ -1,4 +1,5 @@
 -- severity: error
+-- of the whole
 -- One row per day and segment whose member_count is not the number of contacts, or companies, in its snapshot.
 -- The 30 days end with the last observed day, because no model reads the clock.
 

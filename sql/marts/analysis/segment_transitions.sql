@@ -23,6 +23,51 @@ versions as (
 
 ),
 
+watched as (
+
+    select
+        moves.workspace_id,
+        moves.segment_id,
+        moves.to_segment_id,
+        moves.is_order_unproven,
+        -- the leave itself is within every horizon
+        coalesce(moves.days_between, 0) as days_between,
+        date_diff('day', moves.left_on, watch.last_known_on) as watched_days
+
+    from moves
+    -- inner: a segment without a known day has no leaves to follow
+    inner join watch
+        on
+            moves.workspace_id = watch.workspace_id
+            and moves.segment_id = watch.segment_id
+
+),
+
+-- all horizons at once: a join with them would have four rows for each move
+counted as (
+
+    select
+        workspace_id,
+        segment_id,
+        to_segment_id,
+        count(case when watched_days >= 1 and days_between <= 1 then 1 end) as within_1,
+        count(case when watched_days >= 7 and days_between <= 7 then 1 end) as within_7,
+        count(case when watched_days >= 30 and days_between <= 30 then 1 end) as within_30,
+        count(case when watched_days >= 90 and days_between <= 90 then 1 end) as within_90,
+        count(case when is_order_unproven and watched_days >= 1 and days_between <= 1 then 1 end)
+            as unproven_within_1,
+        count(case when is_order_unproven and watched_days >= 7 and days_between <= 7 then 1 end)
+            as unproven_within_7,
+        count(case when is_order_unproven and watched_days >= 30 and days_between <= 30 then 1 end)
+            as unproven_within_30,
+        count(case when is_order_unproven and watched_days >= 90 and days_between <= 90 then 1 end)
+            as unproven_within_90
+
+    from watched
+    group by workspace_id, segment_id, to_segment_id
+
+),
+
 horizons as (
 
     select 1 as days_within
@@ -35,77 +80,58 @@ horizons as (
 
 ),
 
--- counted before they are compared with the horizons, each of which has nearly all of them
-counted as (
-
-    select
-        workspace_id,
-        segment_id,
-        to_segment_id,
-        left_on,
-        days_between,
-        is_order_unproven,
-        count(*) as move_count
-
-    from moves
-    group by workspace_id, segment_id, to_segment_id, left_on, days_between, is_order_unproven
-
-),
-
-measured as (
+by_horizon as (
 
     select
         counted.workspace_id,
         counted.segment_id,
         counted.to_segment_id,
-        counted.days_between,
-        counted.is_order_unproven,
-        counted.move_count,
-        date_diff('day', counted.left_on, watch.last_known_on) as watched_days
+        horizons.days_within,
+        case horizons.days_within
+            when 1 then counted.within_1
+            when 7 then counted.within_7
+            when 30 then counted.within_30
+            else counted.within_90
+        end as moved_count,
+        case horizons.days_within
+            when 1 then counted.unproven_within_1
+            when 7 then counted.unproven_within_7
+            when 30 then counted.unproven_within_30
+            else counted.unproven_within_90
+        end as order_unproven_count
 
     from counted
-    -- inner: a segment without a known day has no leaves to follow
-    inner join watch
-        on
-            counted.workspace_id = watch.workspace_id
-            and counted.segment_id = watch.segment_id
+    inner join horizons on true
 
 ),
 
 left_by_horizon as (
 
     select
-        measured.workspace_id,
-        measured.segment_id,
-        horizons.days_within,
-        cast(sum(measured.move_count) as bigint) as left_count
+        workspace_id,
+        segment_id,
+        days_within,
+        moved_count as left_count
 
-    from measured
-    inner join horizons
-        on measured.watched_days >= horizons.days_within
-    where measured.to_segment_id is null
-    group by measured.workspace_id, measured.segment_id, horizons.days_within
+    from by_horizon
+    where to_segment_id is null
 
 ),
 
 moved_by_horizon as (
 
     select
-        measured.workspace_id,
-        measured.segment_id,
-        measured.to_segment_id,
-        horizons.days_within,
-        cast(sum(measured.move_count) as bigint) as moved_count,
-        cast(sum(case when measured.is_order_unproven then measured.move_count else 0 end) as bigint)
-            as order_unproven_count
+        workspace_id,
+        segment_id,
+        to_segment_id,
+        days_within,
+        moved_count,
+        order_unproven_count
 
-    from measured
-    inner join horizons
-        on
-            measured.watched_days >= horizons.days_within
-            and measured.days_between <= horizons.days_within
-    where measured.to_segment_id is not null
-    group by measured.workspace_id, measured.segment_id, measured.to_segment_id, horizons.days_within
+    from by_horizon
+    where
+        to_segment_id is not null
+        and moved_count > 0
 
 ),
 

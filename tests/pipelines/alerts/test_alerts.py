@@ -59,6 +59,7 @@ def test_changes_are_those_of_the_workspace(synced: Deployment) -> None:
     assert (changes(alerts, "changed"), changes(alerts, "grew"), changes(alerts, "shrank")) == (changed, grew, shrank)
 
 
+@pytest.mark.nightly
 def test_alerts_on_the_demo_are_what_its_log_adds_up_to(tmp_path: Path) -> None:
     warehouse = Warehouse(tmp_path / "data")
     demo(warehouse, contacts=150, days=3, track=lambda days: days)
@@ -80,6 +81,7 @@ def test_alerts_on_the_demo_are_what_its_log_adds_up_to(tmp_path: Path) -> None:
     assert (changes(alerts, "changed"), changes(alerts, "grew"), changes(alerts, "shrank")) == (changed, grew, shrank)
 
 
+@pytest.mark.nightly
 def test_changes_of_a_day_count_from_the_end_of_yesterday_and_those_of_a_run_from_the_last_run(
     synced: Deployment,
 ) -> None:
@@ -109,6 +111,7 @@ def test_a_first_sync_finds_no_change_and_a_new_segment_is_none(deployment: Depl
 
 
 @pytest.mark.nightly
+@pytest.mark.nightly
 def test_a_change_that_a_failed_run_has_loaded_is_found_by_the_next_good_one(settled: Settled) -> None:
     rules = (Rule("shrank", members=5, segments=("Crowd",)),)
     for contact_id in settled.crowd[:12]:
@@ -120,6 +123,14 @@ def test_a_change_that_a_failed_run_has_loaded_is_found_by_the_next_good_one(set
     (alert,) = settled.sync(rules=rules).alerts
 
     assert alert.text == "Crowd shrank by 12 members (20.0%) since the last sync, from 60 to 48."
+
+
+def test_a_change_of_one_member_is_said_in_the_singular(settled: Settled) -> None:
+    settled.workspace.untag(settled.crowd[0], "crowd")
+
+    (alert,) = settled.sync(rules=(Rule("shrank", members=0, segments=("Crowd",)),)).alerts
+
+    assert alert.text == "Crowd shrank by 1 member (1.7%) since the last sync, from 60 to 59."
 
 
 def test_an_empty_segment_and_one_that_no_longer_exists_are_found(settled: Settled) -> None:

@@ -41,6 +41,12 @@ def test_only_the_owner_can_read_what_is_written(terminal: Terminal) -> None:
     assert modes == {0}
 
 
+def test_what_dlt_stores_for_itself_is_in_the_data_folder(terminal: Terminal) -> None:
+    terminal.copy_first_sync()
+
+    assert (terminal.folder / "pipelines" / ".anonymous_id").is_file()
+
+
 def test_json_is_one_object_on_standard_output(terminal: Terminal) -> None:
     ended = terminal.run("sync", "--json")
 
@@ -56,17 +62,20 @@ def test_quiet_prints_only_the_result(terminal: Terminal) -> None:
     assert ended.errors == ""
 
 
+ALL_LISTS = {"SOURCES__INTERCOM__RESOURCES": None}
+"""Those of the defaults."""
+
+
 def test_a_plan_prints_what_a_sync_would_cost_and_loads_nothing(terminal: Terminal) -> None:
-    planned = json.loads(terminal.run("--quiet", "sync", "--plan", "--json").output)
-    shown = terminal.run("--quiet", "sync", "--plan")
-    synced = json.loads(terminal.run("--quiet", "sync", "--json").output)
+    planned = json.loads(terminal.run("--quiet", "sync", "--plan", "--json", **ALL_LISTS).output)
+    shown = terminal.run("--quiet", "sync", "--plan", **ALL_LISTS)
+    synced = json.loads(terminal.run("--quiet", "sync", "--json", **ALL_LISTS).output)
 
     assert {sweep["segment_id"] for sweep in planned["sweeps"]} == set(terminal.workspace.segments)
     assert {sweep["why"] for sweep in planned["sweeps"]} == {"never swept"}
     assert planned["contacts"] == len(terminal.workspace.contacts) == synced["contacts_read"]
-    unknown = [
-        one for one in planned["lists"] if one["calls"] is None
-    ]  # of contacts with more than ten companies or tags
+    # of contacts with more than ten companies or tags
+    unknown = [one for one in planned["lists"] if one["calls"] is None]
     assert abs(planned["calls"] - synced["api_calls"]) <= 2 + 2 * len(unknown)
     assert {one["table_name"] for one in planned["lists"]} == synced["lists"].keys() | {"contact_tag_changes"}
     assert planned["megabytes"] == pytest.approx(synced["megabytes"], rel=0.3)
@@ -182,6 +191,30 @@ def test_ctrl_c_ends_a_run_with_one_line_and_the_next_run_works(terminal: Termin
     assert terminal.run("sync").exit_code == 0
 
 
+INTERRUPTED_AT = """
+import sys
+class Interrupting:
+    def find_spec(self, name, *rest):
+        if name == "{module}":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from pipelines.__main__ import main
+sys.argv[1:] = ["status"]
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "pipelines.commands.status"], ids=["at the start", "in a command"])
+def test_ctrl_c_before_a_run_is_one_line(terminal: Terminal, module: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTED_AT.replace("{module}", module)]
+
+    ended = subprocess.run(command, cwd=ROOT, env=terminal.environment(), capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 130
+    assert ended.stderr.startswith("Interrupted.")
+    assert ended.stderr.count("\n") == 1
+
+
 def test_a_read_only_data_folder_is_reported_in_one_paragraph(terminal: Terminal) -> None:
     setpriv = shutil.which("setpriv")
     if os.geteuid() == 0 and setpriv is None:
@@ -234,7 +267,7 @@ def test_check_names_the_lists_that_a_sync_leaves_out(terminal: Terminal) -> Non
     offered = terminal.run("check", **chosen)
     terminal.workspace.lists["articles"].is_refused = True
     refused = terminal.run("check", **chosen)
-    none = terminal.run("check", SOURCES__INTERCOM__RESOURCES="[]")
+    none = terminal.run("check")
 
     assert "lists      3 chosen\n" in offered.output
     assert "3 chosen; a sync leaves out what Intercom refuses: articles (scope" in refused.output

@@ -1,13 +1,16 @@
 """What goes wrong in a first hour: each mistake is one paragraph with the next step, and the exit code of its kind."""
 
 import json
+import os
 import platform
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from pipelines.cli.process import with_general_options_first
@@ -93,6 +96,7 @@ IN_FILES: dict[str, tuple[bytes, str]] = {
     "another encoding": ("[sources.intercom]".encode("utf-16"), "is not UTF-8 text"),
     "a misspelt setting": (b"[sources.intercom]\nsweep_budgte = 7", "Did you mean sweep_budget?"),
     "a misspelt section": (b"[source.intercom]\nregion = 'eu'", "Did you mean [sources.intercom]?"),
+    "another section": (b"[warehouse]\naccess_token = 'x'", "It belongs in [sources.intercom]."),
     "a word for a number": (b"[sources.intercom]\nsweep_budget = 'many'", "has to be a whole number, not 'many'"),
     "a word for a list": (b"[sources.intercom]\ninclude_segments = 'Paying'", "has to be a list, such as"),
 }
@@ -110,6 +114,26 @@ def test_a_mistake_in_a_file_is_one_paragraph_too(terminal: Terminal, tmp_path: 
     assert ended.exit_code == 2, ended.errors
     assert ended.is_one_paragraph, ended.errors
     assert next_step in ended.errors
+
+
+@pytest.mark.parametrize("above", nightly(["", "[sources]\n", "[intercom]\n"], "[sources]\n"))
+def test_a_token_outside_of_its_section_is_found(terminal: Terminal, tmp_path: Path, above: str) -> None:
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "secrets.toml").write_text(f'{above}access_token = "{TOKEN}"')
+
+    ended = terminal.run("sync", INTERCOM_WAREHOUSE_HOME=str(tmp_path), **{A: None})
+
+    assert (ended.exit_code, ended.is_one_paragraph) == (2, True)
+    assert "in [sources.intercom] of .dlt/, but one outside of it" in ended.errors
+
+
+def test_a_file_that_this_user_may_not_read_is_one_paragraph(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / ".dlt" / "secrets.toml").mkdir(parents=True)  # the superuser may read each file, but no folder as one
+
+    ended = terminal.run("sync", INTERCOM_WAREHOUSE_HOME=str(tmp_path))
+
+    assert (ended.exit_code, ended.is_one_paragraph) == (2, True)
+    assert "secrets.toml cannot be read: Is a directory." in ended.errors
 
 
 def test_a_file_with_a_byte_order_mark_is_read(terminal: Terminal, tmp_path: Path) -> None:
@@ -167,6 +191,47 @@ def test_an_entry_of_no_proxy_that_cannot_be_read_is_no_reason_to_end(terminal: 
 def test_options_of_all_commands_may_come_after_the_command(options: list[str]) -> None:
     assert with_general_options_first(["sync", *options, "--full"]) == [*options, "sync", "--full"]
     assert with_general_options_first(["forget", "--", *options]) == ["forget", "--", *options]
+
+
+@pytest.mark.parametrize("command", nightly(["status", "sync", "check"], "check"))
+def test_another_user_is_told_whose_the_data_folder_is(terminal: Terminal, command: str) -> None:
+    terminal.folder.mkdir(mode=0o700)
+    if os.geteuid() != 0 or not (setpriv := shutil.which("setpriv")):
+        pytest.skip("only root can give a folder to another user, and only setpriv lets root read like a user")
+    os.chown(terminal.folder, 12345, 12345)
+    without = "-dac_override,-dac_read_search"
+
+    ended = terminal.run_installed(command, wrapped_by=(setpriv, f"--bounding-set={without}", f"--inh-caps={without}"))
+
+    assert (ended.exit_code, ended.is_one_paragraph) == (2, True), ended.errors
+    assert f"{terminal.folder} cannot be read by " in ended.errors
+    assert "It belongs to user 12345. Run the command as the user who syncs" in ended.errors
+
+
+def test_a_first_sync_calls_no_field_new(terminal: Terminal) -> None:
+    ended = terminal.run("sync")
+
+    assert ended.exit_code == 0, ended.errors
+    assert "field" not in ended.output + ended.errors
+    with duckdb.connect(str(terminal.folder / "published.duckdb"), read_only=True) as connection:
+        sent = connection.execute("select count(*) > 0 from intercom_raw.contacts where _extra like '%sms_consent%'")
+        assert sent.fetchall() == [(True,)]  # a field that Intercom sends, and does not document
+
+
+def test_an_old_python_is_refused_before_anything_is_installed(tmp_path: Path) -> None:
+    old = tmp_path / "python3.10"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o700)
+    for name in ("Makefile", "locks", "pyproject.toml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+
+    ended = subprocess.run(
+        ["make", "install", f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 2
+    assert "intercom-warehouse needs Python 3.11 or newer: make PYTHON=python3.12" in ended.stdout
+    assert not (tmp_path / ".venv").exists()
 
 
 def test_models_after_a_check_says_that_nothing_is_loaded(terminal: Terminal) -> None:

@@ -15,8 +15,9 @@ import httpx
 import pytest
 import typer
 
+from pipelines.choices import LATEST_ONLY, NO_HISTORY
 from pipelines.cli.arguments import utc_time
-from pipelines.commands import LATEST_ONLY, NO_HISTORY, Backfill, Backfilled
+from pipelines.commands import Backfill, Backfilled
 from pipelines.commands.backfill import sync_cursor
 from pipelines.errors import ExitCode, Misconfigured
 from pipelines.folder import read_journal

@@ -311,6 +311,7 @@ def test_what_waits_to_be_loaded_is_loaded_first(lived: Lived) -> None:
 
 def test_where_what_waits_cannot_be_loaded_nobody_is_forgotten_and_the_way_out_is_told(lived: Lived) -> None:
     contact_id = lived.person
+    lived.workspace.update(contact_id, name=f"{CANARY}-newer")
     breaks_loading(lived.folder)
 
     with pytest.raises(Stuck):

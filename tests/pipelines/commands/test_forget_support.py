@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from pipelines.commands import Forget, Forgotten
+from pipelines.loading.contact_rows import FORMER
 
 from ...support.deployments import Deployment
 from ...support.desks import support_deployment
@@ -21,8 +24,18 @@ def counts(deployment: Deployment) -> list[tuple[Any, ...]]:
     return [deployment.query(f"select count(*) from intercom.{table}")[0] for table in tables]
 
 
+def fill_former_columns(deployment: Deployment) -> None:
+    """As release 1.0 left them."""
+    with duckdb.connect(str(deployment.warehouse.file)) as connection:
+        for table, column in FORMER.items():
+            connection.execute(f"alter table intercom_raw.{table} add column {column} varchar")
+            connection.execute(f"update intercom_raw.{table} set {column} = ?", [f'{{"nickname": "{SECRET}"}}'])
+
+
 def test_a_forgotten_person_leaves_nothing_in_conversations_and_tickets(tmp_path: Path) -> None:
-    deployment = support_deployment(tmp_path / "data", "conversation_parts", "tickets", conversations=20, tickets=3)
+    deployment = support_deployment(
+        tmp_path / "data", "conversation_parts", "tickets", has_marts=True, conversations=20, tickets=3
+    )
     workspace, desk = deployment.workspace, deployment.workspace.desk
     person, other = list(workspace.contacts)[:2]
     workspace.update(person, name=SECRET, email=f"{SECRET}@example.com")
@@ -39,6 +52,7 @@ def test_a_forgotten_person_leaves_nothing_in_conversations_and_tickets(tmp_path
     desk.parts[shared].append(theirs)
     deployment.sync()
     before = counts(deployment)
+    fill_former_columns(deployment)
     assert found_in(deployment.folder, [SECRET])
 
     forget(deployment, person)

@@ -213,7 +213,7 @@ def test_what_dlts_development_mode_has_loaded_elsewhere_is_removed(
 ) -> None:
     synced.workspace.live(days=1)
     with monkeypatch.context() as patch:
-        patch.setattr("pipelines.destinations.warehouse.dlt.pipeline", partial(dlt.pipeline, dev_mode=True))
+        patch.setattr("dlt.pipeline", partial(dlt.pipeline, dev_mode=True))
         wrong = synced.sync(accept_loss=True).run_id
     synced.workspace.live(days=1)
 

@@ -202,7 +202,7 @@ def test_every_description_is_a_comment_in_the_database(twins: tuple[Deployment,
     assert described == ours | {
         key: f"The custom attribute {key[1]}."
         for key in described.keys() - ours.keys()
-        if key[0] in ("contact_attributes", "company_attributes")
+        if key[0] in ("contact_attributes", "company_attributes", "ticket_attributes")
     }
 
 
@@ -721,3 +721,5 @@ def test_conversations_and_tickets_equal_the_workspace(make_deployment: Callable
     assert deployment.query(metrics) == [
         (len(desk.conversations), sum(len(desk.parts[key]) for key in desk.conversations), True)
     ]
+    teams = "select cast(sum(conversation_count) as bigint) from intercom.team_metrics"
+    assert deployment.query(teams) == [(sum(bool(one["team_assignee_id"]) for one in desk.conversations.values()),)]

@@ -1,6 +1,9 @@
 """The published copy without raw tables: the same marts, and nothing else."""
 
-from collections.abc import Callable
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +17,13 @@ from pipelines.models.definitions import load_models
 from pipelines.models.published import published_models
 from sandbox.world import Workspace
 
-from ...support.deployments import START, Deployment, standing_still
+from ...support.deployments import START, Deployment, lively_workspace, standing_still
 from ...support.personal_data import found_in
 from ...support.terminal import Terminal
 
 pytestmark = pytest.mark.xdist_group("publish")  # most of them read one pair of copies
 MARTS = [model.name for model in load_models() if model.layer == "marts"]
-BESIDE = ["int_joiners", "int_memberships", "int_segment_days", "int_segment_watch"]
+BESIDE = ["int_days", "int_joiners", "int_memberships", "int_scans", "int_segment_days", "int_segment_watch"]
 """What is needed by the marts that stay views and do not read marts alone."""
 DESCRIBED = """
 select table_name as name, comment from duckdb_tables() where schema_name in ('intercom', 'intercom_build')
@@ -47,6 +50,24 @@ def copies(tmp_path_factory: pytest.TempPathFactory, _project_config: None) -> t
     with deployment.warehouse.held():
         deployment.warehouse.publish(published_marts(deployment.warehouse.dialect), lambda step: None)
     return whole, deployment.warehouse.published
+
+
+@pytest.fixture
+def sharing_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system whose files can share blocks."""
+    make = shutil.which("mkfs.btrfs")
+    if os.name != "posix" or os.geteuid() or not make:
+        pytest.skip("needs root and btrfs-progs, to make a file system")
+    image, folder = tmp_path / "image", tmp_path / "mounted"
+    folder.mkdir()
+    image.touch()
+    os.truncate(image, 512 << 20)
+    subprocess.run([make, "--quiet", str(image)], check=True, capture_output=True)
+    mounted = subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=False, capture_output=True)
+    if mounted.returncode:
+        pytest.skip("this system mounts no btrfs")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
 
 
 def publish_marts_alone(deployment: Deployment) -> None:
@@ -151,3 +172,27 @@ def test_memory_is_bounded_also_before_dlt_has_opened_the_database(make_deployme
         )
 
         assert bounds.fetchall() == [("476.8 MiB", False)]
+
+
+def test_where_files_can_share_blocks_the_copy_takes_no_space(sharing_folder: Path) -> None:
+    deployment = Deployment(sharing_folder / "data", lively_workspace(contacts=30, segments=2))
+    deployment.sync()
+    with duckdb.connect(str(deployment.warehouse.file)) as connection:
+        connection.execute("create table intercom.filler as select hash(i) as number from range(4_000_000) as t(i)")
+    size, before = deployment.warehouse.file.stat().st_size, used(sharing_folder)
+
+    deployment.sync()
+
+    assert used(sharing_folder) - before < size / 2
+    assert rows(deployment.warehouse.published, "select count(*) from intercom.filler") == [(4_000_000,)]
+    deployment.sync()
+    newest = "select max(run_id) from intercom_raw.runs"
+    with duckdb.connect(str(deployment.warehouse.file)) as connection:
+        connection.execute("delete from intercom_raw.runs")
+    assert rows(deployment.warehouse.published, newest) != [(None,)]
+
+
+def used(folder: Path) -> int:
+    """Bytes that the files on a file system take."""
+    os.sync()
+    return shutil.disk_usage(folder).used

@@ -23,7 +23,7 @@ from ...support.nightly import nightly_except
 from .sites import MARTS, plain_row
 
 SERVED = "served"
-DIALECT = replace(DuckDB.dialect, swap="repoint", load_fingerprint=None)
+DIALECT = replace(DuckDB.dialect, swap="repoint", builds_changes=False)
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
+from dlt.destinations.exceptions import DatabaseTransientException
 
-from pipelines.errors import ExitCode, explained
+from pipelines.errors import ExitCode, Interrupted, explained
 
 NUMBERS = {
     errno.ENOSPC: (ExitCode.UNAVAILABLE, "No space is left on the disk of"),
@@ -54,6 +55,14 @@ def test_too_little_memory_is_told_wherever_it_was_missed(tmp_path: Path, error:
     assert told is not None
     assert told.exit_code == ExitCode.UNAVAILABLE
     assert "not enough memory" in str(told)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("Query interrupted")], ids=["Python", "DuckDB"])
+def test_ctrl_c_is_known_wherever_it_was_raised(tmp_path: Path, error: BaseException) -> None:
+    wrapped = DatabaseTransientException(OSError())
+    wrapped.__cause__ = error
+
+    assert isinstance(explained(wrapped, tmp_path), Interrupted)
 
 
 def test_a_full_disk_is_told_where_duckdb_keeps_it_as_text(tmp_path: Path) -> None:

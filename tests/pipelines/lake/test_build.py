@@ -52,6 +52,7 @@ def test_all_marts_are_equal_and_all_checks_run(exported: Deployment, tmp_path: 
     assert {"contact_attributes", "company_attributes", "tags"} <= set(built.models)
 
 
+@pytest.mark.nightly
 def test_marts_that_contradict_themselves_are_not_shown(exported: Deployment, tmp_path: Path) -> None:
     build(tmp_path)
     before = RunFolders(tmp_path / "marts", kept=2).current

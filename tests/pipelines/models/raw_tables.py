@@ -71,6 +71,7 @@ class Warehouse:
     members: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     dialect: Dialect = DuckDB.dialect
     day_timezone: str = "UTC"
+    folder: Path = SQL
 
     def create(self) -> None:
         self.client.execute_sql(f"create schema {self.raw}")
@@ -174,9 +175,9 @@ class Warehouse:
         for contact in contacts:
             self.insert("contacts", workspace_id=workspace, id=contact, role="user", created_at=epoch("01-01 00:00"))
 
-    def build(self, folder: Path = SQL, select: list[str] | None = None) -> Build:
+    def build(self, folder: Path | None = None, select: list[str] | None = None) -> Build:
         self.load += 1
-        return build(self.client, self.dialect, folder=folder, select=select, **self._place)
+        return build(self.client, self.dialect, folder=folder or self.folder, select=select, **self._place)
 
     def refresh(self, folder: Path = SQL, *, compare_every: timedelta | None = None) -> Build:
         self.load += 1

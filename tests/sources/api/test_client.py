@@ -5,7 +5,16 @@ import asyncio
 import httpx
 import pytest
 
-from sources.intercom.api import Intercom, IntercomError, Pacer, Refused, Retries, Unavailable, absence_codes
+from sources.intercom.api import (
+    Intercom,
+    IntercomError,
+    Pacer,
+    Refused,
+    Retries,
+    SegmentStatus,
+    Unavailable,
+    absence_codes,
+)
 from sources.intercom.api.client import LANES
 
 from ...support.odd_answers import ODD
@@ -147,6 +156,28 @@ def test_only_intercoms_own_not_found_proves_that_a_segment_is_deleted(
             return await client.segment_exists("s1")
 
     assert asyncio.run(ask()) is exists
+
+
+@pytest.mark.parametrize(
+    ("body", "edited"),
+    [
+        ({"id": "s1", "updated_at": 7}, 7),
+        ({"id": "s1", "updated_at": "soon"}, 0),
+        ({"id": "s2", "updated_at": 7}, None),
+        ({"updated_at": 7}, None),
+        ([], None),
+    ],
+    ids=repr,
+)
+def test_a_segment_has_the_definition_that_its_answer_shows(body: object, edited: int | None) -> None:
+    async def ask() -> SegmentStatus:
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
+        async with Intercom("http://intercom", TOKEN, retries=AT_ONCE, transport=transport) as client:
+            return await client.segment("s1")
+
+    found = asyncio.run(ask())
+    assert found.exists
+    assert (found.definition and found.definition.updated_at) == edited
 
 
 @pytest.mark.parametrize(

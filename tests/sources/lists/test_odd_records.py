@@ -40,7 +40,7 @@ def read(resource: Resource, body: bytes) -> ReadRecords:
     return asyncio.run(whole())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(resource=st.sampled_from(LISTED), values=st.lists(st.tuples(st.integers(0, 40), VALUES), min_size=1, max_size=4))
 def test_any_value_in_any_field_costs_that_value(resource: Resource, values: list[tuple[int, bytes]]) -> None:
     records, places = [dict(one) for _, one in WORKSPACE.lists[resource.table].all()], Places()
@@ -59,7 +59,7 @@ def test_any_value_in_any_field_costs_that_value(resource: Resource, values: lis
             assert table_of(table, resource, rows, NOTED).schema == LIST_TABLES[table.table]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(resource=st.sampled_from(LISTED), value=VALUES)
 def test_a_list_that_is_none_is_never_an_empty_one(resource: Resource, value: bytes) -> None:
     places = Places()

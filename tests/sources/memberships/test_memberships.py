@@ -77,7 +77,7 @@ def test_a_cursor_read_is_one_call_a_segment_and_one_lookup_of_possible_leavers(
 @pytest.mark.nightly
 def test_the_overlap_reads_no_contact_again_if_none_changed_since(settled: Settled) -> None:
     settled.workspace.untag(settled.people[0], "crowd")
-    settled.sync()
+    settled.load()
 
     outcome = settled.sync()
 
@@ -89,7 +89,7 @@ def test_the_overlap_reads_no_contact_again_if_none_changed_since(settled: Settl
 def test_contacts_that_are_read_again_unchanged_are_not_looked_up_again(settled: Settled) -> None:
     settled.settings.api_version = "2.16"  # whose cursor reads whole days again
     settled.workspace.untag(settled.people[0], "crowd")
-    settled.sync()
+    settled.load()
 
     outcome = settled.sync()
 
@@ -133,10 +133,10 @@ def test_a_count_that_was_never_right_makes_no_segment_swept(
     settled: Settled, reported: Callable[[int], int | None], calls: int
 ) -> None:
     settled.workspace.reported_count = reported
-    settled.sync(full=True)
+    settled.load(full=True)
     settled.workspace.untag(settled.crowd[0], "crowd")
 
-    changed = settled.sync()
+    changed = settled.load()
     unchanged = settled.sync()
 
     assert (changed.swept, unchanged.swept) == (0, 0)
@@ -317,7 +317,7 @@ def untag_most(workspace: Workspace, crowd: list[str]) -> None:
 def test_a_failed_run_between_two_cursor_reads_loses_no_change(settled: Settled) -> None:
     workspace, people = settled.workspace, settled.people
     workspace.untag(people[0], "crowd")
-    settled.sync()
+    settled.load()
     workspace.advance(hours=0.2)
     workspace.untag(people[1], "crowd")
     workspace.faults.status(503, times=None, path_prefix="/contacts/search")
@@ -358,7 +358,7 @@ def test_a_short_page_of_changed_contacts_loses_none_of_them(settled: Settled) -
     workspace.update(settled.people[-1], name="The Newest")
 
     workspace.faults.half_page(page=2)
-    settled.sync()
+    settled.load()
     settled.sync()
 
     assert settled.query("select count(*) from intercom.contacts where name = 'Changed'") == [(200,)]
@@ -442,8 +442,8 @@ def test_contact_by_contact_changed_contacts_are_read_and_the_others_in_turn(set
     workspace.calls.clear()
 
     read = []
-    for _ in range(3):
-        settled.sync()
+    for sync in (settled.load, settled.load, settled.sync):
+        sync()
         read.append(workspace.calls["contact_segments"])
 
     assert read == [102, 202, 302]  # those of the two that leave are read twice
@@ -463,10 +463,52 @@ def test_contact_by_contact_a_change_by_time_alone_is_found_when_its_turn_comes(
     before = workspace.pairs()
     workspace.advance(hours=4)
 
-    settled.sync()
+    settled.load()
     settled.sync()
 
     assert settled.members() == workspace.pairs() != before
+
+
+class WithoutSegments(httpx.AsyncBaseTransport):
+    """Says of every contact that it is in no segment."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.inner = deployment.transport
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.inner.handle_async_request(request)
+        is_list = request.url.path.startswith("/contacts/") and request.url.path.endswith("/segments")
+        return httpx.Response(200, json={"type": "list", "data": []}) if is_list else response
+
+
+@pytest.mark.parametrize("budget", [100_000, 100])
+def test_contact_by_contact_lists_that_come_empty_end_no_membership_of_any_segment(
+    settled: Settled, budget: int
+) -> None:
+    """Each small segment loses too few for its own guard, and a part of the contacts is too few for a large one's."""
+    workspace, before = settled.workspace, settled.members()
+    workspace.refuses.add("segment_id")
+    settled.settings.sweep_budget = budget
+    workspace.untag(settled.crowd[0], "crowd")
+
+    outcome = settled.sync(transport=WithoutSegments(settled))
+
+    assert outcome.exit_code == ExitCode.INCOMPLETE
+    assert settled.members() == before
+    assert set(outcome.incomplete.values()) <= {"shrunk", "does_not_add_up"}
+    assert settled.sync().exit_code == ExitCode.DONE
+    assert settled.members() == workspace.pairs()
+
+
+@pytest.mark.nightly
+def test_contact_by_contact_a_segment_that_is_edited_may_lose_all_members(settled: Settled) -> None:
+    workspace, edited = settled.workspace, settled.segments["Crowd"]
+    workspace.refuses.add("segment_id")
+    workspace.edit_segment(edited, Attribute("custom_attributes.plan", "=", "none"))
+
+    assert settled.sync(full=True).exit_code == ExitCode.DONE
+
+    assert settled.members() == workspace.pairs()
 
 
 @pytest.mark.nightly
@@ -499,7 +541,7 @@ class AfterList(httpx.AsyncBaseTransport):
 @pytest.mark.parametrize("quiet", [1, 3])
 def test_a_sign_up_while_a_sweep_begins_hides_no_archiving_after_it(settled: Settled, quiet: int) -> None:
     workspace = settled.workspace
-    settled.sync(full=True, transport=AfterList(settled, lambda: workspace.tag(workspace.sign_up(), "crowd")))
+    settled.load(full=True, transport=AfterList(settled, lambda: workspace.tag(workspace.sign_up(), "crowd")))
     workspace.advance(hours=0.1)
     workspace.archive(settled.crowd[0])
 
@@ -514,7 +556,7 @@ def test_a_join_while_a_sweep_begins_hides_no_leave_by_time_alone(settled: Settl
     workspace, now = settled.workspace, int(settled.workspace.now().timestamp())
     renewal = {"renewed_at": now}
     renewing = AfterList(settled, lambda: workspace.update(settled.people[200], custom_attributes=renewal))
-    settled.sync(full=True, transport=renewing)
+    settled.load(full=True, transport=renewing)
     workspace.advance(hours=1)
 
     settled.sync()

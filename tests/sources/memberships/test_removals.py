@@ -112,7 +112,7 @@ def test_an_archived_contact_in_no_segment_is_found_in_the_list_since_there_is_o
     contact_id = next(contact_id for contact_id in settled.people if contact_id not in in_segments)
     settled.workspace.archive(contact_id)
 
-    settled.sync()
+    settled.load()
     listed = settled.workspace.calls["deleted"]
     settled.sync()
 
@@ -126,7 +126,7 @@ def test_a_feed_that_falls_silent_continues_at_its_cursor_and_no_removal_is_miss
 ) -> None:
     workspace = settled.workspace
     newcomer = workspace.sign_up()
-    settled.sync()
+    settled.load()
     cursor = feed_cursor(settled)
     workspace.advance(minutes=1)
     workspace.delete(newcomer)
@@ -157,7 +157,7 @@ def test_the_feed_continues_at_its_cursor(settled: Settled) -> None:
     workspace = settled.workspace
     for _ in range(160):
         workspace.sign_up()
-    settled.sync()
+    settled.load()
     of_many = workspace.calls["activities"]
     workspace.delete(settled.people[0])
 
@@ -248,7 +248,7 @@ def test_a_merge_into_a_contact_that_is_merged_later_leads_to_the_one_that_is_th
     workspace = settled.workspace
     first, second, last = settled.people[:3]
     workspace.merge(first, second)
-    settled.sync()
+    settled.load()
     workspace.merge(second, last)
 
     settled.sync()
@@ -259,7 +259,7 @@ def test_a_merge_into_a_contact_that_is_merged_later_leads_to_the_one_that_is_th
 @pytest.mark.nightly
 def test_a_feed_that_does_not_know_its_cursor_any_more_is_read_from_the_start(settled: Settled) -> None:
     settled.workspace.sign_up()
-    settled.sync()
+    settled.load()
     settled.workspace.feed = Feed()
     for _ in range(2):
         settled.workspace.sign_up()
@@ -273,7 +273,7 @@ def test_a_workspace_emptied_of_contacts_is_empty_after_two_runs(settled: Settle
     for contact_id in settled.people:
         settled.workspace.delete(contact_id)
 
-    settled.sync(accept_shrink=True)
+    settled.load(accept_shrink=True)
     settled.sync(accept_shrink=True)
 
     assert settled.members() == set()

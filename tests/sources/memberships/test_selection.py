@@ -126,7 +126,7 @@ def test_moves_while_a_segment_was_excluded_lie_between_its_two_sweeps(settled: 
     settled.workspace.tag(joiner, "crowd")
     settled.workspace.delete(removed)
     for _ in range(2):
-        settled.sync()
+        settled.load()
         settled.workspace.advance(hours=1)
 
     settled.settings.exclude_segments = []
@@ -166,7 +166,7 @@ def test_an_excluded_segment_that_is_deleted_closes_nothing(settled: Settled, en
     settled.settings.exclude_segments = [crowd if entry == "id" else "CROWD"]
     settled.workspace.delete_segment(crowd)
 
-    outcomes = [settled.sync(), settled.sync()]
+    outcomes = [settled.load(), settled.sync()]
 
     assert [outcome.exit_code for outcome in outcomes] == [ExitCode.DONE, ExitCode.DONE]
     assert scan_of(settled, "Crowd") == ("none", "excluded")
@@ -221,7 +221,7 @@ def test_a_selection_that_leaves_no_segment_stops_the_run_before_it_writes(deplo
 def test_contact_by_contact_a_segment_that_comes_back_needs_all_contacts(settled: Settled) -> None:
     crowd, leaver, removed, joiner = settled.segments["Crowd"], *settled.crowd[:2], settled.people[100]
     settled.workspace.refuses.add("segment_id")
-    settled.sync()
+    settled.load()
     settled.settings.exclude_segments = ["Crowd"]
     settled.workspace.advance(hours=1)
     settled.workspace.untag(leaver, "crowd")
@@ -231,7 +231,7 @@ def test_contact_by_contact_a_segment_that_comes_back_needs_all_contacts(settled
     outcome = settled.sync()
     excluded = [row for row in spells_of(settled, crowd) if row[4]]
     settled.workspace.advance(hours=1)
-    settled.sync()
+    settled.load()
 
     settled.settings.exclude_segments = []
     settled.workspace.advance(hours=1)
@@ -258,15 +258,15 @@ def test_a_collapse_while_a_segment_was_excluded_is_believed_by_the_second_run(
     settled.workspace.delete(settled.crowd[0])
     for contact_id in settled.crowd[1:50]:
         settled.workspace.untag(contact_id, "crowd")
-    settled.sync()
+    settled.load()
     settled.workspace.advance(hours=1)
-    settled.sync()
+    settled.load()
 
     crowd, settled.settings.exclude_segments = settled.segments["Crowd"], []
     outcomes = []
-    for _ in range(2):
+    for sync in (settled.load, settled.sync):
         settled.workspace.advance(hours=1)
-        outcomes.append(settled.sync())
+        outcomes.append(sync())
 
     assert [outcome.incomplete for outcome in outcomes] == [{crowd: "shrunk"}, {}]
     assert {contact_id for segment_id, contact_id in settled.members() if segment_id == crowd} == set(

@@ -50,7 +50,7 @@ def test_a_full_run_reads_the_list_although_no_contact_changed(settled: Settled)
 @pytest.mark.parametrize("contacts", nightly([100, 6_000], 6_000), ids=["in one package", "in parts"])
 def test_the_run_after_a_first_load_does_not_read_the_list_again(tmp_path: Path, contacts: int) -> None:
     workspace = Workspace(contacts=contacts, segments=3, start=START, monotonic=standing_still)
-    deployment = Deployment(tmp_path / "data", workspace)
+    deployment = Deployment(tmp_path / "data", workspace, has_marts=False)
     deployment.sync()
     workspace.advance(hours=2)
     workspace.calls.clear()

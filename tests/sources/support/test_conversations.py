@@ -51,22 +51,6 @@ def test_every_table_equals_the_workspace_through_days_of_churn(tmp_path: Path, 
     assert differences(deployment) == {}
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("version", ["Preview", "2.14"])
-def test_every_table_equals_a_large_workspace_through_ten_days(tmp_path: Path, version: str) -> None:
-    deployment = support_deployment(tmp_path / "data", "conversation_parts", version=version, conversations=4_000)
-    deployment.sync()
-
-    for _ in range(10):
-        deployment.workspace.live(days=1)
-        deployment.workspace.live_support(150)
-        deployment.workspace.advance(hours=1)
-        assert deployment.sync().exit_code == ExitCode.DONE
-        assert differences(deployment, silent=False) == {}
-
-    assert deployment.workspace.calls["conversations search"] < 10 * 40
-
-
 @pytest.mark.parametrize(("version", "calls"), nightly([("Preview", 4), ("2.14", 3)], ("2.14", 3)))
 def test_a_run_without_changes_makes_a_handful_of_calls(tmp_path: Path, version: str, calls: int) -> None:
     deployment = synced_support(tmp_path / "data", "conversations", version=version)
@@ -93,6 +77,7 @@ def test_silent_changes_of_younger_conversations_are_found_the_next_day(tmp_path
     assert last_read(deployment)[0] == "recent"
 
 
+@pytest.mark.nightly
 def test_a_first_load_reads_windows_at_once_and_each_conversation_once(tmp_path: Path) -> None:
     deployment = support_deployment(tmp_path / "data", "conversations", conversations=2_600)
 

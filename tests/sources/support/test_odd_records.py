@@ -44,7 +44,7 @@ def sent(resource: Resource, body: bytes) -> list[Raw]:
 
 
 @pytest.mark.parametrize("name", SENT)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(field=st.integers(0, 60), value=VALUES)
 def test_any_value_in_any_field_costs_that_value(name: str, field: int, value: bytes) -> None:
     resource, records, places = BY_NAME[name], [dict(one) for one in SENT[name]], Places()

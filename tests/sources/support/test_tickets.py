@@ -28,7 +28,7 @@ def test_every_table_equals_the_workspace_through_days_of_churn(tmp_path: Path, 
 
 @pytest.mark.nightly
 def test_a_state_and_nobody_are_the_same_in_all_versions(tmp_path: Path) -> None:
-    query = "select ticket_id, ticket_state, ticket_state_internal_label, admin_assignee_id from intercom.tickets"
+    query = "select id, ticket_state, ticket_state_internal_label, admin_assignee_id from intercom_raw.tickets"
     found = {}
     for version in ("Preview", "2.11"):
         deployment = synced_support(tmp_path / version, "tickets", version=version)
@@ -51,7 +51,7 @@ def test_parts_that_intercom_no_longer_sends_stay(tmp_path: Path) -> None:
 
     deployment.sync(only=["tickets"])
 
-    query = "select count(*) from intercom.ticket_parts where ticket_id = ? and not is_deleted"
+    query = "select count(*) from intercom_raw.ticket_parts where ticket_id = ? and not is_deleted"
     assert deployment.query(query, ticket) == [(501,)]
     assert len(desk.parts[ticket]) == 502  # the first one had been loaded before; the second one was never sent
 

@@ -1,27 +1,28 @@
-"""What can be configured about Intercom; `.dlt/config.toml` gives the reason for each default."""
+"""What is configured about Intercom: checks of the values, and what a run is given because of them."""
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import chain
 from urllib.parse import urlsplit
 
 import httpx
-from dlt.common.configuration import configspec
-from dlt.common.configuration.specs import BaseConfiguration
-from dlt.common.typing import TSecretStrValue
 
-from .api import BASE_URLS, PATIENT, App, Intercom, Pacer, Retries, SetupError, Usage, is_too_old, version
-from .catalog import DEFAULT, choice_problems
-from .memberships import Clock, Guard, Limits, RunOptions, Selection
-from .tables import Fields, KnownFields, Privacy, problems, tracking_problems
-from .wire import keep_secret, plainly
+from ..api import BASE_URLS, PATIENT, App, Intercom, Pacer, Retries, SetupError, Usage, is_too_old, version
+from ..catalog import DEFAULT, choice_problems
+from ..memberships import Clock, Guard, Limits, RunOptions, Selection
+from ..tables import Fields, KnownFields, Privacy, problems, tracking_problems
+from ..wire import duration, keep_secret, plainly
+from .values import SettingValues
 
 MOST = {
     "overlap": ("seconds", 31_536_000),
     "sweep_every": ("hours", 8_760),
+    "export_wait": ("minutes", 1_440),
     "sweep_budget": ("calls", 100_000_000),
     "parts_budget": ("calls", 100_000_000),
+    "events_budget": ("calls", 100_000_000),
 }
 """Of each number its unit, and the most that makes sense: a year, or more calls than a year allows."""
 WHERE_TOKENS_ARE = (
@@ -43,28 +44,8 @@ LISTS = (
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-@configspec
-class IntercomSettings(BaseConfiguration):
-    """Section `[sources.intercom]`. `overlap` is in seconds, `sweep_every` in hours, the budgets in calls."""
-
-    access_token: TSecretStrValue = None  # type: ignore[assignment]  # dlt's way to say "required"
-    region: str = "us"
-    api_version: str = "Preview"
-    base_url: str | None = None
-    rate_limit_share: float = 0.8
-    overlap: int = 900
-    max_shrink: float = 0.5
-    sweep_every: float = 20
-    sweep_budget: int = 5000
-    parts_budget: int = 5000
-    include_segments: list[str] | None = None
-    exclude_segments: list[str] | None = None
-    exclude_columns: list[str] | None = None
-    hash_columns: list[str] | None = None
-    hash_key: TSecretStrValue | None = None
-    track_attributes: list[str] | None = None
-    resources: list[str] | None = None
-    custom_objects: list[str] | None = None
+class IntercomSettings(SettingValues):
+    """The values, checked once `on_resolved` was called, and what a run is given because of them."""
 
     def on_resolved(self) -> None:
         """Checks what can be checked without a call to Intercom.
@@ -75,6 +56,7 @@ class IntercomSettings(BaseConfiguration):
         self.access_token = (self.access_token or "").strip()
         self.region = self.region.strip().lower()
         self.base_url = self.base_url and self.base_url.strip()
+        self.client_id = self.client_id.strip()
         self.api_version = version(self.api_version).name
         self.resources = [DEFAULT] if self.resources is None else self.resources
         for problem in chain(self._problems_of_texts(), self._problems()):
@@ -88,6 +70,11 @@ class IntercomSettings(BaseConfiguration):
         yield from address_problems(self.base_url)
         if not re.fullmatch(r"[\w.-]{1,20}", self.api_version, re.ASCII):
             yield "api_version is not the name of a version. Set SOURCES__INTERCOM__API_VERSION to Preview or 2.17."
+        if not _is_one_word(self.client_id):
+            yield (
+                "client_id holds a character that no client id has, such as a blank. Copy it from your app in "
+                "Intercom's Developer Hub (Configure, Basic information), or set it to an empty text."
+            )
         for name in LISTS:
             if not all(isinstance(entry, str) for entry in getattr(self, name) or ()):
                 yield f'{name} has entries that are not text. Put each of them in quotes: ["Active", "5f3a"].'
@@ -109,6 +96,11 @@ class IntercomSettings(BaseConfiguration):
                     f"{name} is a number of {unit}. Set it to a number from 0 to {most:,}, not to "
                     f"{getattr(self, name)}."
                 )
+        if self.keep_bodies_for and not duration(self.keep_bodies_for):
+            yield (
+                f"keep_bodies_for is {plainly(self.keep_bodies_for)!r}, which is not a duration. Set it to 90d, or to "
+                "an empty text for no limit."
+            )
         yield from problems(self.exclude_columns or (), self.hash_columns or (), self.hash_key)
         yield from tracking_problems(self.track_attributes or (), self.exclude_columns or ())
         yield from choice_problems(self.resources or ())
@@ -124,9 +116,15 @@ class IntercomSettings(BaseConfiguration):
         key = (self.hash_key or "").encode()
         return Privacy(frozenset(self.exclude_columns or ()), frozenset(self.hash_columns or ()), key)
 
-    def fields(self, known: KnownFields | None) -> Fields:
+    def bodies_before(self, now: datetime) -> int | None:
+        """The time, in epoch seconds, before which nothing that people wrote is kept; null for no limit."""
+        kept = duration(self.keep_bodies_for)
+        return int((now - kept).timestamp()) if kept else None
+
+    def fields(self, known: KnownFields | None, now: datetime) -> Fields:
         """What one run compares the fields of contacts with. `known`: what earlier runs saw."""
-        return Fields(known, self.privacy, dict.fromkeys(self.track_attributes or ()))
+        privacy = replace(self.privacy, bodies_before=self.bodies_before(now))
+        return Fields(known, privacy, dict.fromkeys(self.track_attributes or ()))
 
     def client(
         self,
@@ -160,11 +158,18 @@ class IntercomSettings(BaseConfiguration):
             began_at=clock(),
             guard=Guard(self.max_shrink, accept=accept_shrink),
             version=version(self.api_version),
-            limits=Limits(timedelta(hours=self.sweep_every), self.sweep_budget, self.parts_budget),
+            limits=Limits(
+                timedelta(hours=self.sweep_every),
+                self.sweep_budget,
+                self.parts_budget,
+                self.events_budget,
+                self.export_wait,
+            ),
             overlap=self.overlap,
             full=full,
             selection=Selection(self.include_segments or (), self.exclude_segments or ()),
             custom_objects=tuple(self.custom_objects or ()),
+            client_id=self.client_id,
         )
 
     def check_region(self, app: App) -> None:
