@@ -16,12 +16,12 @@ from sandbox.api import create_app, serving
 from sandbox.world import Workspace
 
 from .support.deployments import NO_QUOTA, Deployment
+from .support.patience import HANG_SECONDS
 from .support.postgres import NEEDS_POSTGRES, run
 
 EXAMPLES = ROOT / "docs" / "examples"
 ENVIRONMENT = ROOT / ".venv-examples" / "bin"
 TOKEN = "examples-token"
-TIMEOUT_SECONDS = 300
 MEMBERS = """
 select segment_id, contact_id
 from (
@@ -75,7 +75,7 @@ def ran(folder: Path, environment: dict[str, str], *command: str | Path) -> str:
 def ended(folder: Path, environment: dict[str, str], *command: str | Path) -> "subprocess.CompletedProcess[str]":
     """A program that was started in the folder, and printed no token."""
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
     )
     assert TOKEN not in done.stdout + done.stderr
     return done
@@ -136,7 +136,12 @@ def test_dagster_materializes_all_assets_and_single_ones(
 
 def of_prefect(folder: Path, url: str, **others: str) -> dict[str, str]:
     """Its server, database and log are in the folder, and it asks no other host."""
-    own = {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    own = {
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(HANG_SECONDS),
+        "PREFECT_API_REQUEST_TIMEOUT": str(HANG_SECONDS),
+    }
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
     return variables(folder, url, **{"PATH": path, "INTERCOM_WAREHOUSE_HOME": str(folder), **own, **others})
 

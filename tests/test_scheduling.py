@@ -19,6 +19,7 @@ from sandbox.world import Workspace
 
 from .soak.cron import PROJECT_PATH, SCHEDULE, readme_line
 from .support.deployments import NO_QUOTA
+from .support.patience import HANG_SECONDS
 
 DOCUMENT = (ROOT / "docs" / "scheduling.md").read_text()
 UNITS = ROOT / "docs" / "systemd"
@@ -53,7 +54,7 @@ def mailed(line: str, project: Path | str, **variables: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=HANG_SECONDS,
     )
     return done.stdout
 
@@ -214,7 +215,7 @@ def test_the_files_of_an_image_are_enough_for_a_sync(variables: dict[str, str], 
         env=variables,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG_SECONDS,
     )
 
     assert done.returncode == 0, done.stderr

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from ..support.patience import HANG_SECONDS
+
 if TYPE_CHECKING:  # Airflow reads its configuration on import, so pytest_configure has to run first
     from airflow.sdk import DAG
 
@@ -33,6 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     (dags / "intercom_warehouse.py").symlink_to(ROOT / "pipelines" / "airflow_dag.py")
     os.environ |= {
         "AIRFLOW_HOME": home.name,
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": str(HANG_SECONDS),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.name}/airflow.db",
@@ -41,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def airflow(*arguments: str) -> str:
     """The output of an Airflow command."""
-    done = subprocess.run([AIRFLOW, *arguments], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([AIRFLOW, *arguments], capture_output=True, text=True, timeout=HANG_SECONDS)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -116,7 +119,9 @@ class Warehouse:
 
     def status(self, *options: str) -> Any:
         """The output of `intercom-warehouse status` in the environment of the DAGs."""
-        done = subprocess.run([COMMAND, "status", *options, "--json"], capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [COMMAND, "status", *options, "--json"], capture_output=True, text=True, timeout=HANG_SECONDS
+        )
         return json.loads(done.stdout) | {"exit_code": done.returncode}
 
 

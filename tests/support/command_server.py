@@ -21,8 +21,9 @@ from typing import IO
 
 from pipelines.commands import NAMES
 
+from .patience import HANG_SECONDS
+
 ROOT = Path(__file__).parent.parent.parent
-TIMEOUT_SECONDS = 120
 IMPORTED = (
     "pipelines.cli",
     # What commands import:
@@ -109,7 +110,7 @@ def serve() -> None:
 
 def become(arguments: list[str], environment: dict[str, str], output: str, errors: str, ahead: float) -> None:
     """Makes this process the one that the caller described."""
-    signal.alarm(TIMEOUT_SECONDS)
+    signal.alarm(HANG_SECONDS)
     for number, path in enumerate((os.devnull, output, errors)):
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, number)

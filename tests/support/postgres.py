@@ -15,6 +15,8 @@ from typing import Any
 import psycopg2
 import pytest
 
+from .patience import HANG_SECONDS
+
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
 PASSWORD = "password-canary-81c0"
 NO_POSTGRES = "no PostgreSQL in /usr/lib/postgresql: apt-get install postgresql brings it"
@@ -76,7 +78,7 @@ def started() -> Iterator[Server]:
 
     def program(name: str, *arguments: str) -> None:
         command = [str(PROGRAMS / name), "-D", str(folder / "data"), *arguments]
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=60, **started_by)  # type: ignore[call-overload]
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=HANG_SECONDS, **started_by)  # type: ignore[call-overload]
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -86,7 +88,7 @@ def started() -> Iterator[Server]:
         "host all locked all scram-sha-256\nhost all all all trust\nlocal all all trust\n"
     )
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=30"
-    program("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+    program("pg_ctl", "-w", "-t", str(HANG_SECONDS), "-l", str(folder / "log"), "-o", options, "start")
     try:
         yield Server(port)
     finally:

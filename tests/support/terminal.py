@@ -13,8 +13,9 @@ from typing import Any
 from sandbox.api import create_app, serving
 from sandbox.world import Workspace
 
-from .command_server import TIMEOUT_SECONDS, command_server
+from .command_server import command_server
 from .deployments import NO_QUOTA
+from .patience import HANG_SECONDS
 from .snapshots import copied
 
 COMMAND = Path(sys.executable).parent / "intercom-warehouse"
@@ -43,9 +44,7 @@ class Terminal:
         """The installed command, started as a shell starts it. It takes a second longer than `run`."""
         command = [*wrapped_by, str(COMMAND), *arguments]
         environment = self.environment(**variables)
-        done = subprocess.run(
-            command, cwd="/", env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS
-        )
+        done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, timeout=HANG_SECONDS)
         return Ended(done.returncode, done.stdout, done.stderr)
 
     def copy_first_sync(self) -> None:

@@ -19,6 +19,7 @@ from pipelines.errors import ExitCode
 from pipelines.settings import ROOT
 
 from ...support.nightly import nightly, nightly_except
+from ...support.patience import HANG_SECONDS
 from ...support.terminal import CANARY, COMMAND, LOGGING_ALL, TOKEN, Terminal
 
 
@@ -182,7 +183,7 @@ def test_ctrl_c_ends_a_run_with_one_line_and_the_next_run_works(terminal: Termin
         assert line, "the run ended before it read anything"
 
     running.send_signal(signal.SIGINT)
-    errors = running.communicate(timeout=30)[1]
+    errors = running.communicate(timeout=HANG_SECONDS)[1]
     terminal.workspace.faults.clear()
 
     assert running.returncode == 130
@@ -480,7 +481,7 @@ def test_no_secret_and_no_personal_data_in_any_log_state_or_error(terminal: Term
         cwd="/",
         env=terminal.environment(RUNTIME__LOG_LEVEL="DEBUG"),
         capture_output=True,
-        timeout=120,
+        timeout=HANG_SECONDS,
     )
 
     assert ended.returncode == (3 if fault == "a refusal in the middle" else 0)

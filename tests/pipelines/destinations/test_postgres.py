@@ -37,6 +37,7 @@ from ...support.deployments import START, Deployment, standing_still
 from ...support.desks import differences
 from ...support.interference import Stop
 from ...support.lists import complete_tables, different_tables
+from ...support.patience import HANG_SECONDS
 from ...support.personal_data import CANARY, found_in, personal
 from ...support.postgres import NEEDS_POSTGRES, PASSWORD, Row, Server, connected, run
 from ..commands.test_backfill import DAY, LONG_AGO, backfill
@@ -370,7 +371,7 @@ def test_a_reader_never_waits_for_a_build(deployment: PostgresDeployment, sql: P
         build = pool.submit(deployment.rebuild, sql)
         while not (waits_for_the_test(cursor) or build.done()):
             time.sleep(0.01)
-        cursor.execute("set statement_timeout = '60s'")  # a reader that waits for the build ends here
+        cursor.execute(f"set statement_timeout = '{HANG_SECONDS}s'")  # a reader that waits for the build ends here
         for mart in MARTS:
             cursor.execute(f"select count(*) from intercom.{mart}")
         assert not build.done()
@@ -613,7 +614,7 @@ def test_the_command_line_says_what_to_do_in_one_paragraph(
         cwd="/",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
     )
 
     assert ended.returncode == exit_code, ended.stderr

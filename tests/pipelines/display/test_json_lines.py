@@ -17,6 +17,7 @@ from pipelines.display.json_lines import JsonLinesHandler
 from pipelines.display.reporting import LOGGER, watch
 from sources.intercom.search import Progress
 
+from ...support.patience import HANG_SECONDS
 from ...support.terminal import CANARY, TOKEN, Terminal, a_terminal
 
 
@@ -135,7 +136,7 @@ def test_progress_is_logged_at_intervals_and_totals_at_the_end(lines: StringIO) 
         return 0.0
 
     with watch(progress, clock=clock, every_seconds=0.001):
-        assert has_logged.wait(timeout=30)
+        assert has_logged.wait(timeout=HANG_SECONDS)
 
     events = events_of(lines.getvalue())
     assert {event["event"] for event in events[:-1]} == {"progress"}
@@ -182,7 +183,7 @@ def test_with_every_logger_at_its_lowest_level_all_lines_are_objects_without_sec
         env=terminal.environment(RUNTIME__LOG_LEVEL="DEBUG"),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG_SECONDS,
     )
 
     assert ended.returncode == (3 if fault == "a refusal in the middle" else 0)

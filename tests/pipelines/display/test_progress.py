@@ -22,6 +22,7 @@ from sources.intercom.api import WINDOW_SECONDS
 from sources.intercom.search import Progress
 
 from ...support.deployments import Deployment
+from ...support.patience import HANG_SECONDS
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 QUOTA = 1000
@@ -283,7 +284,7 @@ def test_a_log_gets_lines_of_plain_text_while_the_block_runs_and_none_after_it()
     console = Console(file=log, width=80)
 
     with watching(run.progress, console=console, clock=lambda: run.now, every_seconds=0.001):
-        assert log.is_written.wait(timeout=30)
+        assert log.is_written.wait(timeout=HANG_SECONDS)
     lines = log.getvalue().splitlines()
 
     assert set(lines) == {

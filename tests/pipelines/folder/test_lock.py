@@ -29,6 +29,7 @@ from sandbox.world import Workspace
 
 from ...support.deployments import NO_QUOTA
 from ...support.nightly import nightly
+from ...support.patience import HANG_SECONDS
 from ...support.terminal import COMMAND, TOKEN, Terminal
 
 
@@ -98,11 +99,11 @@ def unwrapped(text: str) -> str:
 
 def test_of_two_syncs_at_once_one_works_and_the_other_says_who_does(shells: Shells) -> None:
     first = shells.start("sync")
-    shells.gate.reached.wait(60)
+    shells.gate.reached.wait(HANG_SECONDS)
 
     second = shells.run("sync")
     shells.gate.opened.set()
-    first.communicate(timeout=60)
+    first.communicate(timeout=HANG_SECONDS)
 
     assert second.exit_code == 5
     assert second.is_one_paragraph, second.errors
@@ -119,13 +120,13 @@ def test_of_two_syncs_at_once_one_works_and_the_other_says_who_does(shells: Shel
 @pytest.mark.nightly
 def test_a_sync_that_waits_works_after_the_one_before_it(shells: Shells) -> None:
     first = shells.start("sync")
-    shells.gate.reached.wait(60)
+    shells.gate.reached.wait(HANG_SECONDS)
 
     second = shells.start("sync", "--wait", "10m")
     told = heard(second.stderr, "Waiting")
     shells.gate.opened.set()
-    first.communicate(timeout=60)
-    errors = second.communicate(timeout=60)[1]
+    first.communicate(timeout=HANG_SECONDS)
+    errors = second.communicate(timeout=HANG_SECONDS)[1]
 
     assert f"10 minutes at most: A run of sync for workspace intercom (process {first.pid})" in told
     assert (first.returncode, second.returncode) == (0, 0)
@@ -135,7 +136,7 @@ def test_a_sync_that_waits_works_after_the_one_before_it(shells: Shells) -> None
 @pytest.mark.nightly
 def test_what_a_killed_holder_left_blocks_no_run(shells: Shells) -> None:
     first = shells.start("sync")
-    shells.gate.reached.wait(60)
+    shells.gate.reached.wait(HANG_SECONDS)
     first.send_signal(signal.SIGKILL)
     first.communicate()
     shells.gate.opened.set()
@@ -167,7 +168,7 @@ def test_a_reader_of_the_warehouse_delays_a_sync_which_says_so_and_goes_on_when_
     with duckdb.connect(str(shells.folder / "warehouse.duckdb"), read_only=True):
         delayed = shells.start("sync")
         told = heard(delayed.stderr, "Waiting")
-    errors = delayed.communicate(timeout=60)[1]
+    errors = delayed.communicate(timeout=HANG_SECONDS)[1]
 
     assert f"1 minute at most: {Path(sys.executable).resolve().name} (process {os.getpid()}) has" in told
     assert delayed.returncode == 0, errors

@@ -21,10 +21,11 @@ from pipelines.monitoring.webhook import Patience, Sent, send, shown
 from pipelines.settings import ROOT, monitoring_settings
 from pipelines.settings.monitoring import PARTS
 
+from ...support.patience import HANG_SECONDS
 from ...support.terminal import COMMAND, LOGGING_ALL, TOKEN, Terminal
 from .receiver import REDIRECT, Receiver, receiving
 
-AT_ONCE = Patience(timeout=5, attempts=3, pause=0, deadline=30)
+AT_ONCE = Patience(timeout=HANG_SECONDS, attempts=3, pause=0, deadline=HANG_SECONDS)
 SECRET = "/services/T000/secret-canary-91c4?key=secret-canary-91c4"
 ALERTING = json.dumps([{"when": "empty", "segments": ["Nowhere"]}])
 ALERT = Alert("empty", "1", "<!channel> & co", None, None, '<!channel> & co "{outcome}" has no members.')
@@ -143,7 +144,7 @@ def test_a_run_that_is_killed_while_it_notifies_stays_published(terminal: Termin
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
-        assert receiver.arrived.wait(timeout=100)
+        assert receiver.arrived.wait(timeout=HANG_SECONDS)
         process.kill()
 
     assert process.returncode == -signal.SIGKILL
@@ -198,7 +199,7 @@ def test_a_receiver_that_never_ends_its_answer_is_left_at_the_deadline_and_holds
         thread = threading.Thread(target=drip, args=(server,))
         thread.start()
         slow = f"http://127.0.0.1:{server.getsockname()[1]}"
-        sent = send([slow, receiver.url], b"{}", 0, Patience(timeout=60, attempts=1, pause=0, deadline=1))
+        sent = send([slow, receiver.url], b"{}", 0, Patience(timeout=HANG_SECONDS, attempts=1, pause=0, deadline=3))
         done.set()
         thread.join()
 
@@ -208,7 +209,7 @@ def test_a_receiver_that_never_ends_its_answer_is_left_at_the_deadline_and_holds
 def test_a_silent_receiver_costs_each_attempt_its_timeout(receiver: Receiver) -> None:
     receiver.answers = [None]
 
-    sent = send([receiver.url], b"{}", 0, Patience(timeout=0.1, attempts=2, pause=0, deadline=30))
+    sent = send([receiver.url], b"{}", 0, Patience(timeout=0.5, attempts=2, pause=0, deadline=HANG_SECONDS))
 
     assert sent == [Sent(shown(receiver.url), "the connection failed (ReadTimeout)")]
     assert len(receiver.requests) == 2

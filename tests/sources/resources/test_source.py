@@ -16,6 +16,7 @@ from sandbox import Workspace, create_app, serving
 from sandbox.segments.rules import Tagged
 from sources.intercom import intercom
 
+from ...support.patience import HANG_SECONDS
 from ...support.postgres import NO_POSTGRES, PROGRAMS
 
 TOKEN = "source-token"
@@ -251,7 +252,7 @@ def check_script(script: Script, tmp_path: Path, destination: str, **variables: 
 
 def run_script(folder: Path, destination: str, environment: dict[str, str]) -> dict[str, Any]:
     command = [sys.executable, "load.py", destination]
-    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS)
     assert ended.returncode == 0, ended.stderr
     loaded: dict[str, Any] = json.loads(ended.stdout)
     return loaded

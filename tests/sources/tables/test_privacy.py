@@ -23,6 +23,7 @@ from ...support.deployments import Deployment
 from ...support.first_loads import large_deployment
 from ...support.interference import Stop, breaks_loading, stop
 from ...support.nightly import nightly_except
+from ...support.patience import HANG_SECONDS
 from ...support.personal_data import CANARY, canaries, found_in, hidden, hide_all, personal
 from ...support.terminal import LOGGING_ALL, Terminal
 
@@ -239,7 +240,9 @@ def test_with_all_hidden_nothing_personal_is_in_any_file_log_or_trace(terminal: 
     BROKEN[broken](terminal)
 
     python = [sys.executable, "-c", LOGGING_ALL]
-    ended = subprocess.run([*python, "--debug", "sync"], cwd="/", env=environment, capture_output=True, timeout=120)
+    ended = subprocess.run(
+        [*python, "--debug", "sync"], cwd="/", env=environment, capture_output=True, timeout=HANG_SECONDS
+    )
 
     assert (ended.returncode == 0) == (broken == "nowhere"), ended.stderr
     steps = [step for step in ("Reading segments", "Loading", "Building") if f"· {step}".encode() in ended.stderr]
