@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import dlt
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from ..destinations import MARTS, dialect_of, relations
+from ..destinations import MARTS, RAW, dialect_of, relations
 from ..errors import ExitCode, Misconfigured
 from ..folder import replace_in_journal
 from ..loading import Mentions, is_id, part_store_of, pseudonym
-from ..models import published_marts
-from ..runs import Job, bound_workspace, build_models
+from ..models import Place, published_marts, rewriting, touching_contact
+from ..runs import Job, bound_workspace, refresh_models
 
 
 @dataclass(frozen=True)
@@ -102,14 +102,18 @@ class Forget(Job):
         self.say("Removing the contact from the loaded tables")
         substitute = pseudonym()
         replace_in_journal(self.warehouse.journal, self.contact_id, substitute)
-        mentions.replace(substitute, pipeline_name)
+        place = Place(RAW, MARTS, self.warehouse.dialect)
+        touching = touching_contact(place, mentions.workspace_id, (self.contact_id, substitute))
+        with mentions.client.begin_transaction(), rewriting(mentions.client, place, touching):
+            mentions.replace(substitute, pipeline_name)
 
     def _rewrite(self, pipeline: dlt.Pipeline, tables: list[str]) -> None:
         """Rewrites the warehouse, and the published copy if there ever was one."""
         is_built = has_marts(pipeline)
         if is_built:
             self.say("Building the models and checking them")
-            build_models(pipeline, day_timezone=self.warehouse.day_timezone, compatibility=self.warehouse.compatibility)
+            warehouse = self.warehouse
+            refresh_models(pipeline, day_timezone=warehouse.day_timezone, compatibility=warehouse.compatibility)
         self.say(f"Rewriting {self.warehouse.place}")
         self.warehouse.rewrite(tables)
         if is_built:

@@ -67,7 +67,7 @@ def is_id(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Mentions:
-    """A contact in the raw tables of one workspace. `client` is open and in no transaction."""
+    """A contact in the raw tables of one workspace. `client` is open."""
 
     client: SqlClientBase[Any]
     dialect: Dialect
@@ -102,18 +102,17 @@ class Mentions:
         return tuple(sorted({contact_id for pair in pairs for contact_id in pair} - {self.contact_id}))
 
     def replace(self, substitute: str, pipeline_name: str) -> None:
-        """Clears the contact's row and replaces its id everywhere, in one transaction."""
-        with self.client.begin_transaction():
-            self._clear_reports()
-            self._clear_contact()
-            self._clear_written()
-            self._clear_transcripts()
-            self._clear_former()
-            for table, types in self._columns.items():
-                self._rename(table, types, substitute)
-            for table in self._staging_tables():
-                self._execute("delete from {staging}.{table}", staging=STAGING, table=table)
-            self._rename_in_states(substitute, pipeline_name)
+        """Clears the contact's row and replaces its id everywhere. To be called in a transaction."""
+        self._clear_reports()
+        self._clear_contact()
+        self._clear_written()
+        self._clear_transcripts()
+        self._clear_former()
+        for table, types in self._columns.items():
+            self._rename(table, types, substitute)
+        for table in self._staging_tables():
+            self._execute("delete from {staging}.{table}", staging=STAGING, table=table)
+        self._rename_in_states(substitute, pipeline_name)
 
     @cached_property
     def _columns(self) -> dict[str, dict[str, str]]:

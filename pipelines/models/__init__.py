@@ -2,13 +2,15 @@
 
 from .build import Build, build, refresh
 from .checks import Fault, fault_query
-from .definitions import Model, list_marts, load_checks, load_marts, load_models
+from .definitions import Model, Place, list_marts, load_checks, load_marts, load_models
 from .published import published_marts
+from .touched import rewriting, touching_contact, touching_loads
 
 __all__ = [
     "Build",
     "Fault",
     "Model",
+    "Place",
     "build",
     "fault_query",
     "list_marts",
@@ -17,4 +19,7 @@ __all__ = [
     "load_models",
     "published_marts",
     "refresh",
+    "rewriting",
+    "touching_contact",
+    "touching_loads",
 ]

@@ -45,7 +45,7 @@ from .definitions import (
 from .derivation import before_derivation, derivation, is_derived
 from .mark import BUILT_FROM, FILES, WHOLE_AT, Basis, current_basis, read_mark, write_mark
 from .restricted import Subset, deletions, restricted, subsets_of
-from .touched import drop_touched, find_touched, new_loads, note_loads
+from .touched import drop_touched, find_touched, forget_rewritten, new_loads, note_loads
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,8 @@ def _run(client: SqlClientBase[Any], place: Place, known: Relations, todo: _Todo
     with place.swap.swapped(client, place.dialect, schemas, (*names, *wanted_views(place))) as marts:
         place, known = replace(place, marts=marts), all_relations(client.execute_sql, place.dialect)
         _drop_misplaced(client, place, known, todo.models)
-        touched = None if todo.new is None else find_touched(client, place, todo.new)
+        present = known.get(place.build, {})
+        touched = None if todo.new is None else find_touched(client, place, todo.new, present)
         built, checks, subsets = _with_attributes(client, place, known, todo.models), todo.checks, None
         if touched is not None:
             built = tuple(restricted(one) if is_derived(one) else one for one in built)
@@ -262,6 +263,7 @@ def _run(client: SqlClientBase[Any], place: Place, known: Relations, todo: _Todo
         if basis is not None:
             write_mark(client, place, basis.mark)
             note_loads(client, place, basis.loads)
+            forget_rewritten(client, place, present)
             write_warnings(client, place, faults)
         if subsets is not None:
             client.execute_many([*deletions(subsets, place)])

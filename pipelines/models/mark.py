@@ -30,6 +30,8 @@ WHOLE_AT = "whole_at"
 """No source, but when all was built, or compared with a build of all, in ISO 8601."""
 
 NOT_LOADED = "not loaded yet"
+REWRITTEN = "rewritten: "
+"""How the state of a source begins whose rows were deleted or changed after the build."""
 LOADS = "select '{table}' as source, {load_id}, count(*) from {raw}.{table} group by {load_id}"
 NO_LOAD = ""
 """The load of rows that another program has written without one."""
@@ -87,6 +89,20 @@ def state_of(loads: Loads) -> str:
     """The state of a table that has these rows."""
     listed = json.dumps(sorted(loads.items()))
     return f"{sum(loads.values())} rows of {len(loads)} loads {hashlib.sha256(listed.encode()).hexdigest()}"
+
+
+def rewritten(state: str) -> str:
+    """The state of a source whose rows were deleted or changed since the marts were built. It had this one then."""
+    return f"{REWRITTEN}{state.removeprefix(REWRITTEN)}"
+
+
+def rewritten_mark(mark: Mark, left: Mark) -> Mark:
+    """A mark after which all models are due. `left`: the states of tables by the rows that are left."""
+    kept = (FILES, WHOLE_AT)
+    return {
+        source: state if source in kept or state == NOT_LOADED else rewritten(left.get(source, state))
+        for source, state in mark.items()
+    }
 
 
 def _state_of_files(folder: Path, place: Place) -> str:

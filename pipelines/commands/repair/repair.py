@@ -13,11 +13,13 @@ from typing import Self
 
 import dlt
 
+from ...destinations import MARTS, RAW
 from ...errors import ExitCode, Misconfigured, plain_errors
 from ...folder import Run, mark_removed, read_journal
 from ...loading import KEPT, set_aside
 from ...messages import Step
-from ...runs import Job, bound_workspace, build_models
+from ...models import Place, rewriting, touching_loads
+from ...runs import Job, bound_workspace
 from .raw_log import LoadedRun, RawLog
 
 
@@ -176,7 +178,10 @@ class Repair(Job):
             log = RawLog(client, self.warehouse.dialect)
             loaded = [run for run in log.runs(found.workspace_id) if run.run_id in run_ids]
             self.say(Step("Removing rows from the loaded tables", "repair"))
-            with client.begin_transaction():
+            place = Place(RAW, MARTS, self.warehouse.dialect)
+            loads = {load for run in loaded for load in run.load_ids}
+            touching = None if found.doubled else touching_loads(place, loads)  # what doubles touch is not searched
+            with client.begin_transaction(), rewriting(client, place, touching):
                 if loaded:
                     log.remove(loaded, workspace_id=found.workspace_id, pipeline_name=pipeline.pipeline_name)
                 log.remove_journal_lines(run_ids, found.workspace_id)
@@ -189,4 +194,4 @@ class Repair(Job):
     def _rebuild(self) -> tuple[str, ...]:
         pipeline = self.warehouse.pipeline(self.workspace)
         pipeline.sync_destination()
-        return tuple(str(fault) for fault in self._publish(build_models, pipeline).faults)
+        return tuple(str(fault) for fault in self._refresh(pipeline).faults)

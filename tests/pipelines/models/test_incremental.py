@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dlt.destinations.exceptions import DatabaseException
@@ -14,7 +15,8 @@ from dlt.destinations.exceptions import DatabaseException
 from pipelines.commands import Forget
 from pipelines.commands.repair import Repair
 from pipelines.errors import ModelsFailed
-from pipelines.models import load_checks, touched
+from pipelines.models import Build, Place, load_checks, refresh, rewriting, touched, touching_contact, touching_loads
+from pipelines.models.touched import Touching
 
 from ...support.deployments import Deployment, lively_workspace
 from ...support.nightly import nightly_except
@@ -214,6 +216,68 @@ def test_all_is_built_where_the_warehouse_has_lost(warehouse: Warehouse, lost: s
     assert differing(warehouse) == set()
 
 
+WITHOUT_A_RUN = [
+    "update intercom_raw.membership_changes set observed_at = '2026-03-03 10:00:00+00', _dlt_load_id = 'load 2' "
+    "where contact_id = 'eve'",
+    "delete from intercom_raw.segment_scans where _dlt_load_id = 'load 1'",
+]
+"""What its scan has found is then found by the next one."""
+RENAMED = ["update intercom_raw.membership_changes set contact_id = 'eva' where contact_id = 'eve'"]
+
+
+def _of_a_run(place: Place) -> Touching | None:
+    return touching_loads(place, ["load 1"])
+
+
+def _of_eve(place: Place) -> Touching | None:
+    return touching_contact(place, "w", ["eve", "eva"])
+
+
+def _of_anything(_: Place) -> Touching | None:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("touching", "changes", "members"),
+    [
+        pytest.param(_of_a_run, WITHOUT_A_RUN, 2, id="a run, with who joined next"),
+        pytest.param(_of_eve, RENAMED, 2, id="a contact, under both ids"),
+        pytest.param(_of_anything, WITHOUT_A_RUN, None, id="unknown rows"),
+    ],
+)
+def test_members_of_changed_rows_are_derived_again_once(
+    warehouse: Warehouse, touching: Callable[[Place], Touching | None], changes: list[str], members: int | None
+) -> None:
+    place = Place(warehouse.raw, warehouse.marts, warehouse.dialect)
+    _begin(warehouse)
+    _join(warehouse)
+    warehouse.refresh()
+    warehouse.scan("03-03 10:00", joins="fay")
+    warehouse.scan("03-03 10:00", "s2")
+    warehouse.refresh()
+
+    with warehouse.client.begin_transaction(), rewriting(warehouse.client, place, touching(place)):
+        warehouse.client.execute_many(changes)
+    built, again = warehouse.refresh(), warehouse.refresh()
+
+    assert (built.touched, again.models) == (members, ())
+    assert differing(warehouse) == set()
+
+
+def test_a_change_that_is_rolled_back_touches_nobody(warehouse: Warehouse) -> None:
+    place = Place(warehouse.raw, warehouse.marts, warehouse.dialect)
+    _begin(warehouse)
+
+    def delete() -> None:
+        with warehouse.client.begin_transaction(), rewriting(warehouse.client, place, _of_eve(place)):
+            warehouse.client.execute_sql("delete from intercom_raw.no_table")
+
+    with pytest.raises(DatabaseException):
+        delete()
+
+    assert warehouse.refresh().models == ()
+
+
 @pytest.mark.nightly
 def test_all_is_built_where_most_members_are_touched(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(touched, "LARGEST_SHARE", 0.2)
@@ -318,20 +382,33 @@ def test_no_build_leaves_the_table_of_touched_members(warehouse: Warehouse) -> N
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("version", ["Preview", "2.7"])
-def test_days_of_a_workspace_leave_the_marts_as_a_full_build_would(tmp_path: Path, version: str) -> None:
+def test_days_of_a_workspace_leave_the_marts_as_a_full_build_would(
+    tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     deployment = Deployment(tmp_path / "data", lively_workspace(contacts=200), resources=("companies", "tags"))
     deployment.settings.api_version = version
     workspace, chance = deployment.workspace, random.Random(version)
     deployment.sync()
+    runs, derived = list[str](), list[int | None]()
 
+    def noted(*given: Any, **options: Any) -> Build:
+        built = refresh(*given, **options)
+        derived.append(built.touched)
+        return built
+
+    monkeypatch.setattr("pipelines.runs.job.refresh", noted)
     for day in range(8):
         workspace.live(days=1, churn=0.05)
         workspace.live_lists(10)
         outcome = deployment.sync(full=day == 4)
         assert outcome.exit_code == 0
         assert differing_in(deployment) == set()
-        if day == 2:
+        runs.append(outcome.run_id)
+        if day in (2, 6):
             forgotten = chance.choice(sorted(workspace.contacts))
             Forget(deployment.warehouse, contact_id=forgotten, clock=workspace.now).run()
-        if day == 5:
-            Repair(deployment.warehouse, run_id=outcome.run_id, clock=workspace.now).run()
+            assert differing_in(deployment) == set()
+        if day in (3, 5):
+            Repair(deployment.warehouse, run_id=runs.pop(chance.randrange(len(runs))), clock=workspace.now).run()
+            assert differing_in(deployment) == set()
+    assert all(members is not None for members in derived)
