@@ -20,6 +20,20 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from ..destinations import Dialect, Kind, Relations, all_relations, columns
 from ..errors import ModelsFailed, is_of_memory
+from .changes import (
+    BUILT_FROM,
+    FILES,
+    WHOLE_AT,
+    Basis,
+    current_basis,
+    drop_touched,
+    find_touched,
+    forget_rewritten,
+    new_loads,
+    note_loads,
+    read_mark,
+    write_mark,
+)
 from .checks import Fault, message_of, read_warnings, run_checks, write_warnings
 from .comparison import refuse_differences
 from .compatibility import create_views, prepare_schemas, wanted_views
@@ -43,9 +57,7 @@ from .definitions import (
     with_attributes,
 )
 from .derivation import before_derivation, derivation, is_derived
-from .mark import BUILT_FROM, FILES, WHOLE_AT, Basis, current_basis, read_mark, write_mark
 from .restricted import Subset, deletions, restricted, subsets_of
-from .touched import drop_touched, find_touched, forget_rewritten, new_loads, note_loads
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator
 
 from ..destinations import Query
+from .changes import KEY, TOUCHED
 from .definitions import Model, Place, select_of
 from .restricted import Subset, creation_of, deletions, key_of, subsets_of
-from .touched import KEY, TOUCHED
 
 MOVED = "int_moved_sums"
 """The table that holds the differences of one model while it is built."""

@@ -9,8 +9,8 @@ import sqlglot
 from sqlglot import exp
 
 from ..destinations import WRITTEN_IN
+from .changes import KEY, KEY_IN_ANY, TOUCHED
 from .definitions import RAW, Model, Place, SqlFile, load_models, sources_of
-from .touched import KEY, KEY_IN_ANY, TOUCHED
 
 File = TypeVar("File", bound=SqlFile)
 

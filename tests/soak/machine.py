@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from pipelines.errors import ExitCode
-from pipelines.models import touched
+from pipelines.models.changes import touched
 from pipelines.settings import use_project_config
 from sandbox.world import Workspace
 from sources.intercom.api import Unavailable

@@ -15,8 +15,9 @@ from dlt.destinations.exceptions import DatabaseException
 from pipelines.commands import Forget
 from pipelines.commands.repair import Repair
 from pipelines.errors import ModelsFailed
-from pipelines.models import Build, Place, load_checks, refresh, rewriting, touched, touching_contact, touching_loads
-from pipelines.models.touched import Touching
+from pipelines.models import Build, Place, load_checks, refresh, rewriting, touching_contact, touching_loads
+from pipelines.models.changes import touched
+from pipelines.models.changes.touched import Touching
 
 from ...support.deployments import Deployment, lively_workspace
 from ...support.nightly import nightly_except

@@ -21,11 +21,11 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from pipelines.destinations.duckdb import DuckDB
 from pipelines.errors import Misconfigured, ModelsFailed
-from pipelines.models import build, load_checks, touched
+from pipelines.models import build, load_checks
+from pipelines.models.changes import BUILT_FROM, touched
+from pipelines.models.changes.touched import BUILT_LOADS
 from pipelines.models.checks import WARNINGS
 from pipelines.models.definitions import SQL, Model, Place, list_marts, load_models, select_of
-from pipelines.models.mark import BUILT_FROM
-from pipelines.models.touched import BUILT_LOADS
 from pipelines.settings import ROOT
 from sources.intercom.catalog import TABLES
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
 
-from ..destinations import NotedTable
-from .definitions import UTC, Place, list_texts
+from ...destinations import NotedTable
+from ..definitions import UTC, Place, list_texts
 
 BUILT_FROM = NotedTable(
     "_built_from",
