@@ -53,6 +53,7 @@ class Deployment:
 
     Args:
         has_marts: whether a sync builds marts, and queries read the published copy; else they read the database.
+        lists_only: whether a sync reads the lists of the settings, and no contacts: three quarters of the time.
     """
 
     folder: Path
@@ -60,6 +61,7 @@ class Deployment:
     name: str = "intercom"
     resources: tuple[str, ...] = ()
     has_marts: bool = True
+    lists_only: bool = False
     settings: IntercomSettings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,6 +73,7 @@ class Deployment:
 
     def job(self, **options: Any) -> Sync:
         defaults: dict[str, Any] = {"clock": self.workspace.now, "transport": self.transport, "retries": AT_ONCE}
+        defaults |= {"only": self.settings.resources} if self.lists_only else {}
         kind = Sync if self.has_marts else Load
         return kind(self.warehouse, self.name, settings=self.settings, **(defaults | options))
 
@@ -133,16 +136,31 @@ def after_first_run(name: str, deployed: Callable[[Path], Deployment], folder: P
 
 
 def after_contacts(folder: Path, *resources: str, version: str = "Preview") -> Deployment:
-    """A small workspace after its first run, which read no lists. The next runs read these; none builds marts."""
+    """A small workspace after its first run, which read no lists. The next runs read these alone; none builds marts."""
+    copied(f"contacts {version}", lambda original: _small(original, version).sync(), folder)
+    return _next_run(_small(folder, version), *resources)
 
-    def deployed(folder: Path) -> Deployment:
-        deployment = Deployment(folder, lively_workspace(contacts=10, segments=1), has_marts=False)
-        deployment.settings.api_version = version
-        return deployment
 
-    deployment = after_first_run(f"contacts {version}", deployed, folder)
+def after_lists(folder: Path, *resources: str) -> Deployment:
+    """The same after one more run, which read the lists."""
+    copied(f"lists {resources}", lambda original: after_contacts(original, *resources).sync(), folder)
+    deployment = _next_run(_small(folder, "Preview"), *resources)
+    deployment.workspace.advance(seconds=1)
+    return deployment
+
+
+def _small(folder: Path, version: str) -> Deployment:
+    deployment = Deployment(folder, lively_workspace(contacts=10, segments=1), has_marts=False)
+    deployment.settings.api_version = version
+    return deployment
+
+
+def _next_run(deployment: Deployment, *resources: str) -> Deployment:
+    """A second after the first run, when the lists were made."""
+    deployment.workspace.advance(seconds=1)
+    _ = deployment.workspace.lists, deployment.workspace.desk
     deployment.workspace.advance(seconds=1)  # else a plan would be made at the time of the run
-    deployment.settings.resources = list(resources)
+    deployment.settings.resources, deployment.lists_only = list(resources), True
     return deployment
 
 
