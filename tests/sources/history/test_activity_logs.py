@@ -9,7 +9,7 @@ from pipelines.errors import ExitCode
 from sources.intercom.history.periods import DAY_SECONDS, due
 from sources.intercom.tables import PlannedList
 
-from ...support.deployments import Deployment, after_contacts
+from ...support.deployments import Deployment, after_contacts, after_lists
 from ...support.lists import loaded, truth
 from ...support.nightly import nightly_except
 
@@ -29,6 +29,7 @@ def test_each_activity_is_loaded_in_each_version_and_later_runs_ask_for_the_new_
     tmp_path: Path, version: str
 ) -> None:
     deployment = deployed(tmp_path, LOGS, version=version)
+    deployment.lists_only = False
     workspace = deployment.workspace
     assert deployment.sync().exit_code == ExitCode.DONE
     assert loaded(deployment, LOGS) == {LOGS: truth(workspace, LOGS)}
@@ -48,8 +49,7 @@ def test_each_activity_is_loaded_in_each_version_and_later_runs_ask_for_the_new_
 
 
 def test_an_activity_that_intercom_lists_no_more_stays(tmp_path: Path) -> None:
-    deployment = deployed(tmp_path, LOGS)
-    deployment.sync()
+    deployment = after_lists(tmp_path / "data", LOGS)
     before = truth(deployment.workspace, LOGS)
     deployment.workspace.lists[LOGS].records[""].clear()
 
@@ -83,11 +83,10 @@ def test_a_refusal_is_a_note_with_the_scope(tmp_path: Path) -> None:
 
 
 def test_a_plan_counts_the_periods(tmp_path: Path) -> None:
-    deployment = deployed(tmp_path, LOGS)
     periods = 81  # of five days: the workspace is 400 days old, and some seconds
-    assert deployment.job().preview().lists == (PlannedList(LOGS, periods),)
+    assert deployed(tmp_path / "before", LOGS).job().preview().lists == (PlannedList(LOGS, periods),)
 
-    deployment.sync()
+    deployment = after_lists(tmp_path / "data", LOGS)
     deployment.workspace.advance(hours=1)
 
     assert deployment.job().preview().lists == (PlannedList(LOGS, 1),)

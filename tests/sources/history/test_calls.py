@@ -8,7 +8,7 @@ from pipelines.commands import Forget
 from pipelines.errors import ExitCode
 from sources.intercom.tables import PlannedList
 
-from ...support.deployments import Deployment, after_contacts
+from ...support.deployments import Deployment, after_contacts, after_lists
 from ...support.lists import loaded, truth
 from ...support.nightly import nightly_except
 from ...support.personal_data import found_in
@@ -39,6 +39,7 @@ def test_calls_and_transcripts_equal_the_workspace_and_later_runs_ask_for_change
     tmp_path: Path, version: str
 ) -> None:
     deployment = deployed(tmp_path, TRANSCRIPTS, version=version)
+    deployment.lists_only = False
     lists = deployment.workspace.lists
     assert deployment.sync().exit_code == ExitCode.DONE
     assert equal(deployment)
@@ -97,8 +98,7 @@ def test_transcripts_that_fail_are_read_by_the_next_run(tmp_path: Path) -> None:
 
 
 def test_a_deleted_call_is_marked_and_its_transcript_stays(tmp_path: Path) -> None:
-    deployment = deployed(tmp_path, TRANSCRIPTS)
-    deployment.sync()
+    deployment = after_lists(tmp_path / "data", TRANSCRIPTS)
     deployment.workspace.lists[CALLS].remove("7")
 
     deployment.sync(full=True)
@@ -133,10 +133,9 @@ def test_excluded_and_hashed_transcripts_are_written_nowhere(tmp_path: Path) -> 
 
 
 def test_a_plan_counts_calls_and_transcripts(tmp_path: Path) -> None:
-    deployment = deployed(tmp_path, TRANSCRIPTS)
+    deployment = after_lists(tmp_path / "data", TRANSCRIPTS)
 
-    first = deployment.job().preview().lists
-    deployment.sync()
+    first = deployed(tmp_path / "before", TRANSCRIPTS).job().preview().lists
     deployment.workspace.advance(hours=1)
     second = deployment.job().preview().lists
 
