@@ -207,7 +207,7 @@ def test_a_record_that_returns_is_no_longer_marked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", nightly(["tags", "companies", "help_centers"], "tags", "help_centers"))
 def test_a_refused_list_is_a_note_and_neither_empty_nor_the_end(tmp_path: Path, name: str) -> None:
-    deployment = deployed(tmp_path, name, "admins")
+    deployment = deployed(tmp_path, "default")
     deployment.workspace.lists[name].is_refused = True
 
     outcome = deployment.sync()
