@@ -35,13 +35,21 @@ IMPORTED = (
     "pipelines.display.screen",
     "pipelines.explanation",
     "pipelines.monitoring",
-    # What these import once they run, through dlt and httpx:
+    # What these import once they run, through dlt, httpx and typer:
     "anyio._backends._asyncio",
     "dlt.common.libs.pyarrow",
+    "dlt.common.libs.sql_alchemy_compat",
     "dlt.destinations.impl.duckdb.duck",
     "dlt.sources.helpers.requests",
+    "encodings.utf_8_sig",
     "httpcore",
-    "pydantic",
+    "pendulum.locales.en.locale",
+    "pydantic.json_schema",
+    "pydantic.main",
+    "pydantic.type_adapter",
+    "rich._emoji_codes",
+    "typer._adapters",
+    "typer.rich_utils",
     "tests.support.warm",
 )
 
