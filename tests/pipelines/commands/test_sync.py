@@ -149,15 +149,13 @@ def test_a_bad_page_of_a_first_sync_loses_no_membership(make_deployment: Callabl
 
 
 @pytest.mark.parametrize("fault", nightly_except(["empty_page", "half_page", "repeat_page"], "half_page"))
-def test_a_bad_page_records_no_leave_that_did_not_happen(make_synced: Callable[..., Deployment], fault: str) -> None:
-    deployment = make_synced(contacts=1000, segments=10)
+def test_a_bad_page_records_no_leave_that_did_not_happen(synced: Deployment, fault: str) -> None:
+    for segment_id in synced.workspace.segments:
+        getattr(synced.workspace.faults, fault)(segment_id)
+    synced.sync()
 
-    for segment_id in deployment.workspace.segments:
-        getattr(deployment.workspace.faults, fault)(segment_id)
-    deployment.sync()
-
-    assert deployment.ended() == []
-    assert deployment.members() == deployment.workspace.pairs()
+    assert synced.ended() == []
+    assert synced.members() == synced.workspace.pairs()
 
 
 @pytest.mark.nightly
@@ -223,18 +221,16 @@ def largest(workspace: Workspace) -> str:
     return max(workspace.segments, key=lambda segment_id: (len(workspace.members(segment_id)), segment_id))
 
 
-def test_a_segment_list_cut_to_half_deletes_nothing(make_deployment: Callable[..., Deployment]) -> None:
-    deployment = make_deployment(segments=14)
-    deployment.sync()
-    before = deployment.members()
+def test_a_segment_list_cut_to_half_deletes_nothing(synced: Deployment) -> None:
+    before = synced.members()
 
-    deployment.workspace.faults.half_segment_list()
-    outcome = deployment.sync()
+    synced.workspace.faults.half_segment_list()
+    outcome = synced.sync()
 
     assert outcome.exit_code == ExitCode.INCOMPLETE
-    assert deployment.members() == before
-    assert deployment.ended() == []
-    assert deployment.query("select count(*) from intercom.segments where is_deleted") == [(0,)]
+    assert synced.members() == before
+    assert synced.ended() == []
+    assert synced.query("select count(*) from intercom.segments where is_deleted") == [(0,)]
 
 
 @pytest.mark.nightly
@@ -295,8 +291,8 @@ def test_a_collapse_is_believed_only_when_a_second_run_finds_it_again(synced: De
     for contact_id in gone:
         synced.workspace.delete(contact_id)
 
-    first = synced.sync()
-    held = synced.members()
+    first = synced.load()
+    held = synced.known()
     second = synced.sync()
 
     assert first.exit_code == ExitCode.INCOMPLETE
@@ -474,7 +470,9 @@ def test_a_failed_run_changes_nothing_and_the_next_one_goes_on(synced: Deploymen
     assert synced.members() == synced.workspace.pairs()
 
 
-def test_a_run_interrupted_before_loading_is_finished_by_the_next(deployment: Deployment) -> None:
+def test_a_run_interrupted_before_loading_is_finished_by_the_next(make_deployment: Callable[..., Deployment]) -> None:
+    deployment = make_deployment(contacts=40, segments=4)
+
     class Interrupted(Exception):
         pass
 
