@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class Lived(Deployment):
     def _everybody_who_is_a(self, role: str) -> list[str]:
         return sorted(key for key, one in self.workspace.contacts.items() if one.value("role") == role)
 
-    def live(self, at_night: Callable[[], object]) -> None:
+    def live(self, at_night: Callable[[], object], on_the_last: Callable[[], object]) -> None:
         self.workspace.make_segment("Crowd", Tagged("crowd"))
         for contact_id in self.users[:40]:
             self.workspace.tag(contact_id, "crowd")
@@ -70,7 +71,7 @@ class Lived(Deployment):
         at_night()
         self.workspace.advance(days=1)
         self.workspace.tag(self.person, "crowd")
-        at_night()
+        on_the_last()
 
 
 @pytest.fixture
@@ -83,11 +84,12 @@ def lived_in_version(version: str, folder: Path) -> Lived:
     def live_and_sync(folder: Path) -> None:
         deployment = Lived(folder, lively_workspace())
         deployment.settings.api_version = version
-        deployment.live(deployment.sync)
+        deployment.live(deployment.load, deployment.sync)
 
     deployment = Lived(copied(f"lived {version}", live_and_sync, folder), lively_workspace())
     deployment.settings.api_version = version
-    deployment.live(lambda: deployment.workspace.advance(seconds=1))
+    pause = partial(deployment.workspace.advance, seconds=1)
+    deployment.live(pause, pause)
     return deployment
 
 
