@@ -1,5 +1,6 @@
 """A warehouse whose raw tables a test fills itself, as runs would have loaded them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -41,6 +42,8 @@ READINGS = [
 """How segments are scanned, and with what status."""
 
 Row = tuple[Any, ...]
+BuiltAfter = Callable[[Callable[["Warehouse"], None]], "Warehouse"]
+"""Of the fixture `built_after`."""
 
 
 def utc(moment: str | datetime) -> datetime:

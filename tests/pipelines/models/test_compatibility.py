@@ -13,7 +13,7 @@ from pipelines.errors import ModelsFailed
 from pipelines.settings import ROOT
 from sandbox.world import Workspace
 
-from ...support.deployments import START, Deployment, standing_still
+from ...support.deployments import START, Deployment, after_first_run, standing_still
 from ...support.fivetran import SCHEMA, TABLES, differences
 from ...support.personal_data import found_in
 
@@ -62,9 +62,7 @@ def test_tables_are_those_of_the_reference() -> None:
 
 
 def test_views_of_lists_that_are_not_read_have_no_rows(tmp_path: Path) -> None:
-    deployment = with_views(tmp_path / "data")
-
-    deployment.sync()
+    deployment = after_first_run("views", with_views, tmp_path / "data")
 
     assert shape(deployment) == {table: types_of(table) for table in TABLES}
     filled = {table for table in TABLES if deployment.query(f"select 1 from {SCHEMA}.{table} limit 1")}
@@ -114,8 +112,7 @@ def test_an_id_that_is_no_number_is_null(tmp_path: Path) -> None:
 
 
 def test_the_schema_goes_with_the_setting(tmp_path: Path) -> None:
-    deployment = with_views(tmp_path / "data")
-    deployment.sync()
+    deployment = after_first_run("views", with_views, tmp_path / "data")
 
     deployment.warehouse.compatibility = ()
     deployment.sync()

@@ -21,7 +21,7 @@ from pipelines.models.changes.touched import Touching
 
 from ...support.deployments import Deployment, lively_workspace
 from ...support.nightly import nightly_except
-from .raw_tables import READINGS, Warehouse, epoch, utc
+from .raw_tables import READINGS, BuiltAfter, Warehouse, epoch, utc
 from .rebuilt import differing, differing_in
 
 PEOPLE = "abcdefgh"
@@ -146,11 +146,16 @@ def test_any_runs_leave_the_marts_as_a_full_build_would(warehouse: Warehouse, se
 
 
 def _begin(warehouse: Warehouse) -> None:
-    """Two members of two segments, built."""
+    """Two members of two segments."""
     for segment in ("s1", "s2"):
         warehouse.list_segment(segment)
         warehouse.scan("03-01 10:00", segment, joins="ann bob")
-    warehouse.refresh()
+
+
+@pytest.fixture
+def begun(built_after: BuiltAfter) -> Warehouse:
+    """After `_begin` and a build."""
+    return built_after(_begin)
 
 
 def _join(warehouse: Warehouse) -> None:
@@ -180,16 +185,13 @@ def _merge(warehouse: Warehouse) -> None:
     [(_join, 1), (_edit, 3), (_delete, 2), (_merge, 4)],
     ids=["a join", "an edit", "a deletion", "a merge"],
 )
-def test_only_these_members_are_touched_by(
-    warehouse: Warehouse, change: Callable[[Warehouse], None], members: int
-) -> None:
-    _begin(warehouse)
-    change(warehouse)
+def test_only_these_members_are_touched_by(begun: Warehouse, change: Callable[[Warehouse], None], members: int) -> None:
+    change(begun)
 
-    built = warehouse.refresh()
+    built = begun.refresh()
 
     assert built.touched == members
-    assert differing(warehouse) == set()
+    assert differing(begun) == set()
 
 
 LOSSES = {
@@ -206,6 +208,7 @@ def test_all_is_built_where_the_warehouse_has_lost(warehouse: Warehouse, lost: s
     warehouse.list_segment("s2")
     warehouse.remove("zoe", "archived", "02-28 09:00")
     _begin(warehouse)
+    warehouse.refresh()
     warehouse.client.execute_sql(LOSSES[lost])
     _join(warehouse)
     if lost == "a definition":
@@ -280,60 +283,55 @@ def test_a_change_that_is_rolled_back_touches_nobody(warehouse: Warehouse) -> No
 
 
 @pytest.mark.nightly
-def test_all_is_built_where_most_members_are_touched(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_is_built_where_most_members_are_touched(begun: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(touched, "LARGEST_SHARE", 0.2)
-    _begin(warehouse)
-    _join(warehouse)
+    _join(begun)
 
-    built = warehouse.refresh()
+    built = begun.refresh()
 
     assert built.touched is None
-    assert differing(warehouse) == set()
+    assert differing(begun) == set()
 
 
 def test_all_is_built_where_touched_members_need_too_much_memory(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    begun: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _begin(warehouse)
-    _join(warehouse)
+    _join(begun)
     refused = "create table {build}.{touched} as select error('Out of Memory Error: failed to pin block')"
     monkeypatch.setattr(touched, "FIND", refused)
 
-    built = warehouse.refresh()
+    built = begun.refresh()
 
     assert built.touched is None
-    assert differing(warehouse) == set()
+    assert differing(begun) == set()
 
 
 def test_another_error_while_members_are_derived_fails_the_build(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    begun: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _begin(warehouse)
-    _join(warehouse)
+    _join(begun)
     monkeypatch.setattr(touched, "FIND", "create table {build}.{touched} as select error('a broken block')")
 
     with pytest.raises(DatabaseException, match="a broken block"):
-        warehouse.refresh()
+        begun.refresh()
 
 
-def test_checks_of_the_whole_history_run_with_a_comparison(warehouse: Warehouse) -> None:
+def test_checks_of_the_whole_history_run_with_a_comparison(begun: Warehouse) -> None:
     whole = {check.name for check in load_checks() if check.when == "whole"}
-    _begin(warehouse)
-    _join(warehouse)
-    derived = warehouse.refresh()
-    warehouse.scan("03-03 10:00", joins="fay")
-    warehouse.scan("03-03 10:00", "s2")
+    _join(begun)
+    derived = begun.refresh()
+    begun.scan("03-03 10:00", joins="fay")
+    begun.scan("03-03 10:00", "s2")
 
-    compared = warehouse.refresh(compare_every=timedelta())
+    compared = begun.refresh(compare_every=timedelta())
 
     assert whole.isdisjoint(derived.seconds_by_file)
     assert whole <= compared.seconds_by_file.keys()
 
 
-def test_a_check_of_touched_members_finds_their_faults(warehouse: Warehouse) -> None:
-    _begin(warehouse)
-    _join(warehouse)
-    warehouse.insert(
+def test_a_check_of_touched_members_finds_their_faults(begun: Warehouse) -> None:
+    _join(begun)
+    begun.insert(
         "membership_changes",
         workspace_id="w",
         segment_id="s1",
@@ -342,42 +340,38 @@ def test_a_check_of_touched_members_finds_their_faults(warehouse: Warehouse) -> 
         seen_by="sweep",
         observed_at=utc("03-02 11:00"),
     )
-    before = warehouse.spells()
+    before = begun.spells()
 
     with pytest.raises(ModelsFailed, match=r"every_entry_and_exit_has_its_scan .*contact_id=fay"):
-        warehouse.refresh()
+        begun.refresh()
 
-    assert warehouse.spells() == before
+    assert begun.spells() == before
 
 
 @pytest.mark.nightly
-def test_what_was_derived_is_compared_with_a_build_of_all_once_in_a_while(warehouse: Warehouse) -> None:
-    _begin(warehouse)
-    warehouse.client.execute_sql(
-        "update intercom_build.int_spells set entered_on = entered_on - 1 where member_id = 'bob'"
-    )
-    _join(warehouse)
-    before = warehouse.spells()
+def test_what_was_derived_is_compared_with_a_build_of_all_once_in_a_while(begun: Warehouse) -> None:
+    begun.client.execute_sql("update intercom_build.int_spells set entered_on = entered_on - 1 where member_id = 'bob'")
+    _join(begun)
+    before = begun.spells()
 
-    assert warehouse.refresh(compare_every=timedelta(days=1)).touched == 1  # a build of all was a second ago
+    assert begun.refresh(compare_every=timedelta(days=1)).touched == 1  # a build of all was a second ago
     with pytest.raises(ModelsFailed, match=r"differs from a build of all: int_spells \(rows: 4\)"):
-        warehouse.refresh(compare_every=timedelta())
-    assert len(warehouse.spells()) == len(before) + 1
+        begun.refresh(compare_every=timedelta())
+    assert len(begun.spells()) == len(before) + 1
 
-    warehouse.build()
-    warehouse.scan("03-03 10:00", joins="fay")
-    warehouse.scan("03-03 10:00", "s2")
-    assert warehouse.refresh(compare_every=timedelta()).touched == 1
-    assert differing(warehouse) == set()
+    begun.build()
+    begun.scan("03-03 10:00", joins="fay")
+    begun.scan("03-03 10:00", "s2")
+    assert begun.refresh(compare_every=timedelta()).touched == 1
+    assert differing(begun) == set()
 
 
-def test_no_build_leaves_the_table_of_touched_members(warehouse: Warehouse) -> None:
-    _begin(warehouse)
-    _join(warehouse)
+def test_no_build_leaves_the_table_of_touched_members(begun: Warehouse) -> None:
+    _join(begun)
 
-    warehouse.refresh()
+    begun.refresh()
 
-    names = {name for (name,) in warehouse.rows("select table_name from information_schema.tables")}
+    names = {name for (name,) in begun.rows("select table_name from information_schema.tables")}
     assert touched.TOUCHED not in names
 
 
