@@ -120,7 +120,7 @@ class Lived(Deployment):
             if number == len(DAYS):
                 self.settings.exclude_segments = ["Club"]
             if number != MISSED and with_syncs:
-                self.sync()
+                _ = self.load() if number < len(DAYS) else self.sync()
             elif number != MISSED:
                 self.workspace.advance(seconds=1)
         return self

@@ -24,6 +24,18 @@ from ...support.deployments import AT_ONCE, NO_QUOTA, Deployment
 from ...support.terminal import Terminal
 
 ALL = 1_000_000
+CONTACTS = 60
+"""Fewer than in other tests: `verify` makes a call for each."""
+
+
+@pytest.fixture
+def deployment(make_deployment: Callable[..., Deployment]) -> Deployment:
+    return make_deployment(contacts=CONTACTS)
+
+
+@pytest.fixture
+def synced(make_synced: Callable[..., Deployment]) -> Deployment:
+    return make_synced(contacts=CONTACTS)
 
 
 def verify(deployment: Deployment, **options: Any) -> Verification:
@@ -80,9 +92,9 @@ def test_a_fresh_sync_verifies_in_full_with_one_call_a_contact(synced: Deploymen
     found = verify(synced)
 
     assert (found.exit_code, found.differences) == (ExitCode.DONE, ())
-    assert found.contacts == found.contacts_known == 300
+    assert found.contacts == found.contacts_known == CONTACTS
     assert found.agreeing == found.compared == len(synced.workspace.pairs())
-    assert found.api_calls == 300 + 1
+    assert found.api_calls == CONTACTS + 1
 
 
 def test_a_deleted_contact_is_explained(synced: Deployment) -> None:
@@ -326,7 +338,8 @@ def test_after_days_of_changes_and_a_sync_everything_agrees_again(synced: Deploy
     assert (found.exit_code, found.differences) == (ExitCode.DONE, ())
 
 
-def test_what_a_busy_day_changed_since_the_sync_has_explanations(synced: Deployment) -> None:
+def test_what_a_busy_day_changed_since_the_sync_has_explanations(make_synced: Callable[..., Deployment]) -> None:
+    synced = make_synced()
     synced.workspace.live(days=1, churn=0.2, silent=0)
     found = verify(synced)
 
@@ -346,7 +359,7 @@ def test_only_differences_cost_further_calls(deployment: Deployment) -> None:
     found = verify(deployment)
 
     assert {one.segment_id for one in found.differences} >= {segment_id}
-    assert deployment.workspace.calls - before == {"me": 1, "contact_segments": 300, "segments": 1, "contact": 1}
+    assert deployment.workspace.calls - before == {"me": 1, "contact_segments": CONTACTS, "segments": 1, "contact": 1}
 
 
 def test_a_new_segment_is_explained_by_one_call_however_large_it_is(synced: Deployment) -> None:
@@ -354,7 +367,7 @@ def test_a_new_segment_is_explained_by_one_call_however_large_it_is(synced: Depl
 
     found = verify(synced)
 
-    assert (len(found.differences), found.api_calls) == (300, 300 + 2)
+    assert (len(found.differences), found.api_calls) == (CONTACTS, CONTACTS + 2)
 
 
 def test_a_seed_chooses_the_same_contacts_again_and_another_seed_others(synced: Deployment) -> None:
@@ -383,7 +396,7 @@ def test_removed_contacts_are_not_chosen(synced: Deployment) -> None:
 
     found = verify(synced)
 
-    assert (found.contacts, found.contacts_gone, found.differences) == (299, 0, ())
+    assert (found.contacts, found.contacts_gone, found.differences) == (CONTACTS - 1, 0, ())
 
 
 @pytest.mark.nightly
