@@ -30,13 +30,29 @@ from pipelines.settings import ROOT
 from sources.intercom.catalog import TABLES
 
 from ...support.nightly import nightly_except
-from .raw_tables import DAY, RAW_TABLES, READINGS, SCAN_LASTS, Row, Warehouse, epoch, shown, utc
+from .raw_tables import DAY, RAW_TABLES, READINGS, SCAN_LASTS, BuiltAfter, Row, Warehouse, epoch, shown, utc
 from .rebuilt import differing
 
 DIALECT = DuckDB.dialect
 MARTS = [model.name for model in load_models() if model.layer == "marts"]
 CHECKS = [check.name for check in load_checks()]
 NOTED = (BUILT_FROM, BUILT_LOADS, WARNINGS)
+
+
+@pytest.fixture
+def sound(built_after: BuiltAfter) -> Warehouse:
+    """The history of `_healthy`, with its models."""
+    return built_after(_healthy)
+
+
+@pytest.fixture
+def unfilled(built_after: BuiltAfter) -> Warehouse:
+    """Empty raw tables, with their models."""
+    return built_after(_nothing)
+
+
+def _nothing(_: Warehouse) -> None:
+    """Loads no row."""
 
 
 @pytest.fixture
@@ -654,26 +670,22 @@ REBUILT = {
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("check", MART_DAMAGE)
-def test_stale_marts_are_caught_by(warehouse: Warehouse, check: str) -> None:
-    _healthy(warehouse)
-    warehouse.build()
-    warehouse.client.execute_sql(MART_DAMAGE[check])
+def test_stale_marts_are_caught_by(sound: Warehouse, check: str) -> None:
+    sound.client.execute_sql(MART_DAMAGE[check])
 
     with pytest.raises(ModelsFailed, match=check):
-        warehouse.build(select=[REBUILT.get(check, "segment_daily")])
+        sound.build(select=[REBUILT.get(check, "segment_daily")])
 
 
 @pytest.mark.parametrize("check", WRONG_ROWS)
-def test_rows_that_only_a_wrong_model_produces_are_caught_by(warehouse: Warehouse, check: str) -> None:
-    _healthy(warehouse)
-    warehouse.build()
+def test_rows_that_only_a_wrong_model_produces_are_caught_by(sound: Warehouse, check: str) -> None:
     query = next(
         select_of(one, Place("intercom_raw", "intercom", DIALECT)) for one in load_checks() if one.name == check
     )
 
-    assert warehouse.rows(query) == []
-    warehouse.client.execute_sql(WRONG_ROWS[check])
-    assert warehouse.rows(query)
+    assert sound.rows(query) == []
+    sound.client.execute_sql(WRONG_ROWS[check])
+    assert sound.rows(query)
 
 
 def test_a_warning_is_handed_back_and_the_marts_are_built(warehouse: Warehouse) -> None:
@@ -752,31 +764,27 @@ def _standing(warehouse: Warehouse) -> dict[str, list[Row]]:
     return contents | {"comments": warehouse.rows(comments)}
 
 
-def test_a_model_that_fails_leaves_everything_as_it_was(warehouse: Warehouse, sql: Path) -> None:
-    _healthy(warehouse)
-    warehouse.build()
-    before = _standing(warehouse)
-    warehouse.scan("03-04 10:00", "s1", joins="eve")
+def test_a_model_that_fails_leaves_everything_as_it_was(sound: Warehouse, sql: Path) -> None:
+    before = _standing(sound)
+    sound.scan("03-04 10:00", "s1", joins="eve")
     broken = sql / "marts" / "workspaces" / "sync_runs.sql"
     broken.write_text(broken.read_text().replace("api_calls", "api_costs as api_calls", 1))
 
     with pytest.raises(
         ModelsFailed, match=r"model sync_runs.*api_costs.*marts stayed as they were.*rebuilds"
     ) as failed:
-        warehouse.build(sql)
+        sound.build(sql)
 
     assert failed.value.exit_code == 7
-    assert _standing(warehouse) == before
+    assert _standing(sound) == before
 
 
-def test_an_error_of_a_check_leaves_everything_as_it_was(warehouse: Warehouse) -> None:
-    _healthy(warehouse)
-    warehouse.build()
-    before = _standing(warehouse)
-    warehouse.client.execute_sql(MISCOUNTED)
+def test_an_error_of_a_check_leaves_everything_as_it_was(sound: Warehouse) -> None:
+    before = _standing(sound)
+    sound.client.execute_sql(MISCOUNTED)
 
     with pytest.raises(ModelsFailed) as failed:
-        warehouse.build()
+        sound.build()
 
     assert str(failed.value) == (
         "What was built contradicts itself: members_after_a_scan_equal_the_log (rows: 1; one of them: workspace_id=w, "
@@ -785,7 +793,7 @@ def test_an_error_of_a_check_leaves_everything_as_it_was(warehouse: Warehouse) -
         "The raw tables are loaded and the marts stayed as they were. Once the cause is fixed, the next run, or "
         "`intercom-warehouse models`, rebuilds them."
     )
-    assert _standing(warehouse) == before
+    assert _standing(sound) == before
 
 
 def test_a_first_build_that_fails_leaves_nothing_behind(warehouse: Warehouse) -> None:
@@ -828,37 +836,32 @@ def test_a_model_can_turn_from_view_to_table_and_back(warehouse: Warehouse, sql:
     assert (warehouse.rows(kinds), _standing(warehouse)) == before
 
 
-def test_what_is_not_ours_stays(warehouse: Warehouse) -> None:
-    warehouse.build()
-    warehouse.client.execute_sql("create table intercom.my_notes as select 42 as answer")
+def test_what_is_not_ours_stays(unfilled: Warehouse) -> None:
+    unfilled.client.execute_sql("create table intercom.my_notes as select 42 as answer")
 
-    warehouse.build()
+    unfilled.build()
 
-    assert warehouse.rows("select * from intercom.my_notes") == [(42,)]
+    assert unfilled.rows("select * from intercom.my_notes") == [(42,)]
 
 
-def test_only_the_selected_models_and_what_reads_them_are_built(warehouse: Warehouse) -> None:
-    _healthy(warehouse)
-    warehouse.build()
-    before = warehouse.spells()
-    warehouse.scan("03-04 10:00", "s1", joins="eve")
-    warehouse.list_segment("s3", edited="03-04 00:00", name="Third")
+def test_only_the_selected_models_and_what_reads_them_are_built(sound: Warehouse) -> None:
+    before = sound.spells()
+    sound.scan("03-04 10:00", "s1", joins="eve")
+    sound.list_segment("s3", edited="03-04 00:00", name="Third")
 
-    built = warehouse.build(select=["segment_versions"])
+    built = sound.build(select=["segment_versions"])
 
     assert {"segment_versions", "segment_daily", "segments"} <= set(built.models)
     assert {"int_memberships", "int_segment_days", "contacts", "calendar"}.isdisjoint(built.models)
-    assert ("s3", "Third") in warehouse.rows("select segment_id, segment_name from intercom.segments")
-    assert warehouse.spells() == before
+    assert ("s3", "Third") in sound.rows("select segment_id, segment_name from intercom.segments")
+    assert sound.spells() == before
 
 
-def test_checks_of_what_was_not_built_are_not_run(warehouse: Warehouse) -> None:
-    _healthy(warehouse)
-    warehouse.build()
-    warehouse.client.execute_sql(UNMET)
+def test_checks_of_what_was_not_built_are_not_run(sound: Warehouse) -> None:
+    sound.client.execute_sql(UNMET)
 
-    assert warehouse.build(select=["stg_runs"]).faults == ()
-    assert [fault.check for fault in warehouse.build(select=["stg_contacts"]).faults] == [
+    assert sound.build(select=["stg_runs"]).faults == ()
+    assert [fault.check for fault in sound.build(select=["stg_contacts"]).faults] == [
         "every_current_member_has_its_contact"
     ]
 
@@ -981,18 +984,16 @@ RUNS: dict[str, tuple[Callable[[Warehouse], None], set[str]]] = {
     nightly_except(RUNS, "finds nothing new", "sees a join"),
 )
 def test_what_is_due_is_all_that_differs_after_a_run_that(
-    warehouse: Warehouse, run: str, monkeypatch: pytest.MonkeyPatch
+    sound: Warehouse, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(touched, "LARGEST_SHARE", math.inf)
     change, due = RUNS[run]
-    _healthy(warehouse)
-    warehouse.refresh()
-    change(warehouse)
+    change(sound)
 
-    built = warehouse.refresh()
+    built = sound.refresh()
 
     assert set(built.models) == due
-    assert differing(warehouse) == set()
+    assert differing(sound) == set()
 
 
 @pytest.mark.nightly
@@ -1025,39 +1026,32 @@ def test_deleted_rows_disappear_from_the_marts(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.nightly
-def test_what_was_due_for_a_build_that_failed_is_due_for_the_next(warehouse: Warehouse) -> None:
-    _healthy(warehouse)
-    warehouse.refresh()
-    warehouse.client.execute_sql(MISCOUNTED)
-    _rescan(warehouse, joins="eve")
+def test_what_was_due_for_a_build_that_failed_is_due_for_the_next(sound: Warehouse) -> None:
+    sound.client.execute_sql(MISCOUNTED)
+    _rescan(sound, joins="eve")
     with pytest.raises(ModelsFailed, match="members_after_a_scan_equal_the_log"):
-        warehouse.refresh()
-    warehouse.client.execute_sql(_scans("members = members - 1", "how = 'cursor'"))
+        sound.refresh()
+    sound.client.execute_sql(_scans("members = members - 1", "how = 'cursor'"))
 
-    built = warehouse.refresh()
+    built = sound.refresh()
 
     assert set(built.models) == OF_SCANS | OF_CHANGES
-    assert differing(warehouse) == set()
+    assert differing(sound) == set()
 
 
 @pytest.mark.nightly
-def test_building_some_models_leaves_the_rest_due(warehouse: Warehouse) -> None:
-    _healthy(warehouse)
-    warehouse.refresh()
-    _rescan(warehouse, joins="eve")
-    warehouse.build(select=["segment_versions"])
+def test_building_some_models_leaves_the_rest_due(sound: Warehouse) -> None:
+    _rescan(sound, joins="eve")
+    sound.build(select=["segment_versions"])
 
-    built = warehouse.refresh()
+    built = sound.refresh()
 
     assert set(built.models) == OF_SCANS | OF_CHANGES
-    assert differing(warehouse) == set()
+    assert differing(sound) == set()
 
 
-def test_nothing_is_due_after_a_full_build(warehouse: Warehouse) -> None:
-    _healthy(warehouse)
-    warehouse.build()
-
-    assert warehouse.refresh().models == ()
+def test_nothing_is_due_after_a_full_build(sound: Warehouse) -> None:
+    assert sound.refresh().models == ()
 
 
 LOSSES = {
@@ -1071,15 +1065,13 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("loss", nightly_except(LOSSES, "the mark"))
-def test_everything_is_built_where_there_is_no_more(warehouse: Warehouse, loss: str) -> None:
-    _healthy(warehouse)
-    warehouse.refresh()
-    warehouse.client.execute_sql(LOSSES[loss])
+def test_everything_is_built_where_there_is_no_more(sound: Warehouse, loss: str) -> None:
+    sound.client.execute_sql(LOSSES[loss])
 
-    built = warehouse.refresh()
+    built = sound.refresh()
 
     assert built.models == MODELS
-    assert differing(warehouse) == set()
+    assert differing(sound) == set()
 
 
 @pytest.mark.nightly
@@ -1139,13 +1131,11 @@ def test_a_warning_is_reported_without_a_run_of_its_check(warehouse: Warehouse) 
     assert [str(one) for one in again.faults] == [str(fault)]
 
 
-def test_a_check_that_reads_what_is_due_stops_what_does_not_add_up(warehouse: Warehouse) -> None:
-    _healthy(warehouse)
-    warehouse.refresh()
-    warehouse.remove("ann", "deleted", "03-02 12:00")
+def test_a_check_that_reads_what_is_due_stops_what_does_not_add_up(sound: Warehouse) -> None:
+    sound.remove("ann", "deleted", "03-02 12:00")
 
     with pytest.raises(ModelsFailed, match="no_removed_contact_is_a_current_member"):
-        warehouse.refresh()
+        sound.refresh()
 
 
 def test_what_moves_no_model_is_something_that_it_reads() -> None:
@@ -1195,10 +1185,8 @@ def test_descriptions_name_the_timezone_of_days(warehouse: Warehouse) -> None:
 # What is described
 
 
-def test_every_described_column_is_built_and_every_built_one_described(warehouse: Warehouse) -> None:
-    warehouse.build()
-
-    built = warehouse.rows(
+def test_every_described_column_is_built_and_every_built_one_described(unfilled: Warehouse) -> None:
+    built = unfilled.rows(
         "select schema_name, table_name, column_name from duckdb_columns() "
         "where schema_name in ('intercom', 'intercom_build') order by table_name, column_index"
     )
@@ -1213,10 +1201,8 @@ def schema_of(model: Model) -> str:
     return "intercom" if model.layer == "marts" else "intercom_build"
 
 
-def test_the_schema_of_the_marts_holds_the_documented_marts_and_nothing_else(warehouse: Warehouse) -> None:
-    warehouse.build()
-
-    tables = warehouse.rows("select table_name from information_schema.tables where table_schema = 'intercom'")
+def test_the_schema_of_the_marts_holds_the_documented_marts_and_nothing_else(unfilled: Warehouse) -> None:
+    tables = unfilled.rows("select table_name from information_schema.tables where table_schema = 'intercom'")
     documented = re.findall(r"^## (\w+)$", (ROOT / "docs" / "tables.md").read_text(), re.MULTILINE)
     assert sorted(name for (name,) in tables) == sorted(set(documented) - {mart.name for mart in list_marts()})
     assert TABLES.keys() < set(documented)
@@ -1243,15 +1229,14 @@ def test_what_earlier_releases_built_beside_the_marts_is_dropped_and_nothing_of_
     assert names.isdisjoint({"int_spells", "stg_contacts", "_built_from"})
 
 
-def test_every_description_is_a_comment_in_the_warehouse(warehouse: Warehouse) -> None:
-    warehouse.build()
-    warehouse.build()
+def test_every_description_is_a_comment_in_the_warehouse(unfilled: Warehouse) -> None:
+    unfilled.build()
 
-    relations = warehouse.rows(
+    relations = unfilled.rows(
         "select table_name, comment from duckdb_tables() where schema_name in ('intercom', 'intercom_build') union all "
         "select view_name, comment from duckdb_views() where schema_name in ('intercom', 'intercom_build') order by 1"
     )
-    columns = warehouse.rows(
+    columns = unfilled.rows(
         "select table_name, column_name, comment from duckdb_columns() "
         "where schema_name in ('intercom', 'intercom_build')"
     )
