@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -36,7 +37,7 @@ def test_a_sync_works_from_any_folder_with_a_bare_environment(terminal: Terminal
 
 
 def test_only_the_owner_can_read_what_is_written(terminal: Terminal) -> None:
-    terminal.run("sync")
+    terminal.copy_first_sync()
 
     modes = {path.stat().st_mode & 0o077 for path in terminal.folder.rglob("*")}
     assert modes == {0}
@@ -49,6 +50,8 @@ def test_what_dlt_stores_for_itself_is_in_the_data_folder(terminal: Terminal) ->
 
 
 def test_json_is_one_object_on_standard_output(terminal: Terminal) -> None:
+    terminal.copy_first_sync()
+
     ended = terminal.run("sync", "--json")
 
     outcome = json.loads(ended.output)
@@ -57,9 +60,11 @@ def test_json_is_one_object_on_standard_output(terminal: Terminal) -> None:
 
 
 def test_quiet_prints_only_the_result(terminal: Terminal) -> None:
+    terminal.copy_first_sync()
+
     ended = terminal.run("--quiet", "sync")
 
-    assert "120 contacts read" in ended.output
+    assert re.search(r"\d+ contacts? read", ended.output)
     assert ended.errors == ""
 
 
@@ -84,8 +89,9 @@ def test_a_plan_prints_what_a_sync_would_cost_and_loads_nothing(terminal: Termin
 
 
 def test_a_plan_of_lists_alone_counts_neither_contacts_nor_segments(terminal: Terminal) -> None:
-    too_early = terminal.run("--quiet", "sync", "--plan", "--only", "tags,companies")
-    terminal.run("--quiet", "sync")
+    nowhere = {"WAREHOUSE__DATA_DIR": str(terminal.folder.with_name("nowhere"))}
+    too_early = terminal.run("--quiet", "sync", "--plan", "--only", "tags,companies", **nowhere)
+    terminal.copy_first_sync()
     planned = json.loads(terminal.run("--quiet", "sync", "--plan", "--only", "tags,companies", "--json").output)
     shown = terminal.run("--quiet", "sync", "--plan", "--only", "tags,companies")
     synced = json.loads(terminal.run("--quiet", "sync", "--only", "tags,companies", "--json").output)
@@ -169,6 +175,7 @@ def _in_the_foreground() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_in_the_foreground")
 def test_ctrl_c_ends_a_run_with_one_line_and_the_next_run_works(terminal: Terminal) -> None:
+    terminal.copy_first_sync()
     terminal.workspace.faults.status(429, times=None, path_prefix="/contacts", headers={"retry-after": "60"})
     running = subprocess.Popen(
         [COMMAND, "sync"],
@@ -338,11 +345,11 @@ def test_the_demo_does_not_touch_a_real_warehouse(terminal: Terminal) -> None:
 
 
 def test_the_demo_prints_a_query_that_works_as_pasted(terminal: Terminal) -> None:
-    ended = terminal.run("demo", "--contacts", "200", "--days", "3")
+    ended = terminal.run("demo", "--contacts", "60", "--days", "2")
 
     snippet = ended.output[ended.output.index("import duckdb") :]
     pasted = subprocess.run([sys.executable, "-c", snippet], cwd="/", capture_output=True, text=True, check=True)
-    assert len(pasted.stdout.splitlines()) == 3
+    assert len(pasted.stdout.splitlines()) == 2
 
 
 @pytest.mark.nightly
@@ -427,7 +434,7 @@ def lose_the_memberships(terminal: Terminal) -> None:
 
 UNREACHABLE = (ExitCode.UNAVAILABLE, "sync", nothing, {"SOURCES__INTERCOM__BASE_URL": "http://127.0.0.1:9"})
 EXIT_CODES: list[tuple[ExitCode, str, Prepare, dict[str, Any]]] = [
-    (ExitCode.DONE, "sync", nothing, {}),
+    (ExitCode.DONE, "sync", sync, {}),
     (ExitCode.DONE, "status --max-age 1h", sync, {"SOURCES__INTERCOM__ACCESS_TOKEN": None}),
     (ExitCode.UNEXPECTED, "sync", replace_a_table_by_another, {}),
     (ExitCode.USAGE, "sync --whole", nothing, {}),
