@@ -250,36 +250,34 @@ def _of_anything(_: Place) -> Touching | None:
     ],
 )
 def test_members_of_changed_rows_are_derived_again_once(
-    warehouse: Warehouse, touching: Callable[[Place], Touching | None], changes: list[str], members: int | None
+    begun: Warehouse, touching: Callable[[Place], Touching | None], changes: list[str], members: int | None
 ) -> None:
-    place = Place(warehouse.raw, warehouse.marts, warehouse.dialect)
-    _begin(warehouse)
-    _join(warehouse)
-    warehouse.refresh()
-    warehouse.scan("03-03 10:00", joins="fay")
-    warehouse.scan("03-03 10:00", "s2")
-    warehouse.refresh()
+    place = Place(begun.raw, begun.marts, begun.dialect)
+    _join(begun)
+    begun.refresh()
+    begun.scan("03-03 10:00", joins="fay")
+    begun.scan("03-03 10:00", "s2")
+    begun.refresh()
 
-    with warehouse.client.begin_transaction(), rewriting(warehouse.client, place, touching(place)):
-        warehouse.client.execute_many(changes)
-    built, again = warehouse.refresh(), warehouse.refresh()
+    with begun.client.begin_transaction(), rewriting(begun.client, place, touching(place)):
+        begun.client.execute_many(changes)
+    built, again = begun.refresh(), begun.refresh()
 
     assert (built.touched, again.models) == (members, ())
-    assert differing(warehouse) == set()
+    assert differing(begun) == set()
 
 
-def test_a_change_that_is_rolled_back_touches_nobody(warehouse: Warehouse) -> None:
-    place = Place(warehouse.raw, warehouse.marts, warehouse.dialect)
-    _begin(warehouse)
+def test_a_change_that_is_rolled_back_touches_nobody(begun: Warehouse) -> None:
+    place = Place(begun.raw, begun.marts, begun.dialect)
 
     def delete() -> None:
-        with warehouse.client.begin_transaction(), rewriting(warehouse.client, place, _of_eve(place)):
-            warehouse.client.execute_sql("delete from intercom_raw.no_table")
+        with begun.client.begin_transaction(), rewriting(begun.client, place, _of_eve(place)):
+            begun.client.execute_sql("delete from intercom_raw.no_table")
 
     with pytest.raises(DatabaseException):
         delete()
 
-    assert warehouse.refresh().models == ()
+    assert begun.refresh().models == ()
 
 
 @pytest.mark.nightly
