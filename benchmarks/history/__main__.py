@@ -1,4 +1,4 @@
-"""Measures builds: `python -m benchmarks.history [100k 1m 5m]`, by default of all sizes."""
+"""Measures builds: `python -m benchmarks.history [changes] [100k 1m 5m]`, by default of all sizes."""
 
 import json
 import sys
@@ -14,9 +14,9 @@ from pipelines.runs import build_models, refresh_models
 from pipelines.settings import use_project_config
 
 from .builds import SIZES, BuildTimes, measure_build
-from .daily import measure_day
+from .daily import measure_changes
 from .days import measure_days
-from .tables import HistorySize, write
+from .tables import PIPELINE, HistorySize, write
 
 
 def main(arguments: list[str]) -> None:
@@ -32,9 +32,10 @@ def main(arguments: list[str]) -> None:
             use_project_config()
             for cost in measure_days(Path(folder), int(days)):
                 print(json.dumps(asdict(cost)), flush=True)  # noqa: T201 (for the parent process)
-        case ["day", *names]:
+        case ["changes", *names]:
             for name in names or SIZES:
-                print(measure_day(SIZES[name]))  # noqa: T201 (a command)
+                for change in measure_changes(SIZES[name]):
+                    print(change)  # noqa: T201 (a command)
         case _:
             for name in arguments or SIZES:
                 print(measure_build(SIZES[name]))  # noqa: T201 (a command)
@@ -43,7 +44,7 @@ def main(arguments: list[str]) -> None:
 def build(folder: str, build_models: Callable[[dlt.Pipeline], Build]) -> None:
     """Builds without publishing, which would only copy the file."""
     use_project_config()
-    built = build_models(Warehouse(Path(folder)).pipeline("benchmark"))
+    built = build_models(Warehouse(Path(folder)).pipeline(PIPELINE))
     times = BuildTimes(built.seconds, built.seconds_by_file)
     print(json.dumps(asdict(times)))  # noqa: T201 (for the parent process)
 

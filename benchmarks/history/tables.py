@@ -8,10 +8,20 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
+from pipelines.commands.repair import RawLog
 from pipelines.destinations import MARTS, RAW, Warehouse
+from pipelines.loading import Mentions, pseudonym
+from pipelines.models import Place, rewriting, touching_contact, touching_loads
 from sources.intercom.tables import BESIDE_CONTACTS, CONTACTS
 
 from . import statements
+
+WORKSPACE, PIPELINE = "w", "benchmark"
+STATES = (
+    "create table _dlt_pipeline_state "
+    "(version bigint, pipeline_name text, state text, version_hash text, _dlt_id text, _dlt_load_id text)"
+)
+"""dlt's table. No run has written a state."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,7 @@ def write(warehouse: Warehouse, size: HistorySize) -> None:
         connection.execute(f"use {RAW}")
         for name, schema in {"contacts": CONTACTS, **BESIDE_CONTACTS}.items():
             _create(connection, name, schema)
+        connection.execute(STATES)
         for name in ("contacts", "segments", "days"):
             connection.execute(f"set variable {name} = {getattr(size, name)}")
         for sql in statements.ALL:
@@ -57,6 +68,31 @@ def load_last_day(warehouse: Warehouse) -> None:
         for name in BESIDE_CONTACTS:
             connection.execute(f"insert into {RAW}.{name} by name from held.{name}")
         connection.execute("drop schema held cascade")
+
+
+def forget_contact(warehouse: Warehouse) -> None:
+    """Replaces a contact that has left some segments, as `forget` does."""
+    place = Place(RAW, MARTS, warehouse.dialect)
+    with warehouse.held(), warehouse.pipeline(PIPELINE).sql_client() as client:
+        left = f"select min(contact_id) from {RAW}.membership_changes where not is_member"  # noqa: S608
+        ((contact,),) = client.execute_sql(left) or ()
+        substitute = pseudonym()
+        touching = touching_contact(place, WORKSPACE, (contact, substitute))
+        with client.begin_transaction(), rewriting(client, place, touching):
+            Mentions(client, warehouse.dialect, WORKSPACE, contact).replace(substitute, PIPELINE)
+
+
+def remove_run(warehouse: Warehouse) -> None:
+    """Removes what one run in the middle of the history has loaded, as `repair` does."""
+    place = Place(RAW, MARTS, warehouse.dialect)
+    with warehouse.held(), warehouse.pipeline(PIPELINE).sql_client() as client:
+        log = RawLog(client, warehouse.dialect)
+        runs = log.runs(WORKSPACE)
+        run = runs[len(runs) // 2]
+        with client.begin_transaction(), rewriting(client, place, touching_loads(place, run.load_ids)):
+            log.remove([run], workspace_id=WORKSPACE, pipeline_name=PIPELINE)
+            log.remove_doubled(log.doubled())
+            log.recount_scans()
 
 
 def fingerprints(warehouse: Warehouse) -> dict[str, str]:

@@ -7,27 +7,25 @@ from ..report import Row, at_most
 from .bench import Bench
 
 if TYPE_CHECKING:
-    from ..history import DayCost
+    from ..history import ChangeBuild, DayCost
 
 RUNS = (10, 100, 400)
 MOST_GROWTH = 1.5
 """Of the CPU of the last run, against the first that is measured."""
-DAY_SPELLS = "1m"
+SPELLS = "1m"
 
 
 def growth(bench: Bench) -> list[Row]:
-    """A day of changes in a history of 1 million spells, and 400 daily syncs of a small workspace."""
+    """A few changes in a history of 1 million spells, and 400 daily syncs of a small workspace."""
     # Late, because it imports dlt and DuckDB: the memory of this process counts in the peaks of its children.
-    from ..history import SIZES, measure_day, measured_days, typical
+    from ..history import SIZES, measure_changes, measured_days, typical
 
-    day = measure_day(SIZES[DAY_SPELLS])
-    ratio = day.whole_cpu_seconds / day.cpu_seconds
-    details = f"{day.whole_cpu_seconds:.1f} s / {day.cpu_seconds:.1f} s"
+    changes = [*measure_changes(SIZES[SPELLS])]
     runs = [max(round(run * bench.scale), 1) for run in RUNS]
     costs = measured_days(bench.folder / "growth", runs[-1])
     return [
-        Row("growth", "all / a day, CPU", ratio, details=details),
-        Row("growth", "tables that differ", len(day.differing), "", at_most(0)),
+        *map(_change_row, changes),
+        Row("growth", "tables that differ", sum(len(one.differing) for one in changes), "", at_most(0)),
         *(row for run in runs for row in _run_rows(typical(costs, run))),
         Row(
             "growth",
@@ -36,6 +34,12 @@ def growth(bench: Bench) -> list[Row]:
             target=at_most(MOST_GROWTH),
         ),
     ]
+
+
+def _change_row(change: "ChangeBuild") -> Row:
+    ratio = change.whole_cpu_seconds / change.cpu_seconds
+    details = f"{change.whole_cpu_seconds:.1f} s / {change.cpu_seconds:.1f} s"
+    return Row("growth", f"all / {change.change}, CPU", ratio, details=details)
 
 
 def _run_rows(cost: "DayCost") -> Iterator[Row]:
