@@ -23,12 +23,13 @@ from ..errors import ModelsFailed, is_of_memory
 from .changes import (
     BUILT_FROM,
     FILES,
+    REWRITTEN,
     WHOLE_AT,
     Basis,
     current_basis,
+    drop_rewritten,
     drop_touched,
     find_touched,
-    forget_rewritten,
     new_loads,
     note_loads,
     read_mark,
@@ -275,7 +276,8 @@ def _run(client: SqlClientBase[Any], place: Place, known: Relations, todo: _Todo
         if basis is not None:
             write_mark(client, place, basis.mark)
             note_loads(client, place, basis.loads)
-            forget_rewritten(client, place, present)
+            if REWRITTEN.name in present:
+                drop_rewritten(client, place)
             write_warnings(client, place, faults)
         if subsets is not None:
             client.execute_many([*deletions(subsets, place)])

@@ -31,7 +31,7 @@ KEY, KEY_IN_ANY = ("workspace_id", "segment_id", "member_id"), ("workspace_id", 
 """A member in one segment, and in any."""
 REWRITTEN = NotedTable(
     "_rewritten_members",
-    "Members whose loaded rows were deleted or changed: the next build derives them again, and clears this table.",
+    "Members whose loaded rows were deleted or changed: the next build derives them again, and drops this table.",
     dict.fromkeys(KEY, "text"),
     {
         "workspace_id": "Intercom's id of the workspace.",
@@ -171,10 +171,9 @@ def are_few(touched: int, spells: int) -> bool:
     return touched <= LARGEST_SHARE * spells
 
 
-def forget_rewritten(client: SqlClientBase[Any], place: Place, present: Collection[str]) -> None:
-    """To be called in the transaction that builds their rows."""
-    if REWRITTEN.name in present:
-        REWRITTEN.clear(client, place.dialect, place.build)
+def drop_rewritten(client: SqlClientBase[Any], place: Place) -> None:
+    """To be called in the transaction that builds their rows. Deleted rows could still be read from a lake's notes."""
+    client.execute_sql(place.statement("drop table {build}.{rewritten}", rewritten=REWRITTEN.name))
 
 
 def drop_touched(client: SqlClientBase[Any], place: Place) -> None:

@@ -265,6 +265,8 @@ def test_members_of_changed_rows_are_derived_again_once(
 
     assert (built.touched, again.models) == (members, ())
     assert differing(begun) == set()
+    left = "select table_name from information_schema.tables where table_name = '_rewritten_members'"
+    assert begun.rows(left) == []
 
 
 def test_a_change_that_is_rolled_back_touches_nobody(begun: Warehouse) -> None:
