@@ -23,7 +23,7 @@ from ..errors import ModelsFailed, is_of_memory
 from .changes import (
     BUILT_FROM,
     FILES,
-    REWRITTEN,
+    REWRITTEN_MEMBERS,
     WHOLE_AT,
     Basis,
     current_basis,
@@ -276,7 +276,7 @@ def _run(client: SqlClientBase[Any], place: Place, known: Relations, todo: _Todo
         if basis is not None:
             write_mark(client, place, basis.mark)
             note_loads(client, place, basis.loads)
-            if REWRITTEN.name in present:
+            if REWRITTEN_MEMBERS.name in present:
                 drop_rewritten(client, place)
             write_warnings(client, place, faults)
         if subsets is not None:

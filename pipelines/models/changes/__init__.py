@@ -5,7 +5,7 @@ from .rewriting import rewriting, touching_contact, touching_loads
 from .touched import (
     KEY,
     KEY_IN_ANY,
-    REWRITTEN,
+    REWRITTEN_MEMBERS,
     TOUCHED,
     drop_rewritten,
     drop_touched,
@@ -19,7 +19,7 @@ __all__ = [
     "FILES",
     "KEY",
     "KEY_IN_ANY",
-    "REWRITTEN",
+    "REWRITTEN_MEMBERS",
     "TOUCHED",
     "WHOLE_AT",
     "Basis",

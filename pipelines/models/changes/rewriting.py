@@ -14,7 +14,7 @@ from ...destinations import Query, relations, texts
 from ..definitions import Place
 from .mark import BUILT_FROM, NOT_LOADED, current_loads, read_mark, rewritten_mark, state_of, write_mark
 from .touched import (
-    REWRITTEN,
+    REWRITTEN_MEMBERS,
     SOURCES,
     TOUCHED,
     Touching,
@@ -116,8 +116,8 @@ def _are_few(client: SqlClientBase[Any], place: Place, touching: Touching) -> bo
 
 def _note_rewritten(client: SqlClientBase[Any], place: Place, touching: Touching) -> None:
     """Adds the members that rows touch as they are now."""
-    REWRITTEN.create(client, place.dialect, place.build)
+    REWRITTEN_MEMBERS.create(client, place.dialect, place.build)
     find(client, place, touching, ())
     noted = "insert into {build}.{rewritten} select workspace_id, segment_id, member_id from {build}.{touched}"
-    client.execute_sql(place.statement(noted, rewritten=REWRITTEN.name, touched=TOUCHED))
+    client.execute_sql(place.statement(noted, rewritten=REWRITTEN_MEMBERS.name, touched=TOUCHED))
     drop_touched(client, place)

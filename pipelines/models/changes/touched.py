@@ -29,7 +29,7 @@ TOUCHED = "int_touched_members"
 """The table that holds them during a build."""
 KEY, KEY_IN_ANY = ("workspace_id", "segment_id", "member_id"), ("workspace_id", "member_id")
 """A member in one segment, and in any."""
-REWRITTEN = NotedTable(
+REWRITTEN_MEMBERS = NotedTable(
     "_rewritten_members",
     "Members whose loaded rows were deleted or changed: the next build derives them again, and drops this table.",
     dict.fromkeys(KEY, "text"),
@@ -150,8 +150,9 @@ def find_touched(
 
 
 def find(client: SqlClientBase[Any], place: Place, touching: Touching, present: Collection[str]) -> None:
-    noted = place.statement("select * from {build}.{table}", table=REWRITTEN.name)
-    rewritten = Query(noted) if REWRITTEN.name in present else NONE_REWRITTEN
+    """Creates the table of the members that these rows touch, and of those noted in a table that is `present`."""
+    noted = place.statement("select * from {build}.{table}", table=REWRITTEN_MEMBERS.name)
+    rewritten = Query(noted) if REWRITTEN_MEMBERS.name in present else NONE_REWRITTEN
     client.execute_sql(place.statement(FIND, touched=TOUCHED, rewritten=rewritten, **touching))
 
 
@@ -173,7 +174,7 @@ def are_few(touched: int, spells: int) -> bool:
 
 def drop_rewritten(client: SqlClientBase[Any], place: Place) -> None:
     """To be called in the transaction that builds their rows. Deleted rows could still be read from a lake's notes."""
-    client.execute_sql(place.statement("drop table {build}.{rewritten}", rewritten=REWRITTEN.name))
+    client.execute_sql(place.statement("drop table {build}.{rewritten}", rewritten=REWRITTEN_MEMBERS.name))
 
 
 def drop_touched(client: SqlClientBase[Any], place: Place) -> None:

@@ -269,6 +269,25 @@ def test_members_of_changed_rows_are_derived_again_once(
     assert begun.rows(left) == []
 
 
+def test_a_build_that_failed_leaves_members_of_changed_rows_to_the_next(
+    begun: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(begun.raw, begun.marts, begun.dialect)
+    _join(begun)
+    begun.refresh()
+    with begun.client.begin_transaction(), rewriting(begun.client, place, _of_eve(place)):
+        begun.client.execute_many(RENAMED)
+    with monkeypatch.context() as broken:
+        broken.setattr(touched, "FIND", "create table {build}.{touched} as select error('a broken block')")
+        with pytest.raises(DatabaseException, match="a broken block"):
+            begun.refresh()
+
+    built = begun.refresh()
+
+    assert built.touched == 2
+    assert differing(begun) == set()
+
+
 def test_a_change_that_is_rolled_back_touches_nobody(begun: Warehouse) -> None:
     place = Place(begun.raw, begun.marts, begun.dialect)
 
