@@ -177,6 +177,7 @@ class _Todo:
         new: by source, the loads that touch members: of incremental models their rows alone are built, if there are
             few. Null where all rows are built.
         compared: models whose tables have to equal a build of all.
+        warned: checks that did not hold after the last build: touched members alone cannot show whether they do.
     """
 
     models: tuple[Model, ...]
@@ -184,17 +185,19 @@ class _Todo:
     known: Collection[Fault] = ()
     new: Mapping[str, Collection[str]] | None = None
     compared: Collection[Model] = ()
+    warned: Collection[str] = ()
 
 
-def _todo(due: Collection[Model], warnings: Iterable[Fault], folder: Path, compared: Collection[Model]) -> _Todo:
+def _todo(due: Collection[Model], warnings: Collection[Fault], folder: Path, compared: Collection[Model]) -> _Todo:
     """The models to build of those that are due, and the checks to run."""
     # views show changes without a build, unless they get new columns
     tables = tuple(model for model in due if model.materialized == "table" or model.owner)
     touches = compared or any(map(is_derived, tables))
-    checks = [check for check in _checks_of(due, folder) if touches or check.when == "always"]
+    warned = {fault.check for fault in warnings}
+    checks = [check for check in _checks_of(due, folder) if touches or check.when == "always" or check.name in warned]
     run = {check.name for check in checks}
     known = [fault for fault in warnings if fault.check not in run]
-    return _Todo(tables, checks, known, compared=compared)
+    return _Todo(tables, checks, known, compared=compared, warned=warned)
 
 
 def _is_older(time: str | None, age: timedelta | None) -> bool:
@@ -263,7 +266,7 @@ def _run(client: SqlClientBase[Any], place: Place, known: Relations, todo: _Todo
         built, checks, subsets = _with_attributes(client, place, known, todo.models), todo.checks, None
         if touched is not None:
             built = tuple(restricted(one) if is_derived(one) else one for one in built)
-            checks = todo.checks if todo.compared else [*_of_touched(todo.checks)]
+            checks = todo.checks if todo.compared else [*_of_touched(todo.checks, todo.warned)]
             derived = [one for one in built if is_derived(one)]
             subsets = subsets_of([*derived, *checks])
             client.execute_many([*before_derivation(derived, place, subsets)])
@@ -285,11 +288,11 @@ def _run(client: SqlClientBase[Any], place: Place, known: Relations, todo: _Todo
     return Build(names, faults, time.monotonic() - started, seconds, touched)
 
 
-def _of_touched(checks: Iterable[Check]) -> Iterator[Check]:
+def _of_touched(checks: Iterable[Check], warned: Collection[str]) -> Iterator[Check]:
     """The checks that have to hold after a build of touched members."""
     for check in checks:
         if check.when != "whole":
-            yield restricted(check) if check.when == "touched" else check
+            yield restricted(check) if check.when == "touched" and check.name not in warned else check
 
 
 def _with_attributes(

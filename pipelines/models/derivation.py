@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from ..destinations import Query
-from .changes import KEY, TOUCHED
+from .changes import KEY, KEY_IN_ANY, TOUCHED
 from .definitions import Model, Place, select_of
 from .restricted import Subset, creation_of, deletions, key_of, subsets_of
 
@@ -26,12 +26,14 @@ def derivation(model: Model, place: Place, subsets: Collection[Subset]) -> Itera
 def before_derivation(models: Collection[Model], place: Place, subsets: Collection[Subset]) -> Iterator[str]:
     """Keeps what touched members contribute to sums, before any model is built. `models` are restricted to them.
 
-    Of tables that are not built, the subsets are made too: nothing else would.
+    Of tables that are not built, the subsets are made too: nothing else would. So are those that hold other segments of
+    touched members: building the tables changes a part of them.
     """
     summed = [model for model in models if model.sums]
     built = {model.name for model in models}
-    for subset in sorted(subsets_of(summed) | {one for one in subsets if one.table not in built}):
-        yield creation_of(subset, place)
+    needed = subsets_of(summed) | {one for one in subsets if one.is_of_any or one.table not in built}
+    for subset in sorted(needed, key=lambda one: (one.table, not one.is_of_any)):
+        yield creation_of(subset, place, needed)
     for model in summed:
         created = place.statement("create or replace table {build}.{kept}", kept=_kept(model))
         yield f"{created} as {select_of(model, place)}"
@@ -39,21 +41,19 @@ def before_derivation(models: Collection[Model], place: Place, subsets: Collecti
 
 def _replacement(model: Model, place: Place, subsets: Collection[Subset]) -> Iterator[str]:
     """Deletes the rows of touched members, and inserts those that they have now."""
-    now = Subset(model.name, KEY)
-    named = {"schema": place.schema_of(model.name), "name": model.name, "touched": TOUCHED, "now": now.name}
+    now, of_any = Subset(model.name, KEY), Subset(model.name, KEY_IN_ANY)
+    named = {"schema": place.schema_of(model.name), "touched": TOUCHED, "now": now.name}
     pairs = zip(model.incremental_on, key_of(model), strict=True)
     equal = " and ".join(f"{{name}}.{column} = {{touched}}.{key}" for column, key in pairs)
     yield f"{place.statement('create or replace table {schema}.{now}', **named)} as {select_of(model, place)}"
-    for template in (
-        f"delete from {{schema}}.{{name}} using {{build}}.{{touched}} where {equal}",  # noqa: S608 (our own names)
-        "insert into {schema}.{name} select * from {schema}.{now}",
-    ):
-        yield place.statement(template, **named)
+    for name in (model.name, of_any.name) if of_any in subsets else (model.name,):
+        for template in (
+            f"delete from {{schema}}.{{name}} using {{build}}.{{touched}} where {equal}",  # noqa: S608 (our own names)
+            "insert into {schema}.{name} select * from {schema}.{now}",
+        ):
+            yield place.statement(template, name=name, **named)
     if now not in subsets:
         yield from deletions([now], place)
-    for subset in subsets:
-        if subset.table == model.name and subset != now:
-            yield creation_of(subset, place)
 
 
 def _summation(model: Model, place: Place) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """A model or check over touched members alone: the same select, with fewer rows of each source that has members."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from typing import NamedTuple, TypeVar, cast
@@ -26,7 +26,12 @@ class Subset(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f"{self.table}_touched" if self.key == KEY else f"{self.table}_of_touched"
+        return f"{self.table}_of_touched" if self.is_of_any else f"{self.table}_touched"
+
+    @property
+    def is_of_any(self) -> bool:
+        """Whether it holds all segments of touched members."""
+        return self.key == KEY_IN_ANY
 
 
 @cache
@@ -48,9 +53,11 @@ def subsets_of(files: Iterable[SqlFile]) -> set[Subset]:
     return {one for one in every if one.name in names}
 
 
-def creation_of(subset: Subset, place: Place) -> str:
-    """The statement that takes a subset from its table, as that is now."""
-    rows = _touched_rows(f"{{build}}.{subset.table}", _incremental()[subset.table], subset.key, "{build}.{touched}")
+def creation_of(subset: Subset, place: Place, created: Collection[Subset]) -> str:
+    """The statement that takes a subset from its table, as that is now, or from a wider one `created` before."""
+    wider = Subset(subset.table, KEY_IN_ANY)
+    table = wider.name if wider in created and not subset.is_of_any else subset.table
+    rows = _touched_rows(f"{{build}}.{table}", _incremental()[subset.table], subset.key, "{build}.{touched}")
     template = f"create or replace table {{build}}.{{subset}} as {rows}"
     return place.statement(template, subset=subset.name, touched=TOUCHED)
 

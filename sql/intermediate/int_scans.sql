@@ -10,29 +10,15 @@ scans as (
 
 ),
 
-changes as (
+changes_by_scan as (
 
-    select * from int_membership_changes
+    select * from int_changes_by_scan
 
 ),
 
 segments as (
 
     select * from stg_segments
-
-),
-
-changes_by_scan as (
-
-    select
-        workspace_id,
-        segment_id,
-        observed_at,
-        cast(sum(case when is_member then 1 else 0 end) as bigint) as joined_count,
-        cast(sum(case when is_member then 0 else 1 end) as bigint) as left_count
-
-    from changes
-    group by workspace_id, segment_id, observed_at
 
 ),
 

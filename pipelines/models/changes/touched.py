@@ -27,6 +27,8 @@ BUILT_LOADS = NotedTable(
 )
 TOUCHED = "int_touched_members"
 """The table that holds them during a build."""
+MERGED = "int_merged_members"
+"""The table that holds removed members, and those that merges join to touched ones, while others are found."""
 KEY, KEY_IN_ANY = ("workspace_id", "segment_id", "member_id"), ("workspace_id", "member_id")
 """A member in one segment, and in any."""
 REWRITTEN_MEMBERS = NotedTable(
@@ -49,33 +51,25 @@ Loaded = Mapping[str, Loads]
 """The loads of loaded tables, by table."""
 
 OF_LOADS = "select * from {raw}.{table} where {load_id} in {loads}"
-FIND = """
+DIRECTLY = """
 create or replace table {build}.{touched} as
-with recursive
-
-changed as (
-    select workspace_id, segment_id, contact_id as member_id from {membership_changes} as changes
-    union
-    select workspace_id, segment_id, company_id as member_id from {company_membership_changes} as changes
-),
+with
 
 edited as (
     select distinct workspace_id, segment_id from {segments} as versions
-),
+)
 
-known as not materialized (
-    select workspace_id, segment_id, contact_id as member_id from {raw}.membership_changes
-    union all
-    select workspace_id, segment_id, company_id as member_id from {raw}.company_membership_changes
-),
-
-directly as (
-    select workspace_id, segment_id, member_id from changed
-    union
-    select known.workspace_id, known.segment_id, known.member_id
-    from known
-    semi join edited on known.workspace_id = edited.workspace_id and known.segment_id = edited.segment_id
-),
+select workspace_id, segment_id, contact_id as member_id from {membership_changes} as changes
+union
+select workspace_id, segment_id, company_id as member_id from {company_membership_changes} as changes
+union
+select spells.workspace_id, spells.segment_id, spells.member_id
+from {build}.int_spells as spells
+semi join edited on spells.workspace_id = edited.workspace_id and spells.segment_id = edited.segment_id
+"""
+BY_MERGES = """
+create or replace table {build}.{merged} as
+with recursive
 
 links as (
     select workspace_id, contact_id as one, merged_into_contact_id as other
@@ -90,9 +84,9 @@ links as (
 first as (
     select workspace_id, contact_id as one from {contact_removals} as removals
     union
-    select directly.workspace_id, directly.member_id as one
-    from directly
-    semi join links on directly.workspace_id = links.workspace_id and directly.member_id = links.one
+    select touched.workspace_id, touched.member_id as one
+    from {build}.{touched} as touched
+    semi join links on touched.workspace_id = links.workspace_id and touched.member_id = links.one
 ),
 
 reached as (
@@ -103,13 +97,27 @@ reached as (
     inner join links on reached.workspace_id = links.workspace_id and reached.one = links.one
 )
 
-select workspace_id, segment_id, member_id from directly
-union
-select known.workspace_id, known.segment_id, known.member_id
-from known
-semi join reached on known.workspace_id = reached.workspace_id and known.member_id = reached.one
-union
-select workspace_id, segment_id, member_id from {rewritten} as rewritten
+select workspace_id, one as member_id from reached
+"""
+THE_REST = """
+insert into {build}.{touched}
+select rest.workspace_id, rest.segment_id, rest.member_id
+from (
+    select spells.workspace_id, spells.segment_id, spells.member_id
+    from {build}.int_spells as spells
+    semi join {build}.{merged} as merged
+        on spells.workspace_id = merged.workspace_id and spells.member_id = merged.member_id
+    union
+    select workspace_id, segment_id, member_id from {rewritten} as rewritten
+) as rest
+anti join {build}.{touched} as touched
+    on rest.workspace_id = touched.workspace_id
+    and rest.segment_id = touched.segment_id
+    and rest.member_id = touched.member_id
+"""
+FIND = (DIRECTLY, BY_MERGES, THE_REST, "drop table {build}.{merged}")
+"""Members that were never in a segment have no spells, and no rows that could change. Several statements, because the
+database has to know how few members merges reach: it would put all spells into memory to find theirs.
 """
 NONE_REWRITTEN = Query("select '' as workspace_id, '' as segment_id, '' as member_id where false")
 
@@ -153,7 +161,8 @@ def find(client: SqlClientBase[Any], place: Place, touching: Touching, present: 
     """Creates the table of the members that these rows touch, and of those noted in a table that is `present`."""
     noted = place.statement("select * from {build}.{table}", table=REWRITTEN_MEMBERS.name)
     rewritten = Query(noted) if REWRITTEN_MEMBERS.name in present else NONE_REWRITTEN
-    client.execute_sql(place.statement(FIND, touched=TOUCHED, rewritten=rewritten, **touching))
+    for template in FIND:
+        client.execute_sql(place.statement(template, touched=TOUCHED, merged=MERGED, rewritten=rewritten, **touching))
 
 
 def of_loads(loads: Collection[str], source: str, place: Place) -> Query:

@@ -1,4 +1,5 @@
 -- severity: warn
+-- of the touched
 -- One row per contact that is in a segment but was never loaded itself.
 -- A contact that signs up during a run can be seen in a segment first; the next run loads it.
 

@@ -278,7 +278,7 @@ def test_a_build_that_failed_leaves_members_of_changed_rows_to_the_next(
     with begun.client.begin_transaction(), rewriting(begun.client, place, _of_eve(place)):
         begun.client.execute_many(RENAMED)
     with monkeypatch.context() as broken:
-        broken.setattr(touched, "FIND", "create table {build}.{touched} as select error('a broken block')")
+        broken.setattr(touched, "FIND", ("create table {build}.{touched} as select error('a broken block')",))
         with pytest.raises(DatabaseException, match="a broken block"):
             begun.refresh()
 
@@ -317,7 +317,7 @@ def test_all_is_built_where_touched_members_need_too_much_memory(
 ) -> None:
     _join(begun)
     refused = "create table {build}.{touched} as select error('Out of Memory Error: failed to pin block')"
-    monkeypatch.setattr(touched, "FIND", refused)
+    monkeypatch.setattr(touched, "FIND", (refused,))
 
     built = begun.refresh()
 
@@ -329,10 +329,21 @@ def test_another_error_while_members_are_derived_fails_the_build(
     begun: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _join(begun)
-    monkeypatch.setattr(touched, "FIND", "create table {build}.{touched} as select error('a broken block')")
+    monkeypatch.setattr(touched, "FIND", ("create table {build}.{touched} as select error('a broken block')",))
 
     with pytest.raises(DatabaseException, match="a broken block"):
         begun.refresh()
+
+
+def test_a_warning_still_counts_members_that_nothing_touches(begun: Warehouse) -> None:
+    check = "every_current_member_has_its_contact"
+    known = {fault.check: fault.rows for fault in begun.build().faults}
+    _join(begun)  # of a contact that is not loaded either
+
+    built = begun.refresh()
+
+    assert built.touched
+    assert {fault.check: fault.rows for fault in built.faults}[check] == known[check] + 1
 
 
 def test_checks_of_the_whole_history_run_with_a_comparison(begun: Warehouse) -> None:

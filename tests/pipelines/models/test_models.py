@@ -926,7 +926,7 @@ OF_LAST_DAYS = {"int_segment_days", "segment_daily", "segment_transitions", "seg
 OF_SCANS = {"int_scans", *OF_LAST_DAYS}
 OF_MEMBERSHIPS = {"int_memberships", "int_day_moves", "int_joiners", "int_moves", "int_shared_members",
     "segment_overlap", *OF_LAST_DAYS}  # fmt: skip
-OF_CHANGES = {"int_membership_changes", "int_spells", *OF_MEMBERSHIPS}
+OF_CHANGES = {"int_membership_changes", "int_changes_by_scan", "int_spells", *OF_MEMBERSHIPS}
 OF_REMOVALS = {"int_contact_removals", "int_survivors", "contact_tag_history", *OF_MEMBERSHIPS}
 
 
