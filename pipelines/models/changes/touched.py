@@ -63,9 +63,13 @@ select workspace_id, segment_id, contact_id as member_id from {membership_change
 union
 select workspace_id, segment_id, company_id as member_id from {company_membership_changes} as changes
 union
-select spells.workspace_id, spells.segment_id, spells.member_id
-from {build}.int_spells as spells
-semi join edited on spells.workspace_id = edited.workspace_id and spells.segment_id = edited.segment_id
+select known.workspace_id, known.segment_id, known.member_id
+from (
+    select workspace_id, segment_id, member_id from {build}.int_spells
+    union all
+    select workspace_id, segment_id, company_id as member_id from {raw}.company_membership_changes
+) as known
+semi join edited on known.workspace_id = edited.workspace_id and known.segment_id = edited.segment_id
 """
 BY_MERGES = """
 create or replace table {build}.{merged} as
@@ -116,8 +120,8 @@ anti join {build}.{touched} as touched
     and rest.member_id = touched.member_id
 """
 FIND = (DIRECTLY, BY_MERGES, THE_REST, "drop table {build}.{merged}")
-"""Members that were never in a segment have no spells, and no rows that could change. Several statements, because the
-database has to know how few members merges reach: it would put all spells into memory to find theirs.
+"""Contacts without a spell have no rows that could change. Companies have no spells until their segment is listed.
+Several statements, because the database has to know how few members merges reach: else it puts all spells into memory.
 """
 NONE_REWRITTEN = Query("select '' as workspace_id, '' as segment_id, '' as member_id where false")
 

@@ -194,6 +194,21 @@ def test_only_these_members_are_touched_by(begun: Warehouse, change: Callable[[W
     assert differing(begun) == set()
 
 
+def test_companies_are_members_from_the_run_that_lists_their_segment(begun: Warehouse) -> None:
+    life = Life(begun, random.Random(1), now=utc("03-01 12:00"))
+    while not life.companies["late firms"]:
+        life.now += HOUR
+        life._scan_companies("late firms", set())
+    begun.refresh()
+    life._define("late firms")
+
+    built = begun.refresh()
+
+    assert built.touched == len(life.companies["late firms"])
+    assert begun.rows("select distinct segment_id from intercom_build.int_spells where segment_id = 'late firms'")
+    assert differing(begun) == set()
+
+
 LOSSES = {
     "a load": "update intercom_raw.membership_changes set _dlt_load_id = null where contact_id = 'ann'",
     "a change": "update intercom_raw.membership_changes set _dlt_load_id = 'other' where contact_id = 'ann'",
