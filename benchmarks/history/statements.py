@@ -37,6 +37,7 @@ group by segment;
 """
 
 REMOVALS = """
+-- a run that finds a removal ends the memberships in the segments that it scans; the others end by a later scan
 create temp table removals as
 select
     contact,
@@ -111,11 +112,16 @@ select
     id_of('contact', contact) as contact_id,
     is_member,
     observed_at,
-    case when is_removal then 'removal' when status = 'complete' then 'sweep' else 'cursor' end as seen_by,
-    run_of(day) as run_id,
-    load_of(day) as _dlt_load_id
+    case
+        when moves.is_removal and removals.day = whole_scans.day then 'removal'
+        when whole_scans.status = 'complete' then 'sweep'
+        else 'cursor'
+    end as seen_by,
+    run_of(whole_scans.day) as run_id,
+    load_of(whole_scans.day) as _dlt_load_id
 from moves
 inner join whole_scans using (segment, number)
+left join removals using (contact)
 order by observed_at;
 
 insert into segment_scans by name

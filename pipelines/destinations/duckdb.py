@@ -56,7 +56,7 @@ ATTRIBUTES = AttributeSql(
         from
             ({records}) as records,
             json_each(case when json_type(custom_attributes) = 'OBJECT' then custom_attributes end) as one
-        where one.type <> 'NULL' and _dlt_load_id not in (select load_id from ({loads}) as loads)
+        where one.type <> 'NULL'
     """,
 )
 

@@ -60,10 +60,9 @@ class AttributeSql:
     columns: Mapping[str, str] = field(hash=False)
     """For each type of a column the expression, in which `{key}` is that text. A value of another type is null."""
     observed: str = ""
-    """A query for the names and types of the values, but null, of records whose load is not known yet. The types are
-    those of columns, without timestamp, and `second` for whole numbers of up to 11 digits; whole numbers of more than
-    18 digits are text. `{records}` stands for a query for all records, `{loads}` for one for the known loads. Empty
-    where only what another database has noted becomes a column."""
+    """A query for the names and types of the values, but null. The types are those of columns, without timestamp, and
+    `second` for whole numbers of up to 11 digits; whole numbers of more than 18 digits are text. `{records}` stands for
+    a query for the records. Empty where only what another database has noted becomes a column."""
 
 
 @dataclass(frozen=True)

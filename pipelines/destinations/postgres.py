@@ -79,7 +79,7 @@ ATTRIBUTES = AttributeSql(
             jsonb_each(
                 case when jsonb_typeof(custom_attributes) = 'object' then custom_attributes else '{{}}'::jsonb end
             )
-        where jsonb_typeof(value) <> 'null' and _dlt_load_id not in (select load_id from ({loads}) as loads)
+        where jsonb_typeof(value) <> 'null'
     """,
 )
 """Values that loads have brought since the last build can be of any type: no cast may fail on them."""

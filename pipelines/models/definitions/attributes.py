@@ -191,18 +191,14 @@ def _declared(
 
 def _observed(client: SqlClientBase[Any], place: Place, owner: Owner, sql: AttributeSql) -> list[tuple[str, str]]:
     """Names and types of the values in records of new loads. Notes these loads."""
-    sent = "select {load_id}, {column} as custom_attributes from {raw}.{table}"
-    records = place.statement(sent, load_id="_dlt_load_id", column=owner.column, table=owner.table)
-    loads = place.statement("select * from {raw}.{table}", table=owner.loads.name)
-    rows = client.execute_sql(sql.observed.format(records=records, loads=loads)) or ()
-    added = place.statement(
-        "insert into {raw}.{loads} select distinct {load_id} from {raw}.{table} "
-        "where {load_id} not in (select load_id from {raw}.{loads})",
-        loads=owner.loads.name,
-        load_id="_dlt_load_id",
-        table=owner.table,
-    )
-    client.execute_sql(added)
+    named = {"table": owner.table, "loads": owner.loads.name, "load_id": "_dlt_load_id"}
+    # in the innermost query: a database would take apart all records, and drop those of known loads then
+    are_new = "{load_id} not in (select load_id from {raw}.{loads})"
+    sent = f"select {{column}} as custom_attributes from {{raw}}.{{table}} where {are_new}"  # noqa: S608 (our own names)
+    records = place.statement(sent, column=owner.column, **named)
+    rows = client.execute_sql(sql.observed.format(records=records)) or ()
+    noted = f"insert into {{raw}}.{{loads}} select distinct {{load_id}} from {{raw}}.{{table}} where {are_new}"  # noqa: S608 (as above)
+    client.execute_sql(place.statement(noted, **named))
     return [(name, kind) for name, kind in rows]
 
 
