@@ -238,5 +238,26 @@ from (
 """
 """About as wide as real contacts: half of their columns have values, a tenth is JSON."""
 
+EDIT = """
+insert into segments by name
+select
+    versions.* replace (
+        cast(epoch(scans.observed_at) as bigint) - 3600 as updated_at,
+        scans.observed_at as observed_at,
+        scans.run_id as run_id,
+        scans._dlt_load_id as _dlt_load_id
+    )
+from segments as versions
+inner join (
+    select *
+    from segment_scans
+    qualify
+        row_number() over (order by _dlt_load_id desc, members)
+        = (select count(distinct segment_id) // 2 from segment_scans)
+) as scans using (segment_id)
+qualify row_number() over (order by versions.updated_at desc) = 1;
+"""
+"""A new version of one segment, as the newest run would load it."""
+
 ALL = (MACROS, SCANS, REMOVALS, MOVES, TABLES, CONTACTS)
 """In the order of execution."""

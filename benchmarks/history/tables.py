@@ -63,10 +63,12 @@ def hold_back_last_day(warehouse: Warehouse) -> None:
 
 
 def load_last_day(warehouse: Warehouse) -> None:
-    """Loads what was held back."""
+    """Loads what was held back, and an edit of a segment of middle size."""
     with warehouse.held(), duckdb.connect(str(warehouse.file)) as connection:
         for name in BESIDE_CONTACTS:
             connection.execute(f"insert into {RAW}.{name} by name from held.{name}")
+        connection.execute(f"use {RAW}")
+        connection.execute(statements.EDIT)
         connection.execute("drop schema held cascade")
 
 
