@@ -291,8 +291,10 @@ def _run(client: SqlClientBase[Any], place: Place, known: Relations, todo: _Todo
 def _of_touched(checks: Iterable[Check], warned: Collection[str]) -> Iterator[Check]:
     """The checks that have to hold after a build of touched members."""
     for check in checks:
-        if check.when != "whole":
-            yield restricted(check) if check.when == "touched" and check.name not in warned else check
+        if check.when == "always" or check.name in warned:
+            yield check
+        elif check.when == "touched":
+            yield restricted(check)
 
 
 def _with_attributes(

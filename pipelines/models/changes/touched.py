@@ -53,12 +53,6 @@ Loaded = Mapping[str, Loads]
 OF_LOADS = "select * from {raw}.{table} where {load_id} in {loads}"
 DIRECTLY = """
 create or replace table {build}.{touched} as
-with
-
-edited as (
-    select distinct workspace_id, segment_id from {segments} as versions
-)
-
 select workspace_id, segment_id, contact_id as member_id from {membership_changes} as changes
 union
 select workspace_id, segment_id, company_id as member_id from {company_membership_changes} as changes
@@ -69,7 +63,8 @@ from (
     union all
     select workspace_id, segment_id, company_id as member_id from {raw}.company_membership_changes
 ) as known
-semi join edited on known.workspace_id = edited.workspace_id and known.segment_id = edited.segment_id
+semi join {segments} as versions
+    on known.workspace_id = versions.workspace_id and known.segment_id = versions.segment_id
 """
 BY_MERGES = """
 create or replace table {build}.{merged} as
