@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from .processes import ScenarioFailed
 from .served import TOKEN
 
-CONNECTIONS = 24
+CONNECTIONS = 48
 BUFFER_BYTES = 2**20
 HEADERS = (
     "POST /contacts/search HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nIntercom-Version: Preview\r\n"

@@ -15,7 +15,7 @@ from sources.intercom.api import WINDOW_SECONDS, Pacer
 
 from ...support.simulated_time import SimulatedTime
 
-LANES = 24
+LANES = 48
 QUOTA, CALLS = 200, 640
 
 
