@@ -88,4 +88,4 @@ async def _access(
     async with settings.client(pacer, usage, retries=FEW_RETRIES) as client:
         app = (await client.me()).app
         segments, contacts = await client.segments(), await count(client, everyone())
-        return app, segments, contacts, await refused_lists(client, lists)
+        return app, segments, contacts, await refused_lists(client, lists, settings.custom_objects or ())

@@ -74,6 +74,8 @@ class Build:
     seconds_by_file: Mapping[str, float]
     """Of models and checks, in the order in which they ran."""
     touched: int | None = None
+    lacked_memory: bool = False
+    """Whether rows of touched members were to be derived, and the database had too little memory for that."""
 
 
 def build(
@@ -165,7 +167,7 @@ def refresh(
         # a database notes each deleted row in memory; a build of all deletes none, and writes the rest to disk
         if todo.new is None or not is_of_memory(error):
             raise
-    return whole()
+    return replace(whole(), lacked_memory=True)
 
 
 @dataclass(frozen=True)

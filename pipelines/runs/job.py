@@ -34,6 +34,11 @@ Watch = Callable[[Progress], AbstractContextManager[object]]
 FIRST_CALL_ATTEMPTS = 4
 """A host that cannot be reached is more often misspelled than down, so the error comes after seconds."""
 
+LACKED_MEMORY = (
+    "The database had too little memory to derive the changed memberships alone, so everything was built. That takes "
+    "several times as long. Give it more memory: docs/destinations.md says how much a day of a large history needs."
+)
+
 
 def silently(_: str) -> None:
     """Reports no step."""
@@ -104,7 +109,10 @@ class Job:
 
     def _refresh(self, pipeline: dlt.Pipeline) -> Build:
         """As `_publish`, after a build of what has changed."""
-        return self._publish(partial(refresh_models, compare_every=self.warehouse.compare_builds_every), pipeline)
+        built = self._publish(partial(refresh_models, compare_every=self.warehouse.compare_builds_every), pipeline)
+        if built.lacked_memory:
+            self._note(LACKED_MEMORY)
+        return built
 
     def _publish(self, build_models: Callable[..., Build], pipeline: dlt.Pipeline) -> Build:
         """Builds marts and publishes them.

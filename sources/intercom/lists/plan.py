@@ -5,14 +5,15 @@ import time
 from collections.abc import Mapping, Sequence
 from math import ceil
 
-from ..api import JSON, Intercom, Refused, Unavailable, gathered, has
-from ..catalog import OBJECT_TYPES, Resource
+from ..api import JSON, ContactId, Intercom, Page, Refused, Unavailable, absence_codes, gathered, has
+from ..catalog import BY_NAME, CONTACTS, OBJECT_TYPES, Resource
 from ..memberships import RunOptions
 from ..readings import RunInputs
-from ..search import BY_CREATION, any_of, is_after, is_equal
-from ..tables import PlannedList
+from ..search import BY_CREATION, any_of, everyone, is_after, is_equal
+from ..tables import PlannedList, Privacy
 from .loaded import LastRead, LoadedLists
-from .paging import Call, first_call, pages, period_call, query_call
+from .paging import Call, first_call, one_page, pages, period_call, query_call
+from .rows import RecordReader
 
 SCROLLED_A_PAGE = 100
 CALLS_BESIDE_A_SEARCH = 3
@@ -36,21 +37,48 @@ async def planned_lists(client: Intercom, inputs: RunInputs, resources: Sequence
     return [*parents, *children]
 
 
-async def refused_lists(client: Intercom, resources: Sequence[Resource]) -> list[Resource]:
-    """The lists whose first page Intercom refuses. Those that are asked for parent by parent are not tried."""
-    tried = [one for one in resources if not (one.parent or one.follows or one.exported)]
-    refused = await gathered(_is_refused(client, one) for one in tried)
+async def refused_lists(
+    client: Intercom, resources: Sequence[Resource], custom_objects: Sequence[str] = ()
+) -> list[Resource]:
+    """The lists whose first page Intercom refuses. What is asked for parent by parent is tried with one parent.
+
+    Not tried: exports, what is looked up record by record, and lists of parents of which there is none.
+    """
+    tried = [one for one in resources if not (one.follows or one.exported)]
+    tables = sorted({one.parent.table for one in tried if one.parent})
+    parents = dict(zip(tables, await gathered(_a_parent(client, one, custom_objects) for one in tables), strict=True))
+    refused = await gathered(
+        _is_refused(client, one, parents.get(one.parent.table) if one.parent else "") for one in tried
+    )
     return [one for one, is_refused in zip(tried, refused, strict=True) if is_refused]
 
 
-async def _is_refused(client: Intercom, resource: Resource) -> bool:
+async def _is_refused(client: Intercom, resource: Resource, parent: str | None) -> bool:
+    if parent is None:
+        return False
     try:
-        await _estimated(client, resource)
-    except Refused:
-        return True
+        await one_page(client, resource, first_call(resource, parent) if parent else _first_page(resource, None))
+    except Refused as refused:
+        return not parent or refused.codes.isdisjoint(absence_codes(resource.path))
     except Unavailable:  # for now: a sync tries longer
         return False
     return False
+
+
+async def _a_parent(client: Intercom, table: str, custom_objects: Sequence[str]) -> str | None:
+    """The id of a record of a list, or of a contact. Null where there is none, or Intercom refuses the list."""
+    if table == OBJECT_TYPES:
+        return next(iter(custom_objects), None)
+    if table == CONTACTS:
+        found = await client.search(everyone(), sort=BY_CREATION, page=Page[ContactId], pagination={"per_page": 1})
+        return next((contact.id for contact in found.data), None)
+    resource = BY_NAME[table]
+    try:
+        page, _ = await one_page(client, resource, _first_page(resource, None))
+    except (Refused, Unavailable):
+        return None
+    read = map(RecordReader(resource, Privacy()).read, page.records)
+    return next((str(record.row.key[-1]) for record in read if record), None)
 
 
 def _child(

@@ -283,6 +283,18 @@ def test_check_names_the_lists_that_a_sync_leaves_out(terminal: Terminal) -> Non
     assert (offered.exit_code, refused.exit_code, none.exit_code) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("table", ["company_notes", "newsfeed_items"])
+def test_check_tries_lists_of_parents_with_one_of_these(terminal: Terminal, table: str) -> None:
+    chosen = {"SOURCES__INTERCOM__RESOURCES": json.dumps([table])}
+    offered = terminal.run("check", **chosen)
+    terminal.workspace.lists[table].is_refused = True
+    refused = terminal.run("check", **chosen)
+
+    assert "refuses" not in offered.output
+    assert f"a sync leaves out what Intercom refuses: {table} (scope" in refused.output
+    assert (offered.exit_code, refused.exit_code) == (0, 0)
+
+
 def test_check_ends_as_the_sync_would_where_an_entry_matches_no_segment(terminal: Terminal) -> None:
     name = next(iter(terminal.workspace.segments.values())).name
     partly = terminal.run("check", SOURCES__INTERCOM__INCLUDE_SEGMENTS=json.dumps([name, "Evryone"]))

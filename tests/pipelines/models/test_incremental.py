@@ -14,10 +14,11 @@ from dlt.destinations.exceptions import DatabaseException
 
 from pipelines.commands import Forget
 from pipelines.commands.repair import Repair
-from pipelines.errors import ModelsFailed
+from pipelines.errors import ExitCode, ModelsFailed
 from pipelines.models import Build, Place, load_checks, refresh, rewriting, touching_contact, touching_loads
 from pipelines.models.changes import touched
 from pipelines.models.changes.touched import Touching
+from pipelines.runs.job import LACKED_MEMORY
 
 from ...support.deployments import Deployment, lively_workspace
 from ...support.nightly import nightly_except
@@ -25,6 +26,7 @@ from .raw_tables import READINGS, BuiltAfter, Warehouse, epoch, utc
 from .rebuilt import differing, differing_in
 
 PEOPLE = "abcdefgh"
+OUT_OF_MEMORY = "create table {build}.{touched} as select error('Out of Memory Error: failed to pin block')"
 HOUR = timedelta(hours=1)
 
 
@@ -331,13 +333,26 @@ def test_all_is_built_where_touched_members_need_too_much_memory(
     begun: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _join(begun)
-    refused = "create table {build}.{touched} as select error('Out of Memory Error: failed to pin block')"
-    monkeypatch.setattr(touched, "FIND", (refused,))
+    monkeypatch.setattr(touched, "FIND", (OUT_OF_MEMORY,))
 
     built = begun.refresh()
 
     assert built.touched is None
+    assert built.lacked_memory
     assert differing(begun) == set()
+
+
+def test_a_sync_says_that_everything_was_built_for_lack_of_memory(
+    synced: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced.workspace.advance(days=1)
+    monkeypatch.setattr(touched, "FIND", (OUT_OF_MEMORY,))
+
+    outcome = synced.sync()
+
+    assert LACKED_MEMORY in outcome.notes
+    assert outcome.exit_code == ExitCode.DONE
+    assert synced.members() == synced.known()
 
 
 def test_another_error_while_members_are_derived_fails_the_build(
