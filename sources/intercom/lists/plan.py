@@ -42,31 +42,37 @@ async def refused_lists(
 ) -> list[Resource]:
     """The lists whose first page Intercom refuses. What is asked for parent by parent is tried with one parent.
 
-    Not tried: exports, what is looked up record by record, and lists of parents of which there is none.
+    Exports and lookups of single records are not tried, and no list where its parents are missing.
     """
-    tried = [one for one in resources if not (one.follows or one.exported)]
-    tables = sorted({one.parent.table for one in tried if one.parent})
+    listed = [one for one in resources if not (one.follows or one.exported)]
+    tables = sorted({one.parent.table for one in listed if one.parent})
     parents = dict(zip(tables, await gathered(_a_parent(client, one, custom_objects) for one in tables), strict=True))
-    refused = await gathered(
-        _is_refused(client, one, parents.get(one.parent.table) if one.parent else "") for one in tried
-    )
-    return [one for one, is_refused in zip(tried, refused, strict=True) if is_refused]
+    tried = [(one, call) for one in listed if (call := _trial(one, parents))]
+    refused = await gathered(_is_refused(client, one, call) for one, call in tried)
+    return [one for (one, _), is_refused in zip(tried, refused, strict=True) if is_refused]
 
 
-async def _is_refused(client: Intercom, resource: Resource, parent: str | None) -> bool:
-    if parent is None:
-        return False
+def _trial(resource: Resource, parents: Mapping[str, str | None]) -> Call | None:
+    """The call that tries a list. `parents`: the id of one parent, by table."""
+    if resource.parent is None:
+        return _first_page(resource, None)
+    parent = parents[resource.parent.table]
+    return first_call(resource, parent) if parent else None
+
+
+async def _is_refused(client: Intercom, resource: Resource, call: Call) -> bool:
     try:
-        await one_page(client, resource, first_call(resource, parent) if parent else _first_page(resource, None))
+        await one_page(client, resource, call)
     except Refused as refused:
-        return not parent or refused.codes.isdisjoint(absence_codes(resource.path))
+        is_gone = resource.parent and refused.codes & absence_codes(resource.path)
+        return not is_gone
     except Unavailable:  # for now: a sync tries longer
         return False
     return False
 
 
 async def _a_parent(client: Intercom, table: str, custom_objects: Sequence[str]) -> str | None:
-    """The id of a record of a list, or of a contact. Null where there is none, or Intercom refuses the list."""
+    """The id of one contact, or of one record of a list. Null for an empty list, and for one that Intercom refuses."""
     if table == OBJECT_TYPES:
         return next(iter(custom_objects), None)
     if table == CONTACTS:

@@ -82,7 +82,7 @@ def part_rows(
     if name == "contact_attribute_changes":
         seen = set[Any]()
         tables = (table and _unseen(table, seen, "contact_id", "attribute") for table in tables)
-    rows = chain(larger_tables(chain(created, tables)))  # of a generator dlt searches all modules for its own
+    rows = chain(larger_tables(chain(created, tables)))  # no generator: dlt would search all modules for its own
     return dlt.resource(rows, name=name, primary_key=key, write_disposition=disposition)
 
 

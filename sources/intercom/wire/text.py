@@ -41,7 +41,7 @@ def clean(body: bytes) -> bytes:
 
 def _is_utf8(body: bytes) -> bool:
     """Arrow checks a page in a twentieth of the time of Python, which makes a text of it."""
-    import pyarrow as pa  # late: it takes longer than a command that prints its help
+    import pyarrow as pa  # late: its import takes longer than a command that prints its help
 
     try:
         pa.array([body], pa.binary()).cast(pa.string())

@@ -72,10 +72,10 @@ def test_entries_of_no_proxy_are_followed_and_unreadable_ones_ignored(
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
     monkeypatch.setenv("NO_PROXY", no_proxy)
 
-    pool = client()._idle[0]
+    lane = client()._idle[0]
 
-    transport = pool._transport_for_url(httpx.URL(url))
-    assert (transport is not pool._transport) == goes_through_proxy
+    transport = lane._transport_for_url(httpx.URL(url))
+    assert (transport is not lane._transport) == goes_through_proxy
 
 
 def test_a_proxy_of_another_scheme_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from sources.intercom.api import WINDOW_SECONDS, Pacer
+from sources.intercom.api.client import LANES
 
 from ...support.simulated_time import SimulatedTime
 
-LANES = 48
 QUOTA, CALLS = 200, 640
 
 

@@ -45,7 +45,7 @@ def refused(transport: Answering) -> list[str]:
         (3, 403, "forbidden", ["contact_notes"]),
         (3, 404, "contact_not_found", []),  # the contact was deleted in between
         (3, 503, "service_unavailable", []),
-        (0, 403, "forbidden", []),  # there is none to try it with
+        (0, 403, "forbidden", []),  # no contact to try it with
     ],
 )
 def test_a_list_of_each_contact_is_tried_with_one(contacts: int, status: int, code: str, found: list[str]) -> None:
