@@ -44,7 +44,15 @@ MEMORY = Cause(
     "run the command again.",
     NoResources,
     frozenset((errno.ENOMEM,)),
-    texts=("Out of Memory Error", "bad allocation", "malloc of size", "can't start new thread"),
+    texts=(
+        "Out of Memory Error",
+        "failed to allocate data",  # DuckDB's, within its error for a checkpoint that failed
+        "could not allocate block",
+        "failed to pin block",
+        "bad allocation",
+        "malloc of size",
+        "can't start new thread",
+    ),
     kinds=frozenset(("MemoryError", "ArrowMemoryError", "OutOfMemoryException")),
 )
 CAUSES = (

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from dlt.common.storages.load_package import JOB_EXCEPTION_EXTENSION, PackageStorage, ParsedLoadJobFileName
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from ..errors import WarehouseError, cause_of_text
+from ..errors import Cause, WarehouseError, cause_of, cause_of_text, causes
 from ..folder import pending_folders
 from ..settings import DEFAULT_WORKSPACE
 
@@ -72,16 +72,15 @@ def stuck_packages_explained() -> Iterator[None]:
         if error.step not in ("normalize", "load"):
             raise
         workspace, folder = error.pipeline.pipeline_name, Path(error.pipeline.working_dir)
-        raise _kept_cause(folder) or Stuck(_explanation(workspace, pending_packages(folder))) from error
+        known = next(filter(None, (*map(cause_of, causes(error)), *_kept_causes(folder))), None)
+        raise known.explained(folder) if known else Stuck(_explanation(workspace, pending_packages(folder))) from error
 
 
-def _kept_cause(working_folder: Path) -> WarehouseError | None:
-    """What the computer lacked when a job failed. dlt keeps that as text alone; dropping the package does not help."""
+def _kept_causes(working_folder: Path) -> Iterator[Cause | None]:
+    """What the computer lacked when jobs failed. dlt keeps that as text alone; dropping the package does not help."""
     for package in pending_folders(working_folder):
         for traceback in _tracebacks(package).values():
-            if cause := cause_of_text(_last_error(traceback)):
-                return cause.explained(working_folder)
-    return None
+            yield cause_of_text(_last_error(traceback))
 
 
 def _explanation(workspace: str, packages: list[PendingPackage]) -> str:

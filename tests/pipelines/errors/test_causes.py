@@ -43,6 +43,7 @@ def test_each_number_of_the_operating_system_has_its_words(tmp_path: Path, numbe
         MemoryError(),
         pa.ArrowMemoryError("malloc of size 64 failed"),
         duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block"),
+        duckdb.FatalException("Failed to create checkpoint because of error: failed to allocate data of size 16.0 MiB"),
     ],
     ids=lambda error: type(error).__name__,
 )

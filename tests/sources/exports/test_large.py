@@ -4,6 +4,7 @@ import resource
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import Random
 
 import duckdb
 import httpx
@@ -15,9 +16,9 @@ from sandbox.lists.exports import COLUMNS
 from ...soak.kills import PROCESSES
 from .test_exports import deployed, status
 
-ROWS, ROWS_A_PART = 1_000_000, 1_000
-TITLE_LETTERS = 900
-"""With this title a row has a kilobyte."""
+ROWS, ROWS_A_PART = 500_000, 1_000
+TITLE_LETTERS = 1_900
+"""With this title a row has two kilobytes."""
 MOST_BYTES = 1e9
 RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
@@ -37,7 +38,7 @@ def row(number: int) -> bytes:
         "user_id": f"{number % 50_000:024x}",
         "email": f"reader{number}@example.com",
         "content_type": "email",
-        "content_title": f"{number} ".ljust(TITLE_LETTERS, "x"),
+        "content_title": Random(number).randbytes(TITLE_LETTERS // 2).hex(),
         "receipt_id": str(10_000_000 + number),
         "received_at": str(1_770_000_000 + number),
     }
