@@ -69,7 +69,8 @@ class AttributeSql:
 class Dialect:
     """How a destination's SQL differs, as pure data. No code elsewhere asks for a destination by its name.
 
-    How rows are merged is not here: the source chooses that from what dlt knows of the destination.
+    How rows are merged is not here: the source chooses that from what dlt knows of the destination, and dlt writes the
+    statements, except those of `duckdb`.
     """
 
     name: str

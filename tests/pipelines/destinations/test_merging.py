@@ -48,6 +48,19 @@ def test_parts_leave_what_one_merge_would(tmp_path: Path, parts: list[int], stra
     assert len(parts) == 2
 
 
+@pytest.mark.parametrize(("strategy", "of_both"), [("upsert", "c"), ("insert-only", "a")])
+def test_of_rows_with_one_key_the_last_is_loaded(tmp_path: Path, strategy: str, of_both: str) -> None:
+    pipeline = Warehouse(tmp_path).pipeline("intercom")
+    disposition: Any = {"disposition": "merge", "strategy": strategy}
+
+    for rows in ({"id": [1, 1], "text": ["", "a"]}, {"id": [1, 2, 1, 2], "text": ["b", "b", "c", "c"]}):
+        pipeline.run(pa.table(rows), table_name="narrow", write_disposition=disposition, primary_key="id")
+
+    with pipeline.sql_client() as client:
+        loaded = client.execute_sql("select id, text from narrow order by id")
+    assert loaded == [(1, of_both), (2, "c")]
+
+
 def test_few_rows_and_none_are_one_part(tmp_path: Path, parts: list[int]) -> None:
     pipeline = Warehouse(tmp_path).pipeline("intercom")
 
