@@ -39,7 +39,7 @@ class Configuration:
         self._variables = documented | self._values.keys()
 
     def value(self, names: Names, workspace: str | None = None) -> Any:
-        """The variable's value, else the file's; null where neither has one.
+        """The variable's value, else the file's; null where neither has one. A section has those of its settings.
 
         Args:
             workspace: whose own section is asked, and no other.
@@ -48,7 +48,10 @@ class Configuration:
         is_documented = self._is_documented(names) or self._is_documented(names[1:])
         value = os.environ.get(variable(full)) if is_documented else None
         if not value:  # CI and Compose set variables without a value
-            return self._values.get(full)
+            found = self._values.get(full)
+            if isinstance(found, dict):
+                return {name: self.value((*names, name), workspace) for name in found}
+            return found
         return _listed(value) if isinstance(self._values.get(names), list) else value
 
     def value_for(self, names: Names, workspace: str | None = None) -> Any:

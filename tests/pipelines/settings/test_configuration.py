@@ -13,6 +13,7 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 from dlt.pipeline.configuration import PipelineConfiguration
 
+from pipelines.destinations import Warehouse
 from pipelines.errors import ExitCode, Misconfigured
 from pipelines.settings import intercom_settings, warehouse_settings
 from pipelines.settings.configuration import Configuration, read_toml
@@ -219,3 +220,34 @@ def test_a_home_folder_may_stand_as_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("WAREHOUSE__DATA_DIR", "~/data")
 
     assert warehouse_settings().folder == tmp_path / "data"
+
+
+def test_a_variable_also_sets_what_is_read_with_its_whole_section(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        "[destination.one.credentials.options]\nmemory = '500MB'\nthreads = 2\n[destination.one.other]\na = 1\n"
+    )
+    monkeypatch.setenv("DESTINATION__ONE__CREDENTIALS__OPTIONS__MEMORY", "1GB")
+    configuration = Configuration([file], frozenset())
+
+    sections = [
+        ("destination",),
+        ("destination", "one", "credentials"),
+        ("destination", "one", "credentials", "options"),
+    ]
+    read = [configuration.value(names) for names in sections]
+
+    options = {"memory": "1GB", "threads": 2}
+    assert read == [{"one": {"credentials": {"options": options}, "other": {"a": 1}}}, {"options": options}, options]
+
+
+def test_the_documented_variable_gives_duckdb_its_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = "DESTINATION__DUCKDB__CREDENTIALS__GLOBAL_CONFIG"
+    monkeypatch.delenv(limits)  # the tests' own
+    monkeypatch.setenv(f"{limits}__MEMORY_LIMIT", "300MiB")
+    warehouse = Warehouse(tmp_path)
+
+    with warehouse.held(), warehouse.pipeline("intercom").sql_client() as client:
+        assert client.execute_sql("select current_setting('memory_limit')") == [("300.0 MiB",)]
