@@ -288,7 +288,8 @@ def merging_in_parts(destination: DltDestination[Any, Any]) -> DltDestination[An
             else:
                 *delete, write = cls.gen_merge_sql([table], sql_client)
             parts = (write.replace(staged, f"({part})") for part in parts_of(staged, sql_client))
-            return [_distinct(staged, get_columns_names_with_prop(table, "primary_key")), *delete, *parts]
+            key = map(sql_client.escape_column_name, get_columns_names_with_prop(table, "primary_key"))
+            return [_distinct(staged, key), *delete, *parts]
 
     connect = destination.client
 
@@ -301,10 +302,9 @@ def merging_in_parts(destination: DltDestination[Any, Any]) -> DltDestination[An
     return destination
 
 
-def _distinct(table: str, key: Sequence[str]) -> str:
-    """Leaves the last row of each key. Rows are staged twice, for one, if a load is killed when they just were."""
-    columns = ", ".join(f'"{name}"' for name in key)
-    return f"DELETE FROM {table} WHERE rowid NOT IN (SELECT max(rowid) FROM {table} GROUP BY {columns})"  # noqa: S608
+def _distinct(table: str, key: Iterable[str]) -> str:
+    """Leaves the last row of each key: a load that was killed may have staged its rows twice."""
+    return f"DELETE FROM {table} WHERE rowid NOT IN (SELECT max(rowid) FROM {table} GROUP BY {', '.join(key)})"  # noqa: S608
 
 
 def parts_of(table: str, client: SqlClientBase[Any]) -> list[str]:
